@@ -1,0 +1,25 @@
+# One command each. The work itself is in tests/machine.sh.
+
+.PHONY: help run test lint format stripe clean
+
+help:  ## Show this list.
+	@echo 'make COMMAND, where COMMAND is one of:'
+	@sed -n 's/^\([a-z]*\):  *## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-9s %s\n", $$1, $$2 }'
+
+run:  ## Serve the shop at http://localhost:8000; PORT=8001 make run picks another port.
+	@sh tests/machine.sh run
+
+test:  ## Check everything: lint, then all tests on SQLite and, where it is installed, PostgreSQL.
+	@sh tests/machine.sh test
+
+lint:  ## Check format, style, templates, types, migrations and the settings for production.
+	@sh tests/machine.sh lint
+
+format:  ## Format code and templates, and mend what can be mended by itself.
+	@sh tests/machine.sh format
+
+stripe:  ## Start the stand-in for Stripe, to try real payments with neither keys nor network.
+	@sh tests/machine.sh stripe
+
+clean:  ## Remove what these commands made; your database and .env stay.
+	@sh tests/machine.sh clean

@@ -1,0 +1,171 @@
+#!/bin/sh
+# Prepares this machine and runs the shop or its checks: tests/machine.sh COMMAND, or make COMMAND.
+# Commands are the functions at the end. REQUIRE_ALL=1 makes PostgreSQL and a browser compulsory.
+set -eu
+cd "$(dirname "$0")/.."
+bin=.venv/bin
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+# ---- Python and its packages
+
+is_new_enough() {  # Runs it: a shim on PATH may be there and still not work.
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 12))' </dev/null >/dev/null 2>&1
+}
+
+find_python() {
+    for python in "${PYTHON:-python3.13}" python3.13 python3.12 python3.14 python3 python \
+        /usr/local/bin/python3 /opt/homebrew/bin/python3 /usr/bin/python3; do
+        if is_new_enough "$python"; then
+            printf '%s\n' "$python"
+            return
+        fi
+    done
+    fail 'No Python 3.12 or newer is found: install one (https://www.python.org/downloads/), or name yours, as in PYTHON=/path/to/python3 make run.'
+}
+
+make_venv() {
+    if "$bin/python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1; then
+        return
+    fi
+    python=$(find_python)
+    "$python" -c 'import ensurepip, venv' >/dev/null 2>&1 ||
+        fail "$python comes without its venv module: install it (on Debian and Ubuntu: sudo apt-get install python3-venv), then try again."
+    say "Making .venv with $("$python" --version) ..."
+    "$python" -m venv --clear .venv
+}
+
+install() {  # The copy kept in .venv says what is installed, so an unchanged file costs nothing.
+    for file in "$@"; do
+        if ! cmp -s "$file" ".venv/$file"; then
+            say "Installing $file ..."
+            "$bin/python" -m pip install --quiet --disable-pip-version-check -r "$file" ||
+                fail "The packages of $file could not be installed: check the network (the message above says what failed), then try again."
+            cp "$file" ".venv/$file"
+        fi
+    done
+}
+
+prepare_to_run() { make_venv; install requirements.txt; }
+prepare_to_check() { make_venv; install requirements.txt requirements-dev.txt; }
+
+# ---- Browser and PostgreSQL
+
+a_browser_starts() { CHROMIUM=$("$bin/python" -m tests.chromium 2>/dev/null) && export CHROMIUM; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+install_debian_chromium() {
+    command -v apt-get >/dev/null && as_root true 2>/dev/null || return 1
+    say "Installing Debian's Chromium ..."
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium \
+        </dev/null >&2
+}
+
+find_browser() {
+    a_browser_starts && return
+    say 'No Chromium starts here; trying to install the one of Playwright ...'
+    "$bin/python" -m playwright install chromium </dev/null >&2 && a_browser_starts && return
+    install_debian_chromium && a_browser_starts
+}
+
+can_use() {  # can_use WHAT TEST HOW-TO-MEND-IT
+    "$2" && return
+    [ -z "${REQUIRE_ALL:-}" ] || fail "$1 is required here: $3."
+    say "Without $1, its tests are left out: $3 to run them as well."
+    return 1
+}
+
+has_postgresql() { "$bin/python" -m tests.postgresql --find >/dev/null; }
+
+# ---- The commands
+
+run() {
+    prepare_to_run
+    port=${PORT:-$(in_dot_env PORT)}
+    port=${port:-8000}
+    is_free "$port" ||
+        fail "Port $port is taken or not allowed: pick another one, as in PORT=8001 make run."
+    if [ -z "${DEBUG+set}" ] && [ -z "$(in_dot_env DEBUG)" ]; then
+        export DEBUG=true
+    fi
+    say 'Bringing the database up to date ...'
+    "$bin/python" manage.py migrate --verbosity 0
+    "$bin/python" manage.py seed_products
+    say "Serving the shop at http://localhost:$port (Ctrl-C ends it)."
+    exec "$bin/python" manage.py runserver "$port"
+}
+
+in_dot_env() {
+    [ ! -f .env ] || sed -n "s/^ *\(export  *\)\{0,1\}$1 *= *[\"']\{0,1\}\([^\"' #]*\).*/\2/p" .env | tail -n 1
+}
+
+is_free() {
+    "$bin/python" -c 'import socket, sys; socket.create_server(("127.0.0.1", int(sys.argv[1])))' "$1" 2>/dev/null
+}
+
+lint() {
+    prepare_to_check
+    checks
+}
+
+checks() {
+    say 'Checking format, style, templates, types, migrations and settings ...'
+    "$bin/ruff" format --quiet --check .
+    "$bin/ruff" check --quiet .
+    templates "$bin/djade" --check --target-version 6.1
+    as_in_production "$bin/python" -m mypy
+    as_in_production "$bin/python" manage.py makemigrations --check --dry-run
+    as_in_production "$bin/python" manage.py check --deploy --fail-level WARNING
+}
+
+templates() { find templates -name '*.html' -exec "$@" {} +; }
+
+as_in_production() {  # Nothing of this machine's environment or .env gets in.
+    env -i PATH="$PATH" HOME="${HOME:-/tmp}" READ_DOT_ENV=false SITE_URL=https://shop.example \
+        ALLOWED_HOSTS=shop.example SECRET_KEY=only-for-checks-Zq7vR2mXw9Kd4TnYb8Hc3LfJs6Pg5AeUoViDlErMt \
+        STRIPE_PUBLISHABLE_KEY=pk_test_checks STRIPE_SECRET_KEY=sk_test_checks \
+        STRIPE_WEBHOOK_SECRET=whsec_checks "$@"
+}
+
+format() {
+    prepare_to_check
+    "$bin/ruff" format .
+    "$bin/ruff" check --fix .
+    templates "$bin/djade" --target-version 6.1
+}
+
+test_all() {
+    prepare_to_check
+    checks
+    set --
+    can_use 'A browser' find_browser 'install Chromium' || set -- -m 'not browser'
+    if can_use PostgreSQL has_postgresql 'install PostgreSQL'; then
+        say 'Testing on SQLite ...'
+        on_sqlite "$@"
+        say 'Testing on PostgreSQL ...'
+        exec "$bin/python" -m tests.postgresql "$bin/python" -m pytest "$@"
+    fi
+    on_sqlite "$@"
+}
+
+on_sqlite() { (unset DATABASE_URL; "$bin/python" -m pytest "$@"); }
+
+stripe() {
+    prepare_to_check
+    exec "$bin/python" -m tests.stripe_stand_in
+}
+
+clean() {
+    rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis staticfiles test-results
+    find . -name __pycache__ -type d -prune -exec rm -rf {} +
+}
+
+case ${1:-} in
+run | lint | format | stripe | clean | find_python) "$1" ;;
+test) test_all ;;
+*) fail "Usage: sh tests/machine.sh run|test|lint|format|stripe|clean" ;;
+esac
