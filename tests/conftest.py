@@ -1,0 +1,53 @@
+"""What all tests share: the database, plain static files, and the browser tests at the end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.test import override_settings
+
+BROWSER_TESTS = Path(__file__).parent / "browser"
+
+# A busy machine is slow now and then, which is no failure.
+hypothesis.settings.register_profile("shop", deadline=None)
+hypothesis.settings.load_profile("shop")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the browser tests and run them last: Playwright's event loop stays until the end."""
+    for item in items:
+        if is_browser_test(item):
+            item.add_marker(pytest.mark.browser)
+    items.sort(key=is_browser_test)
+
+
+def is_browser_test(item: pytest.Item) -> bool:
+    return BROWSER_TESTS in item.path.parents
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep SQLite's test database in a file.
+
+    In memory, all threads of the live server share one connection with the test, and one
+    another's transactions. In a file each has its own, locks as in production, and WAL.
+    """
+    for connection in connections.all():
+        if connection.vendor == "sqlite":
+            folder = tmp_path_factory.mktemp("database")
+            connection.settings_dict["TEST"]["NAME"] = str(folder / "test.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_static_files() -> Iterator[None]:
+    """Serve static files from where they are, so that tests need no collectstatic."""
+    storage = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    with override_settings(
+        STORAGES={**settings.STORAGES, "staticfiles": storage},
+        WHITENOISE_AUTOREFRESH=True,
+        WHITENOISE_USE_FINDERS=True,
+    ):
+        yield

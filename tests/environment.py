@@ -1,0 +1,31 @@
+"""The environment that the tests run in, whatever the developer's own says.
+
+A plugin (`-p tests.environment` in pyproject.toml) and not a part of conftest.py, since
+pytest-django loads the settings before any conftest.py.
+"""
+
+import os
+
+# DATABASE_URL is not among them: it says on which database the tests run.
+OURS = {
+    "SECRET_KEY": "only-for-tests",
+    "DEBUG": "false",
+    "SITE_URL": "http://testserver",
+    "READ_DOT_ENV": "false",
+}
+UNSET = [
+    "ALLOWED_HOSTS",
+    "CURRENCY",
+    "DJANGO_SETTINGS_MODULE",
+    "STRIPE_API_BASE",
+    "STRIPE_PUBLISHABLE_KEY",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "TRUST_PROXY",
+]
+# Stripe's library takes a proxy of the environment even to 127.0.0.1.
+NO_PROXY = "127.0.0.1,localhost"
+
+for name in UNSET:
+    os.environ.pop(name, None)
+os.environ.update(OURS, NO_PROXY=NO_PROXY, no_proxy=NO_PROXY)
