@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserType, Playwright
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from tests import chromium
@@ -38,6 +38,6 @@ def base_url(live_server: LiveServer) -> str:
 
 
 @pytest.fixture(autouse=True)
-def site_url(settings: SettingsWrapper, live_server: LiveServer) -> None:
+def site_url(settings: Settings, live_server: LiveServer) -> None:
     """Send shoppers back to the live server, not to the address of the other tests."""
     settings.SITE_URL = live_server.url
