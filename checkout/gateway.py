@@ -1,0 +1,170 @@
+"""The only module that talks to Stripe: ids and minor units in, plain values out."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import stripe
+from django.conf import settings
+
+from checkout.models import Order, OrderItem
+
+CONNECT_SECONDS, READ_SECONDS, RETRIES = 3, 10, 2
+
+# The SDK would write timings into the home directory, which a PaaS may not have.
+stripe.enable_telemetry = False
+
+
+class StripeFailed(Exception):
+    """Stripe opened no Checkout Session. `is_answered`: it said so, and would say it again."""
+
+    def __init__(self, message: str, *, is_answered: bool) -> None:
+        super().__init__(message)
+        self.is_answered = is_answered
+
+
+class StripeDown(StripeFailed):
+    """Stripe can't be reached, is in trouble or asks us to slow down: later may work."""
+
+
+class StripeRefused(StripeFailed):
+    """Stripe does not accept the request or the key: the merchant has to mend something."""
+
+
+class ForgedWebhook(Exception):
+    """The delivery was not signed by Stripe just now, or is no event."""
+
+
+@dataclass(frozen=True)
+class CheckoutSession:
+    """Where a shopper pays, and until when."""
+
+    id: str
+    url: str
+    expires_at: datetime
+
+
+def open_session(
+    order: Order, items: Iterable[OrderItem], *, success_url: str, cancel_url: str, until: datetime
+) -> CheckoutSession:
+    """Open the order's Checkout Session; the same attempt, asked again, gets the same session.
+
+    Raises StripeDown or StripeRefused.
+    """
+    reference = {"order_id": str(order.pk)}
+    params: dict[str, Any] = {
+        "mode": "payment",
+        "line_items": [_line_item(item, order.currency) for item in items],
+        "client_reference_id": str(order.pk),
+        "metadata": reference,
+        # Stripe does not copy a session's metadata to what refunds and disputes refer to.
+        "payment_intent_data": {"metadata": reference},
+        "expires_at": int(until.timestamp()),
+        "success_url": success_url,
+        "cancel_url": cancel_url,
+    }
+    key = f"order-{order.pk}-{order.attempt}"
+    try:
+        session = _client().v1.checkout.sessions.create(params, {"idempotency_key": key})  # type: ignore[arg-type]
+    except stripe.StripeError as error:
+        raise _failure(error) from error
+    if not session.url:
+        raise StripeDown("Stripe answered without an address to pay at.", is_answered=True)
+    return CheckoutSession(
+        session.id, session.url, datetime.fromtimestamp(session.expires_at, tz=UTC)
+    )
+
+
+def close_session(session_id: str) -> bool:
+    """Let the session take no money any more. False if it is complete: the shopper has paid.
+
+    Raises StripeDown or StripeRefused.
+    """
+    sessions = _client().v1.checkout.sessions
+    try:
+        sessions.expire(session_id)
+    except stripe.InvalidRequestError:
+        # Not open any more. Whether that was by paying decides what the shopper is told.
+        return not _is_complete(session_id)
+    except stripe.StripeError as error:
+        raise _failure(error) from error
+    return True
+
+
+def verified_event(body: bytes, signature: str) -> dict[str, Any]:
+    """Return the event that Stripe signed, as plain values.
+
+    Checking the header and reading the JSON ourselves spares building the SDK's objects,
+    and several secrets are tried, since two are in use while one is rolled.
+    Raises ForgedWebhook.
+    """
+    try:
+        text = body.decode()
+        _verify(text, signature)
+        event = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, TypeError, RecursionError, stripe.SignatureVerificationError) as error:
+        raise ForgedWebhook from error
+    if not isinstance(event, dict):
+        raise ForgedWebhook
+    return event
+
+
+def _line_item(item: OrderItem, currency: str) -> dict[str, Any]:
+    return {
+        "quantity": item.quantity,
+        "price_data": {
+            "currency": currency,
+            "unit_amount": item.unit_price_cents,
+            "product_data": {"name": item.name},
+        },
+    }
+
+
+def _is_complete(session_id: str) -> bool:
+    try:
+        return _client().v1.checkout.sessions.retrieve(session_id).status == "complete"
+    except stripe.InvalidRequestError:
+        return False  # Stripe doesn't know it: another account's, or long gone
+    except stripe.StripeError as error:
+        raise _failure(error) from error
+
+
+def _failure(error: stripe.StripeError) -> StripeFailed:
+    """A stored answer is replayed for the same key, so the next try needs to know of it."""
+    status = error.http_status or 0
+    is_passing = status in (0, 409, 429)
+    kind = StripeDown if is_passing or status >= 500 else StripeRefused
+    return kind(f"{type(error).__name__} {status or ''}".strip(), is_answered=not is_passing)
+
+
+def _verify(text: str, signature: str) -> None:
+    secrets = settings.STRIPE_WEBHOOK_SECRET.split(",")
+    for secret in secrets[:-1]:
+        try:
+            stripe.WebhookSignature.verify_header(text, signature, secret, tolerance=300)
+        except stripe.SignatureVerificationError:
+            continue
+        return
+    stripe.WebhookSignature.verify_header(text, signature, secrets[-1], tolerance=300)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _client() -> stripe.StripeClient:
+    return _client_for(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE)
+
+
+@cache
+def _client_for(key: str, api_base: str) -> stripe.StripeClient:
+    return stripe.StripeClient(
+        key,
+        base_addresses={"api": api_base} if api_base else {},
+        max_network_retries=RETRIES,
+        # The SDK's own limit is 80 seconds, longer than a web worker lives.
+        http_client=stripe.RequestsClient(timeout=(CONNECT_SECONDS, READ_SECONDS)),
+    )

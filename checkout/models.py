@@ -1,0 +1,230 @@
+"""Orders, what was bought, and what Stripe said about them."""
+
+import base64
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Self
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import Count, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Concat
+from django.urls import reverse
+from django.utils import timezone
+
+from storefront.models import CartLine, Product
+
+
+class Status(models.TextChoices):
+    """Where the payment of an order stands; `checkout.events.MOVES` says what leads where."""
+
+    PENDING = "PENDING", "waiting for payment"
+    PROCESSING = "PROCESSING", "waiting for the bank"
+    PAID = "PAID", "paid"
+    FAILED = "FAILED", "payment failed"
+    EXPIRED = "EXPIRED", "expired"
+    REFUNDED = "REFUNDED", "refunded"
+    REVIEW = "REVIEW", "needs a look"
+
+
+WAITING = (Status.PENDING, Status.PROCESSING)
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def of(self, shopper: object) -> Self:
+        return self.filter(shopper=shopper)
+
+    def open(self) -> Self:
+        """Orders whose Checkout Session may still be offered to the shopper."""
+        return self.filter(status=Status.PENDING, superseded_at=None)
+
+    def with_lines_in_cart(self) -> Self:
+        """Count in `lines_in_cart` how many products of the order lie in its shopper's cart."""
+        items = OrderItem.objects.filter(order=OuterRef(OuterRef("pk")))
+        lines = CartLine.objects.filter(
+            shopper=OuterRef("shopper"), product__in=items.values("product")
+        )
+        count = lines.order_by().values("shopper").annotate(n=Count("*")).values("n")
+        return self.annotate(lines_in_cart=Coalesce(Subquery(count), 0))
+
+
+class Order(models.Model):
+    """A photograph of what a shopper bought, and the state of its payment.
+
+    `status` moves by `move` alone. Amounts are in minor units of `currency`.
+    """
+
+    Status = Status
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    shopper = models.UUIDField(editable=False)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    review_reason = models.TextField(blank=True)
+    fingerprint = models.CharField(
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text="What was ordered, at which prices, in short.",
+    )
+    total_cents = models.PositiveBigIntegerField("total in minor units")
+    currency = models.CharField(max_length=3)
+    email = models.CharField(max_length=254, blank=True)
+
+    session_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    session_url = models.TextField(blank=True)
+    session_expires_at = models.DateTimeField(null=True, blank=True)
+    attempt = models.PositiveIntegerField(
+        default=1, help_text="Part of the idempotency key that Stripe is asked with."
+    )
+    attempt_at = models.DateTimeField(default=timezone.now)
+    superseded_at = models.DateTimeField(
+        null=True, blank=True, help_text="When another order took this one's place in the checkout."
+    )
+
+    payment_intent = models.CharField(max_length=255, blank=True, db_index=True)
+    refunded_cents = models.PositiveBigIntegerField("refunded in minor units", default=0)
+    disputed_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    paid_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        indexes = (models.Index(fields=("shopper", "-created_at"), name="orders_of_a_shopper"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("shopper", "fingerprint"),
+                condition=Q(status="PENDING", superseded_at=None) & ~Q(fingerprint=""),
+                name="one_open_order_per_shopper_and_content",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=("PAID", "REFUNDED"), paid_at__isnull=False)
+                | Q(status="REVIEW")
+                | Q(status__in=("PENDING", "PROCESSING", "FAILED", "EXPIRED"), paid_at=None),
+                name="paid_orders_have_a_date",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def reference(self) -> str:
+        """The short name that people see, such as K7M2-PQ4X."""
+        letters = base64.b32encode(self.id.bytes[:5]).decode()
+        return f"{letters[:4]}-{letters[4:]}"
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.status in WAITING
+
+    @property
+    def is_demo(self) -> bool:
+        return (self.session_id or "").startswith("cs_demo_")
+
+    def get_absolute_url(self) -> str:
+        return reverse("checkout:order", args=[self.pk])
+
+    def can_be_paid_at(self, now: datetime) -> bool:
+        """Whether the stored Checkout Session still takes money, as far as we know."""
+        return bool(self.session_url and self.session_expires_at and self.session_expires_at > now)
+
+    def move(
+        self, target: Status, *, sources: Iterable[Status], session_id: str, **changes: Any
+    ) -> bool:
+        """Bring the order to `target` if it is in one of `sources`. True for the one that wins.
+
+        The news must be of the order's own session. An order without one takes the session
+        over: Stripe opened it, and we could not note it.
+        """
+        rows = Order.objects.filter(
+            Q(session_id=None) | Q(session_id=session_id), pk=self.pk, status__in=sources
+        )
+        return rows.update(status=target, session_id=session_id, **changes) == 1
+
+    def flag(self, reason: str, *, review: Iterable[Status]) -> None:
+        """Tell the merchant why this order needs a look; one in `review` waits for that."""
+        rows = Order.objects.filter(pk=self.pk).exclude(review_reason__contains=reason)
+        rows.update(review_reason=Concat("review_reason", Value(f"{reason}\n")))
+        Order.objects.filter(pk=self.pk, status__in=review).update(status=Status.REVIEW)
+
+    def take_out_of_cart(self, lines_in_cart: int) -> None:
+        """What was bought leaves the cart; what was added since stays."""
+        if not lines_in_cart:
+            return
+        bought = self.items.filter(product=OuterRef("product")).values("quantity")
+        lines = CartLine.objects.filter(
+            shopper=self.shopper, product__in=self.items.values("product")
+        )
+        gone, _ = lines.filter(quantity__lte=Subquery(bought)).delete()
+        if gone < lines_in_cart:
+            lines.update(quantity=F("quantity") - Subquery(bought))
+
+    def keep_session(self, session_id: str, url: str, expires_at: datetime) -> bool:
+        """Store the Checkout Session unless one is stored. True if it is now the order's own."""
+        rows = Order.objects.filter(Q(session_id=None) | Q(session_id=session_id), pk=self.pk)
+        return (
+            rows.update(session_id=session_id, session_url=url, session_expires_at=expires_at) == 1
+        )
+
+    def begin_next_attempt(self, now: datetime) -> None:
+        """Ask Stripe under a new key next time; two callers count as one."""
+        rows = Order.objects.filter(pk=self.pk, attempt=self.attempt, session_id=None)
+        rows.update(attempt=F("attempt") + 1, attempt_at=now)
+
+    def supersede(self, now: datetime) -> None:
+        """Offer this order's session no more; its payment state is Stripe's to tell."""
+        Order.objects.filter(pk=self.pk, superseded_at=None).update(superseded_at=now)
+
+
+class OrderItem(models.Model):
+    """One line of an order, with the name and the price of the day."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="items")
+    product = models.ForeignKey(Product, on_delete=models.SET_NULL, null=True, related_name="+")
+    name = models.CharField(max_length=120)
+    unit_price_cents = models.PositiveIntegerField("unit price in minor units")
+    quantity = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(quantity__gte=1), name="an_item_is_bought_at_least_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.name}"
+
+    @property
+    def amount_cents(self) -> int:
+        return self.quantity * self.unit_price_cents
+
+
+class StripeEvent(models.Model):
+    """A verified event and what came of it: the merchant's audit trail."""
+
+    class Outcome(models.TextChoices):
+        APPLIED = "applied", "changed the order"
+        NO_CHANGE = "no change", "nothing left to change"
+        REVIEW = "review", "needs a look"
+        IGNORED = "ignored", "not about this shop's orders"
+        UNMATCHED = "unmatched", "names an order that isn't here"
+
+    event_id = models.CharField(max_length=255, unique=True)
+    type = models.CharField(max_length=255)
+    order = models.ForeignKey(
+        Order, on_delete=models.SET_NULL, null=True, blank=True, related_name="events"
+    )
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    note = models.TextField(blank=True)
+    created = models.DateTimeField(null=True, blank=True, help_text="When Stripe made the event.")
+    received_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-received_at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.type} ({self.outcome})"

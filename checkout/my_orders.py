@@ -1,0 +1,142 @@
+"""My Orders: what a shopper sees of the orders, and when to ask again."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import Case, Q, Value, When, prefetch_related_objects
+from django.urls import reverse
+
+from checkout.models import WAITING, Order, OrderQuerySet, Status
+
+SHOWN = 10
+NEWS = {
+    Status.PAID: "is paid",
+    Status.REFUNDED: "is refunded",
+    Status.FAILED: "could not be paid; nothing was charged",
+    Status.REVIEW: "is being checked by the shop",
+    Status.EXPIRED: "has expired; nothing was charged",
+}
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What the browser shows, as it says itself: read from the address, never trusted.
+
+    `order` is the one just returned to, `canceled` whether from Stripe's Back link, `since`
+    when the page was opened (seconds), `seen` the version shown and `waiting` the references
+    that were waiting in it.
+    """
+
+    order: UUID | None
+    canceled: bool
+    since: int
+    seen: str = ""
+    waiting: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, query: Mapping[str, str], now: float) -> "Watch":
+        canceled = _uuid(query.get("canceled", ""))
+        since = query.get("since", "")
+        is_past = since.isascii() and since.isdigit() and len(since) < 12 and int(since) <= now
+        return cls(
+            order=canceled or _uuid(query.get("order", "")),
+            canceled=canceled is not None,
+            since=int(since) if is_past else int(now),
+            seen=query.get("seen", ""),
+            waiting=tuple(query.get("waiting", "").split(",")[:SHOWN]),
+        )
+
+    @property
+    def seconds_between_looks(self) -> int:
+        """Quick while the shopper is waiting, then ever calmer."""
+        age = time.time() - self.since
+        return 1 if age < 30 else 5 if age < 300 else 30
+
+
+@dataclass(frozen=True)
+class MyOrders:
+    """The newest orders of a shopper, those that wait for money first; one query so far."""
+
+    orders: list[Order]
+    watch: Watch
+
+    @property
+    def is_waiting(self) -> bool:
+        return any(order.is_waiting for order in self.orders)
+
+    @property
+    def is_unchanged(self) -> bool:
+        return self.watch.seen == self.version
+
+    @cached_property
+    def version(self) -> str:
+        """Differs whenever the panel would look different, or should ask at another pace."""
+        states = [
+            (order.pk.hex, order.status, order.refunded_cents, order.disputed_at)
+            for order in self.orders
+        ]
+        pace = self.watch.seconds_between_looks if self.is_waiting else 0
+        shown = repr((states, self.watch.order, self.watch.canceled, pace))
+        return hashlib.blake2b(shown.encode(), digest_size=8).hexdigest()
+
+    @property
+    def look_again(self) -> str:
+        """The address to ask for news, or nothing when there is nothing to wait for."""
+        if not self.is_waiting:
+            return ""
+        waiting = ",".join(order.reference for order in self.orders if order.is_waiting)
+        query = {"seen": self.version, "since": self.watch.since, "waiting": waiting}
+        if self.watch.order:
+            query["canceled" if self.watch.canceled else "order"] = self.watch.order
+        return f"{reverse('checkout:orders')}?{urlencode(query)}"
+
+    @property
+    def news(self) -> str:
+        """What to announce: each order that has stopped waiting, once."""
+        settled = [
+            order
+            for order in self.orders
+            if order.reference in self.watch.waiting and not order.is_waiting
+        ]
+        return " ".join(
+            f"Order {order.reference} {NEWS[Status(order.status)]}." for order in settled
+        )
+
+    @property
+    def returned_to(self) -> Order | None:
+        """The order that the shopper has just come back from Stripe with."""
+        return next((order for order in self.orders if order.pk == self.watch.order), None)
+
+    def with_items(self) -> "MyOrders":
+        prefetch_related_objects(self.orders, "items")
+        return self
+
+
+def my_orders(shopper: UUID | None, query: Mapping[str, str]) -> MyOrders:
+    """Return the panel for a shopper; `query` is what the address says."""
+    watch = Watch.read(query, time.time())
+    orders = list(_visible(shopper, watch)[:SHOWN]) if shopper else []
+    return MyOrders(orders, watch)
+
+
+def _visible(shopper: UUID, watch: Watch) -> OrderQuerySet:
+    """An order that can't be paid any more is shown only to who has just come back from it."""
+    is_offered = Q(status=Status.PENDING, superseded_at=None) & ~Q(session_id=None)
+    settled = (Status.PROCESSING, Status.PAID, Status.REFUNDED, Status.FAILED, Status.REVIEW)
+    orders = Order.objects.of(shopper).filter(
+        is_offered | Q(status__in=settled) | Q(pk=watch.order)
+    )
+    waits_first = Case(When(status__in=WAITING, then=Value(0)), default=Value(1))
+    return orders.order_by(waits_first, "-created_at")
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

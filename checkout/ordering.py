@@ -1,0 +1,172 @@
+"""From a cart to an order with a Checkout Session: placed first, then paid at Stripe's."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+
+from checkout import demo, gateway
+from checkout.models import Order, OrderItem
+from storefront import money
+from storefront.models import Product
+
+logger = logging.getLogger("checkout.ordering")
+
+MAX_LINES = 100
+"""The most line items that Stripe takes in one Checkout Session."""
+
+# Stripe wants at least 30 minutes, by its own clock, when our request arrives. Asking again
+# under the same key needs the same expiry, so an attempt may be this much older.
+SESSION_LIFETIME = timedelta(minutes=30)
+ATTEMPT_LIFETIME = timedelta(minutes=5)
+
+
+class CannotOrder(Exception):
+    """The order can't be placed; the text tells the shopper why and what to do."""
+
+
+class EarlierPayment(CannotOrder):
+    """The shopper has just paid for an earlier cart, and we wait for the news of it."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """So many of a product, at its price of now."""
+
+    product: Product
+    quantity: int
+
+    @property
+    def amount_cents(self) -> int:
+        return self.quantity * self.product.price_cents
+
+
+def buy(shopper: UUID, wanted: Sequence[Wanted], *, site: str, now: datetime) -> Order:
+    """Return an order with a Checkout Session to pay it at; the demo pays it at once.
+
+    The same wish, repeated, gets the same order while its session is open. `site` is where
+    Stripe sends the shopper back to, such as https://shop.example.
+    Raises CannotOrder, gateway.StripeDown or gateway.StripeRefused.
+    """
+    _refuse_the_impossible(wanted)
+    _close_other_sessions(shopper, _fingerprint(wanted), now)
+    order = place_order(shopper, wanted, now)
+    _open_checkout(order, site, now)
+    return order
+
+
+def place_order(shopper: UUID, wanted: Sequence[Wanted], now: datetime) -> Order:
+    """Store a pending order, or return the open one that holds the same already."""
+    try:
+        with transaction.atomic():
+            return _store_order(shopper, wanted, now)
+    except IntegrityError:
+        # The other click was first: the constraint on open orders has decided.
+        same = Order.objects.of(shopper).open().filter(fingerprint=_fingerprint(wanted)).first()
+        if same:
+            return same
+    # It was paid or closed between the two statements, so there is room for a new one.
+    with transaction.atomic():
+        return _store_order(shopper, wanted, now)
+
+
+def _store_order(shopper: UUID, wanted: Sequence[Wanted], now: datetime) -> Order:
+    order = Order.objects.create(
+        shopper=shopper,
+        fingerprint=_fingerprint(wanted),
+        total_cents=sum(wish.amount_cents for wish in wanted),
+        currency=settings.CURRENCY,
+        created_at=now,
+        attempt_at=now,
+    )
+    OrderItem.objects.bulk_create(
+        OrderItem(
+            order=order,
+            product=wish.product,
+            name=wish.product.name,
+            unit_price_cents=wish.product.price_cents,
+            quantity=wish.quantity,
+        )
+        for wish in wanted
+    )
+    return order
+
+
+def _refuse_the_impossible(wanted: Sequence[Wanted]) -> None:
+    total_cents = sum(wish.amount_cents for wish in wanted)
+    if not wanted:
+        raise CannotOrder("Your cart is empty. Choose a quantity beside a product first.")
+    for wish in wanted:
+        if not wish.product.is_on_sale:
+            raise CannotOrder(
+                f"{wish.product.name} is no longer for sale. Remove it from the cart to go on."
+            )
+    if len(wanted) > MAX_LINES:
+        raise CannotOrder(f"One order can hold {MAX_LINES} different products at most.")
+    if total_cents > money.MAX_CHARGE_CENTS:
+        most = money.written(money.MAX_CHARGE_CENTS)
+        raise CannotOrder(f"One order can come to {most} at most. Please split it.")
+
+
+def _close_other_sessions(shopper: UUID, fingerprint: str, now: datetime) -> None:
+    """One shopper has one checkout: what an earlier cart opened takes no money any more."""
+    for order in Order.objects.of(shopper).open():
+        is_same = order.fingerprint == fingerprint
+        is_over = bool(order.session_expires_at) and not order.can_be_paid_at(now)
+        if is_same and not is_over:
+            continue
+        if order.can_be_paid_at(now) and not gateway.close_session(order.session_id or ""):
+            raise EarlierPayment(
+                f"Your order {order.reference} is being paid: we are waiting for Stripe's "
+                "confirmation. You don't need to pay again."
+            )
+        order.supersede(now)
+
+
+def _open_checkout(order: Order, site: str, now: datetime) -> None:
+    if order.can_be_paid_at(now):
+        return
+    if order.attempt_at < now - ATTEMPT_LIFETIME:
+        order.begin_next_attempt(now)
+        order.refresh_from_db()
+    session = _session_for(order, site, now)
+    order.keep_session(session.id, session.url, session.expires_at)
+    order.refresh_from_db()
+    if settings.STRIPE_DEMO_MODE:
+        demo.pay(order)
+
+
+def _session_for(order: Order, site: str, now: datetime) -> gateway.CheckoutSession:
+    home = site + reverse("storefront:home")
+    success_url = f"{home}?order={order.pk}"
+    until = order.attempt_at + ATTEMPT_LIFETIME + SESSION_LIFETIME
+    if settings.STRIPE_DEMO_MODE:
+        return demo.open_session(order, success_url=success_url, until=until)
+    try:
+        return gateway.open_session(
+            order,
+            order.items.all(),
+            success_url=success_url,
+            cancel_url=f"{home}?canceled={order.pk}",
+            until=until,
+        )
+    except gateway.StripeFailed as failure:
+        logger.error("No Checkout Session for order %s: %s", order.pk, failure)
+        if failure.is_answered:
+            order.begin_next_attempt(now)
+        raise
+
+
+def _fingerprint(wanted: Sequence[Wanted]) -> str:
+    """Return a digest that is the same for the same products, names and prices."""
+    lines = sorted(
+        (wish.product.pk, wish.quantity, wish.product.name, wish.product.price_cents)
+        for wish in wanted
+    )
+    return hashlib.sha256(repr((settings.CURRENCY, lines)).encode()).hexdigest()

@@ -1,0 +1,15 @@
+from typing import Any
+
+from django import template
+
+from checkout.my_orders import my_orders as panel_of
+from storefront.shopper import shopper_of
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def my_orders(context: template.Context) -> Any:
+    """`{% my_orders as panel %}`: the visitor's orders, as the page's address asks for them."""
+    request = context["request"]
+    return panel_of(shopper_of(request), request.GET).with_items()

@@ -1,0 +1,16 @@
+"""Addresses of orders, payment and Stripe's webhook."""
+
+from django.urls import path
+
+from checkout import views, webhooks
+
+app_name = "checkout"
+
+urlpatterns = [
+    path("create-checkout-session/", views.create_checkout_session, name="checkout-session"),
+    path("orders/", views.orders, name="orders"),
+    path("orders/<uuid:pk>/", views.order, name="order"),
+    path("stripe/webhook/", webhooks.stripe_webhook, name="stripe-webhook"),
+    # Without the slash too: a redirect would make Stripe give up.
+    path("stripe/webhook", webhooks.stripe_webhook),
+]

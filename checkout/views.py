@@ -1,0 +1,139 @@
+"""Buy, My Orders and the order page: load, one call, answer."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from checkout import gateway
+from checkout.models import Order
+from checkout.my_orders import my_orders
+from checkout.ordering import MAX_LINES, CannotOrder, Wanted, buy
+from storefront.cart import cart_of
+from storefront.models import MAX_QUANTITY, Product
+from storefront.money import written
+from storefront.pages import HtmxRequest, SeeOther, page, wants_fragment
+from storefront.shopper import remember, shopper_of, shopper_or_new
+from storefront.views import shop_front
+
+STRIPE_DOWN = (
+    "Stripe can't be reached at the moment. You were not charged, and your cart is as you left "
+    "it. Please try again in a minute."
+)
+STRIPE_REFUSED = (
+    "Stripe did not accept this order. You were not charged, and your cart is as you left it. "
+    "Please tell the shop; trying again will not help."
+)
+
+
+@require_POST
+def create_checkout_session(request: HtmxRequest) -> HttpResponse:
+    if request.content_type == "application/json":
+        return _buy_json(request)
+    return _buy_cart(request)
+
+
+@require_safe
+def orders(request: HtmxRequest) -> HttpResponse:
+    panel = my_orders(shopper_of(request), request.GET)
+    if wants_fragment(request) and panel.is_unchanged:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    context = {"panel": panel.with_items()}
+    return page(request, "checkout/orders.html", context, partial="orders-news")
+
+
+@require_safe
+def order(request: HtmxRequest, pk: UUID) -> HttpResponse:
+    order = get_object_or_404(Order.objects.of(shopper_of(request)), pk=pk)
+    if wants_fragment(request) and request.GET.get("seen") == order.status:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    return page(request, "checkout/order.html", {"order": order}, partial="order-state")
+
+
+def _buy_cart(request: HtmxRequest) -> HttpResponse:
+    shopper = shopper_or_new(request)
+    cart = cart_of(shopper)
+    shown = request.POST.get("total_cents", str(cart.total_cents))
+    try:
+        if shown != str(cart.total_cents):
+            raise CannotOrder(
+                f"The total has changed to {written(cart.total_cents)} since you looked. "
+                "Please check the cart and press Buy again."
+            )
+        wanted = [Wanted(line.product, line.quantity) for line in cart.lines]
+        order = buy(shopper, wanted, site=_site(request), now=timezone.now())
+    except CannotOrder as refused:
+        return _sorry(request, shopper, str(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
+    except gateway.StripeDown:
+        return _sorry(request, shopper, STRIPE_DOWN, HTTPStatus.SERVICE_UNAVAILABLE)
+    except gateway.StripeRefused:
+        return _sorry(request, shopper, STRIPE_REFUSED, HTTPStatus.BAD_GATEWAY)
+    return remember(SeeOther(order.session_url), shopper)
+
+
+def _buy_json(request: HtmxRequest) -> HttpResponse:
+    shopper = shopper_or_new(request)
+    try:
+        order = buy(shopper, _wanted(request), site=_site(request), now=timezone.now())
+    except CannotOrder as refused:
+        return JsonResponse({"error": str(refused)}, status=HTTPStatus.BAD_REQUEST)
+    except gateway.StripeDown:
+        return JsonResponse({"error": STRIPE_DOWN}, status=HTTPStatus.SERVICE_UNAVAILABLE)
+    except gateway.StripeRefused:
+        return JsonResponse({"error": STRIPE_REFUSED}, status=HTTPStatus.BAD_GATEWAY)
+    answer = {"id": order.session_id, "url": order.session_url, "order_id": str(order.pk)}
+    return remember(JsonResponse(answer), shopper)
+
+
+def _sorry(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus) -> HttpResponse:
+    """Show the shop as it is, with what went wrong above Buy."""
+    context = shop_front(shopper, error=words)
+    return remember(page(request, "storefront/home.html", context, status=status), shopper)
+
+
+def _wanted(request: HttpRequest) -> list[Wanted]:
+    """Read `{"items": [{"product_id": 1, "quantity": 2}]}`; a product named twice is added up."""
+    quantities: dict[int, int] = {}
+    for item in _items(request):
+        product_id, quantity = _item(item)
+        quantities[product_id] = quantities.get(product_id, 0) + quantity
+    if any(quantity > MAX_QUANTITY for quantity in quantities.values()):
+        raise CannotOrder(f"You can order up to {MAX_QUANTITY} of one product.")
+    products = Product.objects.in_bulk(quantities)
+    if unknown := quantities.keys() - products.keys():
+        raise CannotOrder(f"There is no product {min(unknown)}.")
+    return [Wanted(products[pk], quantity) for pk, quantity in sorted(quantities.items())]
+
+
+def _items(request: HttpRequest) -> list[Any]:
+    try:
+        data = json.loads(request.body)
+    except (ValueError, RecursionError, RequestDataTooBig):
+        raise CannotOrder("The request is not valid JSON.") from None
+    items = data.get("items") if isinstance(data, dict) else None
+    if not isinstance(items, list):
+        raise CannotOrder('Send {"items": [{"product_id": 1, "quantity": 2}]}.')
+    if len(items) > MAX_LINES:
+        raise CannotOrder(f"One order can hold {MAX_LINES} lines at most.")
+    return items
+
+
+def _item(item: Any) -> tuple[int, int]:
+    product_id = item.get("product_id") if isinstance(item, dict) else None
+    quantity = item.get("quantity") if isinstance(item, dict) else None
+    if type(product_id) is not int or not 0 < product_id < 2**63:
+        raise CannotOrder("product_id must be the whole number of a product.")
+    if type(quantity) is not int or not 1 <= quantity <= MAX_QUANTITY:
+        raise CannotOrder(f"quantity must be a whole number from 1 to {MAX_QUANTITY}.")
+    return product_id, quantity
+
+
+def _site(request: HttpRequest) -> str:
+    return settings.SITE_URL or f"{request.scheme}://{request.get_host()}"

@@ -1,0 +1,76 @@
+"""The cart: what the shopper wants, at today's prices."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+from storefront.models import MAX_QUANTITY, CartLine, Product
+
+# More digits than MAX_QUANTITY has are still a number that people can be told about.
+PLAIN_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+
+class InvalidQuantity(Exception):
+    """The quantity can't be taken; the text says what can."""
+
+
+@dataclass(frozen=True)
+class Cart:
+    """The lines of one shopper, read once."""
+
+    lines: list[CartLine]
+
+    @cached_property
+    def total_cents(self) -> int:
+        """What Buy would charge now, in minor units; products no longer sold don't count."""
+        return sum(line.amount_cents for line in self.lines if line.product.is_on_sale)
+
+    @cached_property
+    def count(self) -> int:
+        return sum(line.quantity for line in self.lines)
+
+    def quantity_of(self, product: Product) -> int:
+        return self._quantities.get(product.pk, 0)
+
+    @cached_property
+    def _quantities(self) -> dict[int, int]:
+        return {line.product_id: line.quantity for line in self.lines}
+
+
+def cart_of(shopper: UUID | None) -> Cart:
+    return Cart(list(CartLine.objects.of(shopper)) if shopper else [])
+
+
+def wanted_quantity(form: Mapping[str, str]) -> int:
+    """Return the amount in `quantity`, one more or less if the form's `step` says +1 or -1.
+
+    Raises InvalidQuantity, with words for the shopper.
+    """
+    text = form.get("quantity", "")
+    if not PLAIN_NUMBER.fullmatch(text):
+        raise InvalidQuantity(f"Please enter a whole number from 0 to {MAX_QUANTITY}.")
+    quantity = max(0, int(text) + {"1": 1, "-1": -1}.get(form.get("step", ""), 0))
+    if quantity > MAX_QUANTITY:
+        raise InvalidQuantity(f"You can order up to {MAX_QUANTITY} of one product.")
+    return quantity
+
+
+def set_quantity(shopper: UUID, product: Product, quantity: int) -> None:
+    """Make the product's line hold `quantity`; 0 removes it.
+
+    Raises InvalidQuantity for a product that is no longer sold.
+    """
+    if quantity == 0:
+        CartLine.objects.filter(shopper=shopper, product=product).delete()
+        return
+    if not product.is_on_sale:
+        raise InvalidQuantity(f"{product.name} is no longer for sale.")
+    # An upsert: two tabs that add the same product meet in one line, and neither fails.
+    CartLine.objects.bulk_create(
+        [CartLine(shopper=shopper, product=product, quantity=quantity)],
+        update_conflicts=True,
+        unique_fields=["shopper", "product"],
+        update_fields=["quantity"],
+    )

@@ -1,0 +1,165 @@
+"""Reads the environment: every value is understood, or the start stops and says what is allowed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dj_database_url
+from babel.numbers import list_currencies
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env
+
+LIVE_KEYS = ("sk_live_", "rk_live_", "pk_live_")
+SECRET_KEYS = ("sk_test_", "rk_test_", "sk_live_", "rk_live_")
+PUBLISHABLE_KEYS = ("pk_test_", "pk_live_")
+
+env = Env()
+
+
+def read_dot_env(folder: Path) -> None:
+    """Load `.env` where there is one; what the real environment says wins."""
+    if flag("READ_DOT_ENV", default=True):
+        env.read_env(str(folder / ".env"), recurse=False)
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the value without surrounding blanks; an empty one counts as not set."""
+    return (env.str(name, "") or "").strip() or default
+
+
+def words(name: str) -> list[str]:
+    """Return the comma-separated values."""
+    return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    return bool(_parsed(name, env.bool, "true or false")) if text(name) else default
+
+
+def number(name: str, default: int, *, least: int, most: int) -> int:
+    allowed = f"a whole number from {least} to {most}"
+    value = int(_parsed(name, env.int, allowed)) if text(name) else default
+    if not least <= value <= most:
+        raise refusal(name, allowed)
+    return value
+
+
+def origin(name: str) -> str:
+    """Return a scheme and host like `https://shop.example`, without the trailing slash."""
+    value = text(name).rstrip("/")
+    if value and not _is_origin(value):
+        raise refusal(name, "an address like https://shop.example, without a path")
+    return value
+
+
+def currency(name: str, default: str) -> str:
+    """Return an ISO 4217 code in small letters, as Stripe writes it."""
+    code = text(name, default)
+    if code.upper() not in list_currencies():
+        raise refusal(name, "a currency code of three letters, such as usd, eur or jpy")
+    return code.lower()
+
+
+def database(name: str, folder: Path) -> dict[str, Any]:
+    """Return Django's settings for a `sqlite:` or `postgresql:` URL; a relative file is in `folder`."""
+    url = text(name, "sqlite:///db.sqlite3")
+    allowed = "postgresql://user:password@host:5432/name or sqlite:///file.sqlite3"
+    if not url.startswith(("sqlite:", "postgres:", "postgresql:")):
+        raise refusal(name, allowed)
+    try:
+        parsed = dict(dj_database_url.parse(url))
+    except ValueError:
+        raise refusal(name, allowed) from None
+    if not parsed["NAME"]:
+        raise refusal(name, allowed)
+    return parsed | (_sqlite(parsed, folder) if url.startswith("sqlite") else _postgresql(parsed))
+
+
+def stripe_keys() -> tuple[str, str]:
+    """Return (publishable, secret): both, or neither for the demo; anything else stops the start."""
+    publishable, secret = text("STRIPE_PUBLISHABLE_KEY"), text("STRIPE_SECRET_KEY")
+    if bool(publishable) != bool(secret):
+        missing = "STRIPE_SECRET_KEY" if publishable else "STRIPE_PUBLISHABLE_KEY"
+        raise ImproperlyConfigured(
+            f"{missing} is not set, but the other Stripe key is. Set both for real payments, "
+            "or neither for the demo shop."
+        )
+    if secret and not secret.startswith(SECRET_KEYS):
+        raise refusal("STRIPE_SECRET_KEY", "a key that begins with sk_ or rk_, then test_ or live_")
+    if publishable and not publishable.startswith(PUBLISHABLE_KEYS):
+        raise refusal("STRIPE_PUBLISHABLE_KEY", "a key that begins with pk_test_ or pk_live_")
+    if secret.startswith(LIVE_KEYS) != publishable.startswith(LIVE_KEYS):
+        raise ImproperlyConfigured(
+            "STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY mix test and live mode. "
+            "Take both from the same page of Stripe's dashboard."
+        )
+    return publishable, secret
+
+
+def stripe_webhook_secret() -> str:
+    """Return the signing secret; two with a comma between while one is being rolled."""
+    secrets = words("STRIPE_WEBHOOK_SECRET")
+    if not all(secret.startswith("whsec_") for secret in secrets):
+        raise refusal("STRIPE_WEBHOOK_SECRET", "secrets that begin with whsec_, commas between")
+    return ",".join(secrets)
+
+
+def stripe_api_base(secret_key: str) -> str:
+    """Return where a local stand-in for Stripe answers; refused for keys that could move money."""
+    base = origin("STRIPE_API_BASE")
+    if base and secret_key and secret_key.startswith(LIVE_KEYS):
+        raise ImproperlyConfigured(
+            "STRIPE_API_BASE sends payments to a stand-in and needs test keys, "
+            "but STRIPE_SECRET_KEY is a live one. Remove STRIPE_API_BASE."
+        )
+    return base
+
+
+def refusal(name: str, allowed: str) -> ImproperlyConfigured:
+    """The value itself is not repeated: it may be a secret, and this ends up in logs."""
+    return ImproperlyConfigured(f"{name} can't be read. Allowed: {allowed}.")
+
+
+def _parsed(name: str, parse: Callable[[str], Any], allowed: str) -> Any:
+    try:
+        return parse(name)
+    except ValueError:
+        raise refusal(name, allowed) from None
+
+
+def _is_origin(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ("http", "https")
+        and bool(parts.hostname)
+        and value == f"{parts.scheme}://{parts.netloc}"
+        and "@" not in parts.netloc
+    )
+
+
+def _sqlite(parsed: dict[str, Any], folder: Path) -> dict[str, Any]:
+    name = parsed["NAME"]
+    return {
+        "NAME": name if name == ":memory:" else str(folder / name),
+        # IMMEDIATE: a transaction takes the write lock at its start and waits for it. With
+        # SQLite's default, one that reads first and writes then fails at once under load.
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 5,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+        },
+    }
+
+
+def _postgresql(parsed: dict[str, Any]) -> dict[str, Any]:
+    # Health checks: without them each pooled connection fails one request after a restart.
+    pool = {"min_size": 1, "max_size": 8, "timeout": 5}
+    return {
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"pool": pool, **parsed.get("OPTIONS", {})},
+    }

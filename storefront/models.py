@@ -1,0 +1,89 @@
+"""What is on the shelf, and what each shopper has put into the cart."""
+
+from typing import Self
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.db.models import Q
+
+from storefront import money
+
+MAX_QUANTITY = 999
+
+
+class ProductQuerySet(models.QuerySet["Product"]):
+    def on_sale(self) -> Self:
+        return self.filter(is_on_sale=True)
+
+
+class Product(models.Model):
+    """Something the shop sells; its price is in minor units of the shop's currency."""
+
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    price_cents = models.PositiveIntegerField(
+        "price in minor units",
+        validators=[MaxValueValidator(money.MAX_CHARGE_CENTS)],
+        help_text="In the smallest unit of the shop's currency: 2999 is $29.99, or ¥2,999.",
+    )
+    picture = models.CharField(
+        max_length=200,
+        blank=True,
+        help_text="A file below static/, such as products/mouse.svg; four wide to three high.",
+    )
+    is_on_sale = models.BooleanField("on sale", default=True)
+    position = models.PositiveSmallIntegerField(default=0, help_text="Smaller numbers come first.")
+
+    objects = ProductQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("position", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        step = money.smallest_step()
+        if self.price_cents is not None and self.price_cents % step:
+            raise ValidationError(
+                {"price_cents": f"Stripe takes this currency in steps of {step} minor units."}
+            )
+
+
+class CartLineQuerySet(models.QuerySet["CartLine"]):
+    def of(self, shopper: object) -> Self:
+        """The shopper's lines with their products, in the order of the shelf."""
+        return (
+            self.filter(shopper=shopper)
+            .select_related("product")
+            .order_by("product__position", "product_id")
+        )
+
+
+class CartLine(models.Model):
+    """How many of a product a shopper wants."""
+
+    shopper = models.UUIDField()
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
+    quantity = models.PositiveSmallIntegerField()
+
+    objects = CartLineQuerySet.as_manager()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("shopper", "product"), name="a_product_has_one_line_in_a_cart"
+            ),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=1, quantity__lte=MAX_QUANTITY),
+                name="a_cart_line_holds_1_to_999",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.product}"
+
+    @property
+    def amount_cents(self) -> int:
+        return self.quantity * self.product.price_cents

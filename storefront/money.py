@@ -1,0 +1,57 @@
+"""Money: whole minor units inside, words of the currency outside.
+
+How many minor units make one is Stripe's rule, which is not ISO 4217's everywhere
+(https://docs.stripe.com/currencies): 500 is $5.00 and ¥500, and KWD ends in a zero.
+"""
+
+from copy import copy
+from decimal import Decimal
+from functools import cache
+
+from babel import Locale
+from babel.numbers import NumberPattern, get_currency_symbol
+from django.conf import settings
+
+MAX_CHARGE_CENTS = 99_999_999
+"""The most that one Checkout Session may charge, in minor units."""
+
+ZERO_DECIMALS = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
+THREE_DECIMALS = frozenset("bhd jod kwd omr tnd".split())
+# Stripe keeps two decimals for these, which their people no longer use: 500 is 5 krónur.
+WHOLE_IN_HUNDREDTHS = frozenset("isk ugx".split())
+
+
+def decimals(currency: str) -> int:
+    """Return how many digits of an amount stand behind the point."""
+    if currency in ZERO_DECIMALS:
+        return 0
+    return 3 if currency in THREE_DECIMALS else 2
+
+
+def smallest_step(currency: str | None = None) -> int:
+    """Return the amount that every price is a multiple of, in minor units."""
+    currency = currency or settings.CURRENCY
+    if currency in WHOLE_IN_HUNDREDTHS:
+        return 100
+    return 10 if currency in THREE_DECIMALS else 1
+
+
+def written(cents: int, currency: str | None = None) -> str:
+    """Return `cents` as people write it, such as $139.97; the shop's currency unless told."""
+    currency = currency or settings.CURRENCY
+    locale = Locale.parse(settings.LANGUAGE_CODE, sep="-")
+    amount = Decimal(cents).scaleb(-decimals(currency))
+    return _pattern(locale, currency).apply(
+        amount, locale, currency=currency.upper(), currency_digits=False
+    )
+
+
+@cache
+def _pattern(locale: Locale, currency: str) -> NumberPattern:
+    """The locale's way to write money, with the digits that Stripe charges."""
+    pattern = copy(locale.currency_formats["standard"])
+    shown = 0 if currency in WHOLE_IN_HUNDREDTHS else decimals(currency)
+    pattern.frac_prec = (shown, shown)
+    if get_currency_symbol(currency.upper(), locale)[-1].isalpha():
+        pattern.prefix = tuple(part.replace("¤", "¤\N{NO-BREAK SPACE}") for part in pattern.prefix)
+    return pattern

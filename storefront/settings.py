@@ -1,0 +1,169 @@
+"""Settings of the shop, read top to bottom; `.env.example` explains every name."""
+
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.csp import CSP
+
+from storefront import environment as env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env.read_dot_env(BASE_DIR)
+
+# A PaaS collects the static files before the shop's secrets are there.
+collecting_static = "collectstatic" in sys.argv
+
+# --- Who and where ----------------------------------------------------------------------
+DEBUG = env.flag("DEBUG")
+SECRET_KEY = env.text("SECRET_KEY", "only-for-development" if DEBUG or collecting_static else "")
+if not SECRET_KEY:
+    raise ImproperlyConfigured(
+        "SECRET_KEY is not set. Set it to a long random text that nobody else knows, "
+        "or DEBUG=true to develop on your own machine."
+    )
+
+SITE_URL = env.origin("SITE_URL")
+site = urlsplit(SITE_URL)
+USE_HTTPS = site.scheme == "https" if SITE_URL else not DEBUG
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or ([site.hostname] if site.hostname else [])
+TRUST_PROXY = env.flag("TRUST_PROXY")
+
+ROOT_URLCONF = "storefront.urls"
+WSGI_APPLICATION = "storefront.wsgi.application"
+APPEND_SLASH = True
+
+INSTALLED_APPS = [
+    "storefront",
+    "checkout",
+    "django_htmx",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    # Second: an answer made by a later middleware carries the policy too.
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "storefront.pages.shop",
+            ],
+        },
+    },
+]
+
+# --- Data -------------------------------------------------------------------------------
+DATABASES = {"default": env.database("DATABASE_URL", BASE_DIR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+# --- Words and money --------------------------------------------------------------------
+SHOP_NAME = env.text("SHOP_NAME", "Storefront")
+CURRENCY = env.currency("CURRENCY", "usd")
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+# --- Stripe -----------------------------------------------------------------------------
+STRIPE_PUBLISHABLE_KEY, STRIPE_SECRET_KEY = env.stripe_keys()
+STRIPE_WEBHOOK_SECRET = env.stripe_webhook_secret()
+STRIPE_API_BASE = env.stripe_api_base(STRIPE_SECRET_KEY)
+STRIPE_KEY_PRESENT = bool(STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY)
+STRIPE_DEMO_MODE = not STRIPE_KEY_PRESENT
+STRIPE_LIVE_MODE = STRIPE_SECRET_KEY.startswith(env.LIVE_KEYS)
+# Where a Buy form may lead: Stripe's page, and a domain of your own for it.
+CHECKOUT_ORIGINS = [
+    origin
+    for origin in ["https://checkout.stripe.com", *env.words("CHECKOUT_ORIGINS"), STRIPE_API_BASE]
+    if origin
+]
+
+# --- Static files -----------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Hashed and compressed once `collectstatic` has run, straight from the sources before.
+static_collected = not DEBUG and (STATIC_ROOT / "staticfiles.json").exists()
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if static_collected or collecting_static
+        else "django.contrib.staticfiles.storage.StaticFilesStorage",
+    },
+}
+WHITENOISE_USE_FINDERS = not static_collected
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+# --- Security ---------------------------------------------------------------------------
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
+CSRF_COOKIE_HTTPONLY = True
+CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL else []
+SECURE_SSL_REDIRECT = USE_HTTPS
+# A redirect is a failure to Stripe and to a health check; what they send needs no secrecy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^stripe/webhook/?$"]
+SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000, least=0, most=63_072_000)
+if not USE_HTTPS:
+    SECURE_HSTS_SECONDS = 0
+if TRUST_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "connect-src": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+    # Browsers check the redirect that answers a form post as well.
+    "form-action": [CSP.SELF, *CHECKOUT_ORIGINS],
+}
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for subdomains: they may not be the merchant's
+    "security.W021",  # HSTS preload: a promise only the owner of the domain can give
+]
+
+# --- Log --------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {
+        name: {"handlers": ["console"], "level": "INFO", "propagate": False}
+        for name in ("storefront", "checkout", "django")
+    },
+}

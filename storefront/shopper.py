@@ -1,0 +1,38 @@
+"""Who is shopping: a random id in a signed cookie, and no account."""
+
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.core.signing import BadSignature
+from django.http import HttpRequest, HttpResponseBase
+
+COOKIE = "shopper"
+SALT = "storefront.shopper"
+ONE_YEAR = 365 * 24 * 60 * 60
+
+
+def shopper_of(request: HttpRequest) -> UUID | None:
+    """Return the visitor's id; None on a first look, and for a cookie that we didn't sign."""
+    try:
+        return UUID(request.get_signed_cookie(COOKIE, salt=SALT))
+    except (KeyError, BadSignature, ValueError):
+        return None
+
+
+def shopper_or_new(request: HttpRequest) -> UUID:
+    """Return the visitor's id, or a new one that the answer has to `remember`."""
+    return shopper_of(request) or uuid4()
+
+
+def remember[Response: HttpResponseBase](response: Response, shopper: UUID) -> Response:
+    """Let the browser keep the id for a year from now."""
+    response.set_signed_cookie(
+        COOKIE,
+        str(shopper),
+        salt=SALT,
+        max_age=ONE_YEAR,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",  # Strict would lose the shopper on the way back from Stripe
+    )
+    return response
