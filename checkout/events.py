@@ -18,11 +18,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from checkout.models import Order, Status, StripeEvent
+from checkout.models import Order, StripeEvent
 
 logger = logging.getLogger("checkout.events")
 
 Json = Mapping[str, Any]
+Status = Order.Status
 Outcome = StripeEvent.Outcome
 IDENTIFIER = re.compile(r"[\w.\-]{1,255}", re.ASCII)
 

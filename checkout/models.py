@@ -15,28 +15,13 @@ from django.utils import timezone
 from storefront.models import CartLine, Product
 
 
-class Status(models.TextChoices):
-    """Where the payment of an order stands; `checkout.events.MOVES` says what leads where."""
-
-    PENDING = "PENDING", "waiting for payment"
-    PROCESSING = "PROCESSING", "waiting for the bank"
-    PAID = "PAID", "paid"
-    FAILED = "FAILED", "payment failed"
-    EXPIRED = "EXPIRED", "expired"
-    REFUNDED = "REFUNDED", "refunded"
-    REVIEW = "REVIEW", "needs a look"
-
-
-WAITING = (Status.PENDING, Status.PROCESSING)
-
-
 class OrderQuerySet(models.QuerySet["Order"]):
     def of(self, shopper: object) -> Self:
         return self.filter(shopper=shopper)
 
     def open(self) -> Self:
         """Orders whose Checkout Session may still be offered to the shopper."""
-        return self.filter(status=Status.PENDING, superseded_at=None)
+        return self.filter(status=Order.Status.PENDING, superseded_at=None)
 
     def with_lines_in_cart(self) -> Self:
         """Count in `lines_in_cart` how many products of the order lie in its shopper's cart."""
@@ -54,7 +39,19 @@ class Order(models.Model):
     `status` moves by `move` alone. Amounts are in minor units of `currency`.
     """
 
-    Status = Status
+    class Status(models.TextChoices):
+        """Where the payment of an order stands; `checkout.events.MOVES` says what leads where."""
+
+        PENDING = "PENDING", "waiting for payment"
+        PROCESSING = "PROCESSING", "waiting for the bank"
+        PAID = "PAID", "paid"
+        FAILED = "FAILED", "payment failed"
+        EXPIRED = "EXPIRED", "expired"
+        REFUNDED = "REFUNDED", "refunded"
+        REVIEW = "REVIEW", "needs a look"
+
+    # Only where the query asks for it with `with_lines_in_cart`.
+    lines_in_cart: int
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     shopper = models.UUIDField(editable=False)
@@ -109,6 +106,9 @@ class Order(models.Model):
     def __str__(self) -> str:
         return self.reference
 
+    def get_absolute_url(self) -> str:
+        return reverse("checkout:order", args=[self.pk])
+
     @property
     def reference(self) -> str:
         """The short name that people see, such as K7M2-PQ4X."""
@@ -122,9 +122,6 @@ class Order(models.Model):
     @property
     def is_demo(self) -> bool:
         return (self.session_id or "").startswith("cs_demo_")
-
-    def get_absolute_url(self) -> str:
-        return reverse("checkout:order", args=[self.pk])
 
     def can_be_paid_at(self, now: datetime) -> bool:
         """Whether the stored Checkout Session still takes money, as far as we know."""
@@ -147,7 +144,7 @@ class Order(models.Model):
         """Tell the merchant why this order needs a look; one in `review` waits for that."""
         rows = Order.objects.filter(pk=self.pk).exclude(review_reason__contains=reason)
         rows.update(review_reason=Concat("review_reason", Value(f"{reason}\n")))
-        Order.objects.filter(pk=self.pk, status__in=review).update(status=Status.REVIEW)
+        Order.objects.filter(pk=self.pk, status__in=review).update(status=self.Status.REVIEW)
 
     def take_out_of_cart(self, lines_in_cart: int) -> None:
         """What was bought leaves the cart; what was added since stays."""
@@ -176,6 +173,9 @@ class Order(models.Model):
     def supersede(self, now: datetime) -> None:
         """Offer this order's session no more; its payment state is Stripe's to tell."""
         Order.objects.filter(pk=self.pk, superseded_at=None).update(superseded_at=now)
+
+
+WAITING = (Order.Status.PENDING, Order.Status.PROCESSING)
 
 
 class OrderItem(models.Model):

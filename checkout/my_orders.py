@@ -11,7 +11,9 @@ from uuid import UUID
 from django.db.models import Case, Q, Value, When, prefetch_related_objects
 from django.urls import reverse
 
-from checkout.models import WAITING, Order, OrderQuerySet, Status
+from checkout.models import WAITING, Order, OrderQuerySet
+
+Status = Order.Status
 
 SHOWN = 10
 NEWS = {

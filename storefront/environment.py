@@ -62,7 +62,7 @@ def currency(name: str, default: str) -> str:
 
 
 def database(name: str, folder: Path) -> dict[str, Any]:
-    """Return Django's settings for a `sqlite:` or `postgresql:` URL; a relative file is in `folder`."""
+    """Return Django's settings for a `sqlite:` or `postgresql:` URL; files are in `folder`."""
     url = text(name, "sqlite:///db.sqlite3")
     allowed = "postgresql://user:password@host:5432/name or sqlite:///file.sqlite3"
     if not url.startswith(("sqlite:", "postgres:", "postgresql:")):
@@ -77,7 +77,7 @@ def database(name: str, folder: Path) -> dict[str, Any]:
 
 
 def stripe_keys() -> tuple[str, str]:
-    """Return (publishable, secret): both, or neither for the demo; anything else stops the start."""
+    """Return (publishable, secret): both, or neither for the demo."""
     publishable, secret = text("STRIPE_PUBLISHABLE_KEY"), text("STRIPE_SECRET_KEY")
     if bool(publishable) != bool(secret):
         missing = "STRIPE_SECRET_KEY" if publishable else "STRIPE_PUBLISHABLE_KEY"

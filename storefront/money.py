@@ -18,7 +18,7 @@ MAX_CHARGE_CENTS = 99_999_999
 ZERO_DECIMALS = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
 THREE_DECIMALS = frozenset("bhd jod kwd omr tnd".split())
 # Stripe keeps two decimals for these, which their people no longer use: 500 is 5 krónur.
-WHOLE_IN_HUNDREDTHS = frozenset("isk ugx".split())
+WHOLE_IN_HUNDREDTHS = frozenset(["isk", "ugx"])
 
 
 def decimals(currency: str) -> int:
@@ -41,17 +41,20 @@ def written(cents: int, currency: str | None = None) -> str:
     currency = currency or settings.CURRENCY
     locale = Locale.parse(settings.LANGUAGE_CODE, sep="-")
     amount = Decimal(cents).scaleb(-decimals(currency))
-    return _pattern(locale, currency).apply(
-        amount, locale, currency=currency.upper(), currency_digits=False
+    return str(
+        _pattern(locale, currency).apply(
+            amount, locale, currency=currency.upper(), currency_digits=False
+        )
     )
 
 
 @cache
 def _pattern(locale: Locale, currency: str) -> NumberPattern:
     """The locale's way to write money, with the digits that Stripe charges."""
-    pattern = copy(locale.currency_formats["standard"])
+    pattern: NumberPattern = copy(locale.currency_formats["standard"])
     shown = 0 if currency in WHOLE_IN_HUNDREDTHS else decimals(currency)
     pattern.frac_prec = (shown, shown)
     if get_currency_symbol(currency.upper(), locale)[-1].isalpha():
-        pattern.prefix = tuple(part.replace("¤", "¤\N{NO-BREAK SPACE}") for part in pattern.prefix)
+        positive, negative = pattern.prefix
+        pattern.prefix = (f"{positive}\N{NO-BREAK SPACE}", f"{negative}\N{NO-BREAK SPACE}")
     return pattern

@@ -14,7 +14,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from storefront.cart import (
-    Cart,
     InvalidQuantity,
     cart_of,
     set_quantity,
