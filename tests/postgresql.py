@@ -202,6 +202,8 @@ def main() -> int:
     if options.find:
         print(folder)
         return 0
+    if not options.command:
+        parser.error("a COMMAND is needed")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
     with Cluster(durable=options.durable) as cluster:
