@@ -12,6 +12,7 @@ from tests.stripe_stand_in.refusals import Refusal, no_such
 from tests.stripe_stand_in.rules import currency_of, total_of
 from tests.stripe_stand_in.shapes import Json
 
+NEVER = float("inf")
 NOBODY: Json = {"id": None, "idempotency_key": None}
 DELAYED_METHODS = {"usd": "us_bank_account"}
 SHELVES = ("sessions", "payment_intents", "charges", "refunds", "disputes", "events")
@@ -40,6 +41,7 @@ class Books:
             self.disputes: Shelf = {}
             self.events: list[Json] = []
             self.cause = NOBODY
+            self.next_expiry = NEVER
 
     def now(self) -> int:
         """The stand-in's time in whole seconds, as Stripe writes it."""
@@ -54,6 +56,7 @@ class Books:
                 yield
             finally:
                 self.cause = NOBODY
+            self.next_expiry = NEVER
 
     # Sessions
 
@@ -66,6 +69,7 @@ class Books:
             lines = [shapes.line_item(line, created=now) for line in params["line_items"]]
             self.sessions[session["id"]] = session
             self.lines[session["id"]] = lines
+            self.next_expiry = min(self.next_expiry, session["expires_at"])
             self.intent_data[session["id"]] = params.get("payment_intent_data", {})
             return session
 
@@ -89,9 +93,14 @@ class Books:
     def expire_due(self) -> None:
         """Close the sessions whose time is over."""
         with self.lock:
-            for session in self.sessions.values():
-                if session["status"] == "open" and session["expires_at"] <= self.clock.now():
+            if self.clock.now() < self.next_expiry:
+                return
+            waiting = [s for s in self.sessions.values() if s["status"] == "open"]
+            for session in waiting:
+                if session["expires_at"] <= self.clock.now():
                     self._expire(session)
+            left = [s["expires_at"] for s in waiting if s["status"] == "open"]
+            self.next_expiry = min(left, default=NEVER)
 
     def _expire(self, session: Json) -> Json:
         session.update(status="expired", url=None)
@@ -208,7 +217,9 @@ class Books:
             self._count_refund(charge, amount)
             self._tell("refund.created", refund)
             self._tell("charge.refunded", charge)
-            self._tell("refund.updated", refund, previous={"destination_details": None})
+            previous = aftermath.acknowledge(refund)
+            if previous:
+                self._tell("refund.updated", refund, previous=previous)
             return refund
 
     def fail_refund(self, id: str) -> Json:
@@ -300,11 +311,11 @@ class Books:
         self.events.append(event)
         self.on_event(event)
 
-    def photograph(self) -> dict[str, Any]:
-        """A copy of everything, for whoever looks from outside."""
+    def photograph(self, *names: str) -> dict[str, Any]:
+        """A copy of the named shelves, or of all, for whoever looks from outside."""
         with self.lock:
             self.expire_due()
-            return copy.deepcopy({name: getattr(self, name) for name in SHELVES})
+            return copy.deepcopy({name: getattr(self, name) for name in names or SHELVES})
 
 
 def _payment_error(charge: Json) -> Json:

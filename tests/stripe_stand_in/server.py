@@ -2,10 +2,11 @@
 
 import inspect
 import json
+import sys
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.stripe_stand_in import page
 from tests.stripe_stand_in.faults import Dropped
@@ -16,6 +17,13 @@ from tests.stripe_stand_in.shapes import API_VERSION, Json
 if TYPE_CHECKING:
     from tests.stripe_stand_in.stand_in import StandIn
 
+# What a test, in this process or through RemoteStandIn, can do to the stand-in.
+_VERBS = """
+    pay pay_later settle fail decline expire refund fail_refund dispute close_dispute session
+    events_of hold release lose duplicate deliver_normally deliver send fault clear_faults
+    advance now wait_until_quiet reset listen
+"""
+VERBS = frozenset(_VERBS.split())
 MOST_BYTES = 1_000_000
 
 
@@ -24,6 +32,11 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Let callers hang up: a shop that lost patience is part of the play."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def serve(stand_in: "StandIn", port: int) -> Server:
@@ -103,15 +116,15 @@ class Handler(BaseHTTPRequestHandler):
             self._redirect(f"/c/pay/{id}")
         else:
             query = parse_qs(urlsplit(self.path).query)
-            declined = "declined" in query
-            email = query.get("email", [""])[0]
-            self._send_html(200, page.payment_page(sessions[id], lines, declined, email))
+            problem, email = (query.get(name, [""])[0] for name in ("problem", "email"))
+            self._send_html(200, page.payment_page(sessions[id], lines, problem, email))
 
     def _press(self, id: str, form: dict[str, str]) -> None:
         action, email = form.get("action", ""), form.get("email", "")
         self._announce("POST", f"{action} on the payment page")
         if action not in ("pay", "pay_later") or not is_email(email):
-            self._redirect(f"/c/pay/{id}" + ("?declined=1" if action == "decline" else ""))
+            problem = "declined" if action == "decline" else "email"
+            self._redirect(f"/c/pay/{id}?" + urlencode({"problem": problem, "email": email}))
             return
         try:
             session = getattr(self.stand_in, action)(id, email)
@@ -146,8 +159,6 @@ class Handler(BaseHTTPRequestHandler):
         }
 
     def _do(self, verb: str, body: str) -> None:
-        from tests.stripe_stand_in.stand_in import VERBS
-
         # A web page can send a form to this port unasked, but not this type.
         if verb not in VERBS or self.headers.get_content_type() != "application/json":
             self._send_json(404, {"error": {"message": f"There is no {verb} in JSON."}}, {})
