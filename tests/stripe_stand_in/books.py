@@ -56,7 +56,6 @@ class Books:
                 yield
             finally:
                 self.cause = NOBODY
-            self.next_expiry = NEVER
 
     # Sessions
 

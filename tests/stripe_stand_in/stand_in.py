@@ -59,7 +59,7 @@ class StandIn:
         """Take the port and answer; raises OSError when somebody else has it."""
         self._server = serve(self, self.port)
         self.port = self._server.server_port
-        works = (lambda server=self._server: server.serve_forever(0.05)), self.postman.run
+        works = (lambda server=self._server: server.serve_forever(0.01)), self.postman.run
         self._threads = [threading.Thread(target=work, daemon=True) for work in works]
         for thread in self._threads:
             thread.start()
