@@ -6,6 +6,9 @@ import http.client
 import json
 import random
 import re
+import signal
+import subprocess
+import sys
 import threading
 import time
 import typing
@@ -13,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 from urllib.parse import urlencode
@@ -27,6 +31,7 @@ from tests.stripe_stand_in.shapes import API_VERSION
 from tests.stripe_stand_in.webhooks import ENABLED_EVENTS
 
 SECRET = "whsec_test"
+ROOT = Path(__file__).resolve().parents[1]
 Json = dict[str, Any]
 
 
@@ -916,6 +921,15 @@ class TestTheHostedPage:
         assert self.press(s, id, "pay_later") == "https://shop.example/?order=7"
         assert s.session(id)["payment_status"] == "unpaid"
 
+    @pytest.mark.parametrize(("button", "state"), [("settle", "paid"), ("fail", "unpaid")])
+    def test_somebody_can_play_the_bank(self, s: StandIn, button: str, state: str) -> None:
+        id = opened(s)
+        self.press(s, id, "pay_later")
+        assert f"value='{button}'" in self.look(s, f"/c/pay/{id}")
+        assert self.press(s, id, button) == f"/c/pay/{id}"
+        assert s.session(id)["payment_status"] == state
+        assert f"value='{button}'" not in self.look(s, f"/c/pay/{id}")
+
     def test_a_declined_card_may_try_again(self, s: StandIn) -> None:
         id = opened(s)
         page = self.look(s, self.press(s, id, "decline"))
@@ -926,6 +940,7 @@ class TestTheHostedPage:
     def test_a_bad_email_pays_nothing(self, s: StandIn) -> None:
         id = opened(s)
         assert "Your email is incomplete." in self.look(s, self.press(s, id, "pay", email="bo"))
+        assert self.press(s, id, "steal") == f"/c/pay/{id}"
         assert s.session(id)["status"] == "open"
 
     def test_a_page_that_is_over_says_so(self, s: StandIn) -> None:
@@ -1000,6 +1015,23 @@ class TestSteeringFromAnotherProcess:
         id = opened(s)
         assert call(s, "POST", "/_stand_in/pay", {"id": id})[0] == 404
         assert s.session(id)["status"] == "open"
+
+
+class TestRunningAlone:
+    def test_it_says_how_to_start_the_shop_and_ends_politely(self) -> None:
+        command = [sys.executable, "-u", "-m", "tests.stripe_stand_in", "--port", "0"]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            said = ""
+            while "Ctrl-C" not in said:
+                said += process.stdout.readline()
+            port = re.search(r"export STRIPE_API_BASE=http://localhost:(\d+)\n", said)
+            assert port
+            assert "$env:STRIPE_SECRET_KEY" in said
+            assert RemoteStandIn(f"http://127.0.0.1:{port[1]}").sessions == {}
+            process.send_signal(signal.SIGINT)
+            assert "Nothing was charged" in process.communicate(timeout=5)[0]
+        assert process.returncode == 0
 
 
 # Fields that the real objects hold only sometimes. Every other field of the SDK's class has to

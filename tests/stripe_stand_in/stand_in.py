@@ -119,19 +119,19 @@ class StandIn:
     @property
     def sessions(self) -> dict[str, Json]:
         """All sessions by id, newest last."""
-        sessions: dict[str, Json] = self.books.photograph("sessions")["sessions"]
+        sessions: dict[str, Json] = self._photograph("sessions")
         return sessions
 
     @property
     def refunds(self) -> dict[str, Json]:
         """All refunds by id, newest last."""
-        refunds: dict[str, Json] = self.books.photograph("refunds")["refunds"]
+        refunds: dict[str, Json] = self._photograph("refunds")
         return refunds
 
     @property
     def events(self) -> list[Json]:
         """All events, in the order in which they happened."""
-        events: list[Json] = self.books.photograph("events")["events"]
+        events: list[Json] = self._photograph("events")
         return events
 
     @property
@@ -144,6 +144,10 @@ class StandIn:
         """Tries to deliver an event, in order."""
         with self.books.lock:
             return list(self.postman.tries)
+
+    def _photograph(self, shelf: str) -> Any:
+        self.books.expire_due()
+        return self.books.photograph(shelf)[shelf]
 
     def session(self, id: str) -> Json:
         """One session."""
