@@ -435,6 +435,13 @@ class TestAskingTwice:
         assert create(s, key="k2")["status"] == "open"
         assert len(s.sessions) == 1
 
+    @pytest.mark.parametrize("status", [401, 409, 429])
+    def test_an_answer_before_the_work_is_not_kept(self, s: StandIn, status: int) -> None:
+        s.fault("POST", "/v1/checkout/sessions", status=status)
+        with pytest.raises(stripe.StripeError):
+            create(s, key="k")
+        assert create(s, key="k")["status"] == "open"
+
     def test_a_question_that_is_still_being_answered_conflicts(self, s: StandIn) -> None:
         s.fault("POST", "/v1/checkout/sessions", hang=0.5)
         slow = threading.Thread(target=create, args=(s, "k"))
