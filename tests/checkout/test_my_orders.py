@@ -27,7 +27,8 @@ def look_again(response: Any) -> str:
 
 
 def seconds_between_looks(response: Any) -> int:
-    return int(re.search(r'hx-trigger="every (\d+)s"', response.text)[1])
+    (seconds,) = re.findall(r'hx-trigger="every (\d+)s"', response.text)
+    return int(seconds)
 
 
 def states(response: Any) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """What Stripe's events do to an order, in whatever order and however often they come."""
 
+from typing import Any
+
 import pytest
 
 from checkout.models import Order, StripeEvent
@@ -192,7 +194,12 @@ class TestMoneyThatDoesNotFit:
         assert status_after(order, event) == "PENDING"
 
     def test_details_that_are_not_there_do_not_matter(self, order: Order):
-        session = {"client_reference_id": None, "metadata": {}, "livemode": None, "mode": None}
+        session: dict[str, Any] = {
+            "client_reference_id": None,
+            "metadata": {},
+            "livemode": None,
+            "mode": None,
+        }
         assert status_after(order, event_about(order, **session)) == "PAID"
 
 
@@ -229,19 +236,35 @@ class TestWhoseEventItIs:
 
     def test_a_null_session_finds_nothing(self, order: Order):
         Order.objects.update(session_id=None)
-        for odd in (None, "", 0, [], {}, "x" * 70_000, "cs\x00", "cs\ud800"):
+        oddities: list[Any] = [None, "", 0, [], {}, "x" * 70_000, "cs\x00", "cs\ud800"]
+        for odd in oddities:
             assert deliver(event_about(order, id=odd)).status_code == 200
         order.refresh_from_db()
         assert order.status == "PENDING"
 
 
 class TestOddValues:
-    ODD = (None, "", 0, -1, 1.5, True, [], {}, [None], {"id": None}, "\x00", "\ud800", "x" * 65_536)
+    ODD: tuple[Any, ...] = (
+        None,
+        "",
+        0,
+        -1,
+        1.5,
+        True,
+        [],
+        {},
+        [None],
+        {"id": None},
+        "\x00",
+        "\ud800",
+        "x" * 65_536,
+    )
 
     @pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:20])
     @pytest.mark.parametrize("field", ["payment_intent", "customer_details", "customer_email"])
     def test_in_a_payment_do_not_stop_it(self, order: Order, field: str, odd: object):
-        assert status_after(order, event_about(order, **{field: odd})) == "PAID"
+        session: dict[str, Any] = {field: odd}
+        assert status_after(order, event_about(order, **session)) == "PAID"
 
     @pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:20])
     def test_in_an_email_do_not_stop_it(self, order: Order, odd: object):
@@ -257,8 +280,9 @@ class TestOddValues:
     def test_in_what_must_fit_never_lead_to_paid_wrongly(
         self, order: Order, field: str, odd: object
     ):
+        session: dict[str, Any] = {field: odd}
         fits = field == "metadata" or (field == "mode" and odd is None)
-        paid = status_after(order, event_about(order, **{field: odd})) == "PAID"
+        paid = status_after(order, event_about(order, **session)) == "PAID"
         assert paid == fits
 
     def test_an_expanded_payment_intent_is_understood(self, order: Order):
