@@ -94,6 +94,40 @@ def close_session(session_id: str) -> bool:
     return True
 
 
+def session_now(session_id: str) -> dict[str, Any] | None:
+    """Return the session as it is now, its PaymentIntent in full; None if Stripe has none.
+
+    Raises StripeDown or StripeRefused.
+    """
+    params: Any = {"expand": ["payment_intent"]}
+    try:
+        return _client().v1.checkout.sessions.retrieve(session_id, params).to_dict()
+    except stripe.InvalidRequestError as error:
+        if error.http_status == 404:
+            return None
+        raise _failure(error) from error
+    except stripe.StripeError as error:
+        raise _failure(error) from error
+
+
+def undelivered_events(types: Iterable[str], since: datetime) -> list[dict[str, Any]]:
+    """Return the events that Stripe could not deliver, oldest first; Stripe keeps 30 days.
+
+    Raises StripeDown or StripeRefused.
+    """
+    params: Any = {
+        "types": list(types),
+        "delivery_success": False,
+        "created": {"gte": int(since.timestamp())},
+        "limit": 100,
+    }
+    try:
+        pages = _client().v1.events.list(params)
+        return [event.to_dict() for event in pages.auto_paging_iter()][::-1]
+    except stripe.StripeError as error:
+        raise _failure(error) from error
+
+
 def verified_event(body: bytes, signature: str) -> dict[str, Any]:
     """Return the event that Stripe signed, as plain values.
 

@@ -7,11 +7,12 @@ from typing import Any, Self
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import Count, F, OuterRef, Q, Subquery, Value
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Concat
 from django.urls import reverse
 from django.utils import timezone
 
+from storefront import stock
 from storefront.models import CartLine, Product
 
 
@@ -23,14 +24,19 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Orders whose Checkout Session may still be offered to the shopper."""
         return self.filter(status=Order.Status.PENDING, superseded_at=None)
 
-    def with_lines_in_cart(self) -> Self:
-        """Count in `lines_in_cart` how many products of the order lie in its shopper's cart."""
+    def for_payment(self, payment_intent: str) -> Self:
+        """Add what a payment needs to know, in the one query that finds the order.
+
+        `lines_in_cart` counts how many products of the order lie in its shopper's cart, and
+        `has_parked_news` says whether refunds or disputes of the payment came before it.
+        """
         items = OrderItem.objects.filter(order=OuterRef(OuterRef("pk")))
         lines = CartLine.objects.filter(
             shopper=OuterRef("shopper"), product__in=items.values("product")
         )
         count = lines.order_by().values("shopper").annotate(n=Count("*")).values("n")
-        return self.annotate(lines_in_cart=Coalesce(Subquery(count), 0))
+        parked = Exists(StripeEvent.objects.parked(payment_intent))
+        return self.annotate(lines_in_cart=Coalesce(Subquery(count), 0), has_parked_news=parked)
 
 
 class Order(models.Model):
@@ -40,7 +46,7 @@ class Order(models.Model):
     """
 
     class Status(models.TextChoices):
-        """Where the payment of an order stands; `checkout.events.MOVES` says what leads where."""
+        """Where the payment of an order stands; `checkout.lifecycle` says what leads where."""
 
         PENDING = "PENDING", "waiting for payment"
         PROCESSING = "PROCESSING", "waiting for the bank"
@@ -50,8 +56,9 @@ class Order(models.Model):
         REFUNDED = "REFUNDED", "refunded"
         REVIEW = "REVIEW", "needs a look"
 
-    # Only where the query asks for it with `with_lines_in_cart`.
+    # Only where the query asks for them with `for_payment`.
     lines_in_cart: int
+    has_parked_news: bool
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     shopper = models.UUIDField(editable=False)
@@ -78,9 +85,16 @@ class Order(models.Model):
         null=True, blank=True, help_text="When another order took this one's place in the checkout."
     )
 
+    counts_stock = models.BooleanField(default=False, editable=False)
+
     payment_intent = models.CharField(max_length=255, blank=True, db_index=True)
+    received_cents = models.PositiveBigIntegerField("received in minor units", default=0)
     refunded_cents = models.PositiveBigIntegerField("refunded in minor units", default=0)
+    charge_refunded_cents = models.PositiveBigIntegerField(default=0, editable=False)
+    charge_refunded_at = models.DateTimeField(null=True, editable=False)
     disputed_at = models.DateTimeField(null=True, blank=True)
+    dispute_id = models.CharField(max_length=255, blank=True)
+    dispute_result = models.CharField(max_length=20, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     paid_at = models.DateTimeField(null=True, blank=True)
 
@@ -120,6 +134,10 @@ class Order(models.Model):
         return self.status in WAITING
 
     @property
+    def was_reviewed(self) -> bool:
+        return bool(self.review_reason)
+
+    @property
     def is_demo(self) -> bool:
         return (self.session_id or "").startswith("cs_demo_")
 
@@ -140,11 +158,14 @@ class Order(models.Model):
         )
         return rows.update(status=target, session_id=session_id, **changes) == 1
 
-    def flag(self, reason: str, *, review: Iterable[Status]) -> None:
-        """Tell the merchant why this order needs a look; one in `review` waits for that."""
+    def flag(self, reason: str) -> None:
+        """Tell the merchant why this order needs a look, once for each reason."""
         rows = Order.objects.filter(pk=self.pk).exclude(review_reason__contains=reason)
         rows.update(review_reason=Concat("review_reason", Value(f"{reason}\n")))
-        Order.objects.filter(pk=self.pk, status__in=review).update(status=self.Status.REVIEW)
+
+    def give_back_stock(self) -> None:
+        if self.counts_stock:
+            stock.give_back(self.pk)
 
     def take_out_of_cart(self, lines_in_cart: int) -> None:
         """What was bought leaves the cart; what was added since stays."""
@@ -173,6 +194,7 @@ class Order(models.Model):
     def supersede(self, now: datetime) -> None:
         """Offer this order's session no more; its payment state is Stripe's to tell."""
         Order.objects.filter(pk=self.pk, superseded_at=None).update(superseded_at=now)
+        self.give_back_stock()
 
 
 WAITING = (Order.Status.PENDING, Order.Status.PROCESSING)
@@ -203,8 +225,36 @@ class OrderItem(models.Model):
         return self.quantity * self.unit_price_cents
 
 
+class Refund(models.Model):
+    """One refund of an order's payment, as Stripe told of it last."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="refunds")
+    refund_id = models.CharField(max_length=255, unique=True)
+    amount_cents = models.PositiveBigIntegerField("amount in minor units")
+    failed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.refund_id
+
+
+class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
+    def parked(self, payment_intent: str) -> Self:
+        """News of a payment that no order had when it came; none for no payment."""
+        if not payment_intent:
+            return self.none()
+        return self.filter(payment_intent=payment_intent, parked__isnull=False)
+
+    def due(self) -> Self:
+        """Events whose follow-up is neither done nor being done."""
+        return self.exclude(follow_up="").filter(follow_up_done_at=None, follow_up_claimed_at=None)
+
+
 class StripeEvent(models.Model):
-    """A verified event and what came of it: the merchant's audit trail."""
+    """A verified event and what came of it: the merchant's audit trail.
+
+    The row is the outbox too: `follow_up` names what has to happen outside the database because
+    of it, and is written in the transaction of the move that calls for it.
+    """
 
     class Outcome(models.TextChoices):
         APPLIED = "applied", "changed the order"
@@ -212,6 +262,9 @@ class StripeEvent(models.Model):
         REVIEW = "review", "needs a look"
         IGNORED = "ignored", "not about this shop's orders"
         UNMATCHED = "unmatched", "names an order that isn't here"
+
+    class FollowUp(models.TextChoices):
+        ORDER_PAID = "order paid", "tell that the order is paid"
 
     event_id = models.CharField(max_length=255, unique=True)
     type = models.CharField(max_length=255)
@@ -223,8 +276,33 @@ class StripeEvent(models.Model):
     created = models.DateTimeField(null=True, blank=True, help_text="When Stripe made the event.")
     received_at = models.DateTimeField(default=timezone.now)
 
+    payment_intent = models.CharField(max_length=255, blank=True, db_index=True)
+    parked = models.JSONField(null=True, blank=True, editable=False)
+
+    follow_up = models.CharField(max_length=20, choices=FollowUp, blank=True)
+    follow_up_tries = models.PositiveIntegerField(default=0)
+    follow_up_after = models.DateTimeField(default=timezone.now)
+    follow_up_claimed_at = models.DateTimeField(null=True, blank=True)
+    follow_up_done_at = models.DateTimeField(null=True, blank=True)
+
+    objects = StripeEventQuerySet.as_manager()
+
     class Meta:
         ordering = ("-received_at", "-id")
+        indexes = (
+            models.Index(
+                fields=("follow_up_after",),
+                condition=~Q(follow_up="") & Q(follow_up_done_at=None),
+                name="follow_ups_to_do",
+            ),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=("order", "follow_up"),
+                condition=~Q(follow_up=""),
+                name="a_follow_up_happens_once_for_an_order",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.type} ({self.outcome})"

@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from checkout import demo, gateway
 from checkout.models import Order, OrderItem
-from storefront import money
-from storefront.models import Product
+from storefront import money, stock
+from storefront.models import Hold, Product
 
 logger = logging.getLogger("checkout.ordering")
 
@@ -23,7 +23,6 @@ MAX_LINES = 100
 
 # Stripe wants at least 30 minutes, by its own clock, when our request arrives. Asking again
 # under the same key needs the same expiry, so an attempt may be this much older.
-SESSION_LIFETIME = timedelta(minutes=30)
 ATTEMPT_LIFETIME = timedelta(minutes=5)
 
 
@@ -62,7 +61,10 @@ def buy(shopper: UUID, wanted: Sequence[Wanted], *, site: str, now: datetime) ->
 
 
 def place_order(shopper: UUID, wanted: Sequence[Wanted], now: datetime) -> Order:
-    """Store a pending order, or return the open one that holds the same already."""
+    """Store a pending order and put its goods aside, or return the open one that is the same.
+
+    Raises CannotOrder when too few are left; nothing is stored then.
+    """
     try:
         with transaction.atomic():
             return _store_order(shopper, wanted, now)
@@ -82,9 +84,11 @@ def _store_order(shopper: UUID, wanted: Sequence[Wanted], now: datetime) -> Orde
         fingerprint=_fingerprint(wanted),
         total_cents=sum(wish.amount_cents for wish in wanted),
         currency=settings.CURRENCY,
+        counts_stock=any(wish.product.stock is not None for wish in wanted),
         created_at=now,
         attempt_at=now,
     )
+    _put_aside(order, wanted)
     OrderItem.objects.bulk_create(
         OrderItem(
             order=order,
@@ -96,6 +100,19 @@ def _store_order(shopper: UUID, wanted: Sequence[Wanted], now: datetime) -> Orde
         for wish in wanted
     )
     return order
+
+
+def _put_aside(order: Order, wanted: Sequence[Wanted]) -> None:
+    try:
+        stock.put_aside(order.pk, order.shopper, [(wish.product, wish.quantity) for wish in wanted])
+    except stock.SoldOut as short:
+        left = Product.objects.values_list("stock", flat=True).get(pk=short.product.pk)
+        name = short.product.name
+        raise CannotOrder(
+            f"Only {left} of {name} left. Lower its quantity to go on."
+            if left
+            else f"{name} is sold out. Remove it from the cart to go on."
+        ) from short
 
 
 def _refuse_the_impossible(wanted: Sequence[Wanted]) -> None:
@@ -135,6 +152,7 @@ def _open_checkout(order: Order, site: str, now: datetime) -> None:
     if order.attempt_at < now - ATTEMPT_LIFETIME:
         order.begin_next_attempt(now)
         order.refresh_from_db()
+    _put_aside_again(order)
     session = _session_for(order, site, now)
     order.keep_session(session.id, session.url, session.expires_at)
     order.refresh_from_db()
@@ -142,10 +160,23 @@ def _open_checkout(order: Order, site: str, now: datetime) -> None:
         demo.pay(order)
 
 
+def _put_aside_again(order: Order) -> None:
+    """An earlier try that opened no session gave the goods back."""
+    if not order.counts_stock or Hold.objects.filter(order=order.pk).exists():
+        return
+    items = order.items.select_related("product")
+    wanted = [Wanted(item.product, item.quantity) for item in items if item.product]
+    try:
+        with transaction.atomic():
+            _put_aside(order, wanted)
+    except IntegrityError:
+        return  # the other click was first
+
+
 def _session_for(order: Order, site: str, now: datetime) -> gateway.CheckoutSession:
     home = site + reverse("storefront:home")
     success_url = f"{home}?order={order.pk}"
-    until = order.attempt_at + ATTEMPT_LIFETIME + SESSION_LIFETIME
+    until = order.attempt_at + ATTEMPT_LIFETIME + settings.CHECKOUT_LIFETIME
     if settings.STRIPE_DEMO_MODE:
         return demo.open_session(order, success_url=success_url, until=until)
     try:
@@ -160,6 +191,7 @@ def _session_for(order: Order, site: str, now: datetime) -> gateway.CheckoutSess
         logger.error("No Checkout Session for order %s: %s", order.pk, failure)
         if failure.is_answered:
             order.begin_next_attempt(now)
+        order.give_back_stock()
         raise
 
 

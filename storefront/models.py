@@ -5,7 +5,8 @@ from typing import Self
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from storefront import money
 
@@ -33,6 +34,9 @@ class Product(models.Model):
         help_text="A file below static/, such as products/mouse.svg; four wide to three high.",
     )
     is_on_sale = models.BooleanField("on sale", default=True)
+    stock = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How many are left; empty if you don't count them."
+    )
     position = models.PositiveSmallIntegerField(default=0, help_text="Smaller numbers come first.")
 
     objects = ProductQuerySet.as_manager()
@@ -51,18 +55,44 @@ class Product(models.Model):
             )
 
 
+class Hold(models.Model):
+    """So many of a product, put aside for an order that is not paid yet."""
+
+    order = models.UUIDField()
+    shopper = models.UUIDField()
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
+    quantity = models.PositiveSmallIntegerField()
+
+    class Meta:
+        indexes = (models.Index(fields=("shopper", "product"), name="holds_of_a_shopper"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("order", "product"), name="an_order_holds_a_product_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.product_id} for {self.order}"
+
+
 class CartLineQuerySet(models.QuerySet["CartLine"]):
     def of(self, shopper: object) -> Self:
         """The shopper's lines with their products, in the order of the shelf."""
+        held = Hold.objects.filter(shopper=OuterRef("shopper"), product=OuterRef("product"))
+        total = held.order_by().values("product").annotate(total=Sum("quantity")).values("total")
         return (
             self.filter(shopper=shopper)
             .select_related("product")
+            .annotate(held=Coalesce(Subquery(total), 0))
             .order_by("product__position", "product_id")
         )
 
 
 class CartLine(models.Model):
     """How many of a product a shopper wants."""
+
+    # What is put aside for this shopper already; only where the query is `of` a shopper.
+    held: int
 
     shopper = models.UUIDField()
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
@@ -87,3 +117,12 @@ class CartLine(models.Model):
     @property
     def amount_cents(self) -> int:
         return self.quantity * self.product.price_cents
+
+    @property
+    def left(self) -> int | None:
+        """How many this shopper could have: what was put aside for them is still theirs."""
+        return None if self.product.stock is None else self.product.stock + self.held
+
+    @property
+    def is_short(self) -> bool:
+        return self.left is not None and self.left < self.quantity

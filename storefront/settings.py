@@ -1,6 +1,7 @@
 """Settings of the shop, read top to bottom; `.env.example` explains every name."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -103,6 +104,8 @@ STRIPE_API_BASE = env.stripe_api_base(STRIPE_SECRET_KEY)
 STRIPE_KEY_PRESENT = bool(STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY)
 STRIPE_DEMO_MODE = not STRIPE_KEY_PRESENT
 STRIPE_LIVE_MODE = STRIPE_SECRET_KEY.startswith(env.LIVE_KEYS)
+# How long a shopper has for paying, and goods are put aside. Stripe takes 30 minutes to a day.
+CHECKOUT_LIFETIME = timedelta(minutes=env.number("CHECKOUT_MINUTES", 30, least=30, most=1_435))
 # Where a Buy form may lead: Stripe's page, and a domain of your own for it.
 CHECKOUT_ORIGINS = [
     origin

@@ -1,0 +1,49 @@
+"""Brings orders up to what Stripe knows; once, or every so many seconds."""
+
+import time
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import close_old_connections
+from django.utils import timezone
+
+from checkout.outbox import send_due
+from checkout.reconciling import reconcile
+
+
+class Command(BaseCommand):
+    help = (
+        "Asks Stripe about orders that wait and events that could not be delivered, gives back "
+        "stock that nobody will pay for, and does what is due. Safe to run at any time."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--older-than",
+            type=int,
+            default=5,
+            metavar="MINUTES",
+            help="ask about orders placed so long ago (default: 5)",
+        )
+        parser.add_argument(
+            "--every", type=int, metavar="SECONDS", help="go on for ever, with such pauses"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        older_than = timedelta(minutes=options["older_than"])
+        self._run(older_than)
+        while options["every"]:
+            time.sleep(options["every"])
+            close_old_connections()
+            self._run(older_than)
+
+    def _run(self, older_than: timedelta) -> None:
+        now = timezone.now()
+        if settings.STRIPE_DEMO_MODE:
+            done = send_due(now)
+            self.stdout.write(f"Demo shop: Stripe is not asked; {done} follow-ups done.")
+            return
+        self.stdout.write(str(reconcile(now, older_than=older_than)))

@@ -1,0 +1,61 @@
+"""What has to happen outside the database because of an event: after its commit, once.
+
+A row is claimed by one conditional UPDATE before anything is done, so that two workers don't
+do it twice. A failure is tried again later. Who dies in the middle leaves the claim: whether
+it happened is unknown then, and for the shopper's sake it isn't done again.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db.models import F
+
+from checkout.models import Order, StripeEvent
+from storefront.money import written
+
+logger = logging.getLogger("checkout.outbox")
+
+BATCH = 100
+LONGEST_WAIT = timedelta(hours=6)
+
+
+def tell_that_it_is_paid(order: Order) -> None:
+    """Tell the merchant's log."""
+    logger.info(
+        "Order %s is paid: %s.", order.reference, written(order.total_cents, order.currency)
+    )
+
+
+DO: dict[str, Callable[[Order], None]] = {StripeEvent.FollowUp.ORDER_PAID: tell_that_it_is_paid}
+
+
+def send_due(now: datetime) -> int:
+    """Do what is due and return how many things were done."""
+    due = StripeEvent.objects.due().filter(follow_up_after__lte=now)
+    return sum(_send(event, now) for event in due.select_related("order").order_by("id")[:BATCH])
+
+
+def unsure(now: datetime) -> int:
+    """Return how many were begun and neither done nor given up within a quarter of an hour."""
+    begun = StripeEvent.objects.filter(follow_up_done_at=None)
+    return begun.filter(follow_up_claimed_at__lt=now - timedelta(minutes=15)).count()
+
+
+def _send(event: StripeEvent, now: datetime) -> bool:
+    row = StripeEvent.objects.filter(pk=event.pk)
+    if not event.order or not row.due().update(follow_up_claimed_at=now):
+        return False
+    try:
+        DO[event.follow_up](event.order)
+    except Exception:
+        logger.exception("Could not %s for order %s; trying later.", event.follow_up, event.order)
+        wait = min(timedelta(minutes=1) * 2 ** min(event.follow_up_tries, 10), LONGEST_WAIT)
+        row.update(
+            follow_up_claimed_at=None,
+            follow_up_tries=F("follow_up_tries") + 1,
+            follow_up_after=now + wait,
+        )
+        return False
+    row.update(follow_up_done_at=now)
+    return True

@@ -1,0 +1,181 @@
+"""What events about a Checkout Session do: the way of an order until it is paid, or isn't."""
+
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from checkout import reading, refunds
+from checkout.lifecycle import MOVES, UNPAID, Fact, target
+from checkout.models import Order
+from checkout.reading import Json
+from checkout.verdict import FollowUp, Outcome, Verdict
+from storefront import stock
+
+logger = logging.getLogger("checkout.events")
+
+
+def completed(event: Json, session: Json) -> Verdict:
+    # An unknown payment status is not paid: Stripe may add words to the list.
+    is_paid = session.get("payment_status") in ("paid", "no_payment_required")
+    return _tell(event, session, Fact.PAID if is_paid else Fact.AWAITED)
+
+
+def failed(event: Json, session: Json) -> Verdict:
+    return _tell(event, session, Fact.FAILED)
+
+
+def expired(event: Json, session: Json) -> Verdict:
+    return _tell(event, session, Fact.EXPIRED)
+
+
+HANDLERS = {
+    "checkout.session.completed": completed,
+    "checkout.session.async_payment_succeeded": completed,
+    "checkout.session.async_payment_failed": failed,
+    "checkout.session.expired": expired,
+}
+
+
+def _tell(event: Json, session: Json, fact: Fact) -> Verdict:
+    """Bring one fact about a session to the order that it belongs to."""
+    order, verdict = _order_of(session)
+    if order is None:
+        return verdict
+    misfit = _misfit(order, event, session)
+    if fact is Fact.PAID:
+        return _review(order, event, session, misfit) if misfit else _pay(order, event, session)
+    won = not misfit and _move(order, session, fact)
+    if won and fact in (Fact.FAILED, Fact.EXPIRED):
+        order.give_back_stock()
+    return Verdict(Outcome.APPLIED if won else Outcome.NO_CHANGE, order, misfit)
+
+
+def _move(order: Order, session: Json, fact: Fact, **changes: Any) -> bool:
+    """Make the move that the fact calls for. True for the one delivery that wins."""
+    # The read spares a statement; the WHERE of the UPDATE is what decides.
+    return order.status in MOVES[fact] and order.move(
+        target(fact), sources=MOVES[fact], session_id=session["id"], **changes
+    )
+
+
+def _pay(order: Order, event: Json, session: Json) -> Verdict:
+    intent = reading.identifier(session.get("payment_intent"))
+    if not _move(order, session, Fact.PAID, **_money(event, session)):
+        return _paid_before(order, event, session)
+    if not _let_stock_go(order):
+        _late(order, session)
+        return Verdict(Outcome.REVIEW, order, "The goods are gone.", intent)
+    order.take_out_of_cart(order.lines_in_cart)
+    if order.has_parked_news:
+        refunds.tell_parked(order, intent)
+    return Verdict(Outcome.APPLIED, order, "", intent, follow_up=FollowUp.ORDER_PAID)
+
+
+def _money(event: Json, session: Json) -> dict[str, Any]:
+    return {
+        "paid_at": reading.moment(event.get("created")) or timezone.now(),
+        "payment_intent": reading.identifier(session.get("payment_intent")),
+        "received_cents": reading.amount(session.get("amount_total")) or 0,
+        "email": reading.email(session),
+    }
+
+
+def _paid_before(order: Order, event: Json, session: Json) -> Verdict:
+    """The order took money already, or is under review: is this the same money once more?"""
+    intent = reading.identifier(session.get("payment_intent"))
+    if order.status in UNPAID:  # when it was read: another delivery was quicker
+        order.refresh_from_db(fields=["status", "session_id", "payment_intent"])
+    if order.session_id != session["id"]:
+        return _review(order, event, session, "another Checkout Session is the order's own")
+    if order.status == Order.Status.REVIEW and order.payment_intent != intent:
+        Order.objects.filter(pk=order.pk, payment_intent="").update(**_money(event, session))
+        return _review(order, event, session, "the order was under review already")
+    return Verdict(Outcome.NO_CHANGE, order, "", intent)
+
+
+def _let_stock_go(order: Order) -> bool:
+    """Sell what was put aside; late money takes it from the shelf once more, if it is there."""
+    if not order.counts_stock or stock.sell(order.pk):
+        return True
+    items = order.items.select_related("product")
+    wanted = [(item.product, item.quantity) for item in items if item.product]
+    try:
+        with transaction.atomic():
+            stock.put_aside(order.pk, order.shopper, wanted)
+            stock.sell(order.pk)
+    except stock.SoldOut:
+        return False
+    return True
+
+
+def _late(order: Order, session: Json) -> None:
+    reason = f"Paid late in {session['id']}, when the goods were gone: refund or restock."
+    order.move(target(Fact.PAID_LATE), sources=[Order.Status.PAID], session_id=session["id"])
+    order.flag(reason)
+    logger.error("Order %s needs a look: %s", order.pk, reason)
+
+
+def _review(order: Order, event: Json, session: Json, misfit: str) -> Verdict:
+    """Money that doesn't fit is never dropped: the merchant sees it and decides."""
+    reason = f"Money arrived in {session['id']}, but {misfit}."
+    money = _money(event, session)
+    if order.session_id not in (None, session["id"]):
+        # The order's own session may bring its own payment yet.
+        own = order.session_id
+        money = {"paid_at": money["paid_at"]}
+    else:
+        own = session["id"]
+    _move(order, {"id": own}, Fact.MISFIT, **money)
+    order.flag(reason)
+    logger.error("Order %s needs a look: %s", order.pk, reason)
+    intent = reading.identifier(session.get("payment_intent"))
+    return Verdict(Outcome.REVIEW, order, reason, intent)
+
+
+def _order_of(session: Json) -> tuple[Order | None, Verdict]:
+    """Find the order by the session; by our reference only if no order has the session.
+
+    `client_reference_id` identifies nothing: on a Payment Link the customer writes it.
+    """
+    session_id = session.get("id")
+    if not isinstance(session_id, str) or not reading.identifier(session_id):
+        return None, Verdict(Outcome.IGNORED, note="A session without a readable id.")
+    named = reading.uuid(reading.mapping(session.get("metadata")).get("order_id"))
+    orders = Order.objects.for_payment(reading.identifier(session.get("payment_intent")))
+    found = list(orders.filter(Q(session_id=session_id) | Q(pk=named)))
+    for order in sorted(found, key=lambda order: order.session_id != session_id):
+        return order, Verdict(Outcome.NO_CHANGE, order)
+    if named is None:
+        return None, Verdict(Outcome.IGNORED)
+    logger.error("Session %s names order %s, which is not here.", session_id, named)
+    return None, Verdict(Outcome.UNMATCHED, note=f"It names order {named}.")
+
+
+def _misfit(order: Order, event: Json, session: Json) -> str:
+    """Say what about the session contradicts the order; nothing if it fits."""
+    amount, currency = session.get("amount_total"), session.get("currency")
+    mine = (None, str(order.pk))
+    stray = order.session_id not in (None, session["id"])
+    intent = reading.identifier(session.get("payment_intent"))
+    complaints = {
+        "another Checkout Session is the order's own": stray,
+        f"the amount is not {order.total_cents}": type(amount) is not int
+        or amount != order.total_cents,
+        f"the currency is not {order.currency}": not isinstance(currency, str)
+        or currency.lower() != order.currency,
+        "it is of the other mode, test or live": any(
+            json.get("livemode") not in (None, settings.STRIPE_LIVE_MODE)
+            for json in (event, session)
+        ),
+        "it is not a one-time payment": session.get("mode") not in (None, "payment"),
+        "its client_reference_id is another": session.get("client_reference_id") not in mine,
+        "its metadata names another order": reading.mapping(session.get("metadata")).get("order_id")
+        not in mine,
+        "its PaymentIntent is another": bool(order.payment_intent and intent)
+        and intent != order.payment_intent,
+    }
+    return next((complaint for complaint, is_true in complaints.items() if is_true), "")

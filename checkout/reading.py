@@ -1,0 +1,47 @@
+"""Reads what Stripe sent and trusts no type: versions differ, and fields come and go."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+Json = Mapping[str, Any]
+
+IDENTIFIER = re.compile(r"[\w.\-]{1,255}", re.ASCII)
+LARGEST_AMOUNT = 2**53
+
+
+def mapping(value: object) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def identifier(value: object) -> str:
+    """Return an id; an expanded object, as older versions send, has it inside. Else nothing."""
+    value = mapping(value).get("id", value)
+    return value if isinstance(value, str) and IDENTIFIER.fullmatch(value) else ""
+
+
+def uuid(value: object) -> UUID | None:
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def amount(value: object) -> int | None:
+    """Return an amount in minor units; True and 1.0 are none."""
+    return value if type(value) is int and 0 <= value < LARGEST_AMOUNT else None
+
+
+def moment(seconds: object) -> datetime | None:
+    if type(seconds) is not int or not 0 < seconds < 2**32:
+        return None
+    return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def email(session: Json) -> str:
+    address = mapping(session.get("customer_details")).get("email") or session.get("customer_email")
+    if not isinstance(address, str) or len(address) > 254 or not address.isprintable():
+        return ""
+    return address

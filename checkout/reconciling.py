@@ -1,0 +1,139 @@
+"""Asks Stripe about what we have not been told, and brings it through the webhook's function.
+
+An event that could not be delivered is Stripe's own word all the same, and so is its answer
+about a session. Safe at any time, twice at once, and with Stripe down.
+"""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from checkout import events, gateway, outbox, refunds
+from checkout.models import WAITING, Order, StripeEvent
+from storefront.models import Hold
+
+logger = logging.getLogger("checkout.reconciling")
+
+STRIPE_KEEPS_EVENTS_FOR = timedelta(days=30)
+FAILED_INTENTS = ("requires_payment_method", "canceled")
+
+
+@dataclass
+class Report:
+    """What a run found and did."""
+
+    undelivered: int = 0
+    waiting: int = 0
+    applied: Counter[str] = field(default_factory=Counter)
+    given_back: int = 0
+    followed_up: int = 0
+    unsure: int = 0
+    trouble: str = ""
+
+    def __str__(self) -> str:
+        moves = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.applied.items()))
+        words = [
+            f"{self.undelivered} undelivered events and {self.waiting} waiting orders looked at",
+            moves or "nothing to change",
+            f"stock of {self.given_back} orders given back" if self.given_back else "",
+            f"{self.followed_up} follow-ups done" if self.followed_up else "",
+            f"{self.unsure} follow-ups begun and not finished: see the events"
+            if self.unsure
+            else "",
+            self.trouble,
+        ]
+        return "; ".join(word for word in words if word) + "."
+
+
+def reconcile(now: datetime, *, older_than: timedelta) -> Report:
+    """Mend what lost messages and crashes left behind, and say what was done.
+
+    Only orders that were placed `older_than` ago are asked about: the webhook comes first.
+    """
+    report = Report()
+    try:
+        _replay_undelivered(report, now)
+        _ask_about_waiting(report, now - older_than)
+    except gateway.StripeFailed as failure:
+        report.trouble = f"Stripe did not answer ({failure}), so the next run goes on"
+    _tell_parked()
+    _give_back_abandoned(report, now - older_than)
+    report.followed_up, report.unsure = outbox.send_due(now), outbox.unsure(now)
+    return report
+
+
+def _replay_undelivered(report: Report, now: datetime) -> None:
+    since = now - STRIPE_KEEPS_EVENTS_FOR
+    for event in gateway.undelivered_events(events.HANDLERS, since):
+        report.undelivered += 1
+        _receive(report, event)
+
+
+def _ask_about_waiting(report: Report, before: datetime) -> None:
+    waiting = Order.objects.filter(status__in=WAITING, created_at__lte=before)
+    for session_id in waiting.exclude(session_id=None).values_list("session_id", flat=True):
+        report.waiting += 1
+        session = gateway.session_now(str(session_id))
+        news = _news_of(session) if session else None
+        if session and news:
+            _receive(report, _event(news, session))
+
+
+def _receive(report: Report, event: dict[str, Any]) -> None:
+    try:
+        outcome = events.receive(event)
+    except events.MalformedEvent:
+        return
+    if outcome != StripeEvent.Outcome.NO_CHANGE:
+        report.applied[outcome] += 1
+
+
+def _news_of(session: dict[str, Any]) -> str:
+    """Return the type of the event that Stripe would have sent about such a session, if any."""
+    if session["status"] == "expired":
+        return "checkout.session.expired"
+    if session["status"] != "complete":
+        return ""
+    intent = session.get("payment_intent") or {}
+    has_failed = session["payment_status"] == "unpaid" and intent.get("status") in FAILED_INTENTS
+    return f"checkout.session.{'async_payment_failed' if has_failed else 'completed'}"
+
+
+def _event(kind: str, session: dict[str, Any]) -> dict[str, Any]:
+    """Dress the session as the event that was lost; the same answer makes the same event."""
+    intent = session.get("payment_intent") or {}
+    return {
+        "id": f"reconciled_{session['id']}_{kind.rsplit('.')[-1]}_{session['payment_status']}",
+        "type": kind,
+        "created": intent.get("created"),
+        "livemode": session["livemode"],
+        "data": {"object": session},
+    }
+
+
+def _tell_parked() -> None:
+    """A refund and its payment, received at the same moment, may not have seen each other."""
+    has_parked = StripeEvent.objects.filter(
+        payment_intent=OuterRef("payment_intent"), parked__isnull=False
+    )
+    for order in Order.objects.filter(Exists(has_parked)).exclude(payment_intent=""):
+        with transaction.atomic():
+            refunds.tell_parked(order, order.payment_intent)
+
+
+def _give_back_abandoned(report: Report, before: datetime) -> None:
+    """Stock of orders that never got a session, have outlived it, or were replaced."""
+    abandoned = Order.objects.filter(
+        Q(session_id=None) | Q(superseded_at__isnull=False) | Q(session_expires_at__lte=before),
+        Exists(Hold.objects.filter(order=OuterRef("pk"))),
+        status=Order.Status.PENDING,
+        attempt_at__lte=before,
+    )
+    for order in abandoned:
+        order.give_back_stock()
+        report.given_back += 1

@@ -1,0 +1,168 @@
+"""What happens to money that had arrived: refunds, failed refunds and disputes.
+
+They map back by the stored PaymentIntent. News that comes before the payment's own event is
+parked with its event and told once the order knows its payment, so that none is lost.
+"""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from checkout import reading
+from checkout.lifecycle import MOVES, Fact
+from checkout.models import Order, Refund, StripeEvent
+from checkout.reading import Json
+from checkout.verdict import Outcome, Verdict
+
+logger = logging.getLogger("checkout.events")
+
+KEPT = ("id", "payment_intent", "amount", "amount_refunded", "currency", "status")
+
+
+def charge_refunded(event: Json, charge: Json) -> Verdict:
+    return _tell(event, charge, _note_running_total)
+
+
+def refund_changed(event: Json, refund: Json) -> Verdict:
+    return _tell(event, refund, _note_refund)
+
+
+def dispute_changed(event: Json, dispute: Json) -> Verdict:
+    return _tell(event, dispute, _note_dispute)
+
+
+HANDLERS = {
+    "charge.refunded": charge_refunded,
+    "charge.refund.updated": refund_changed,
+    "refund.created": refund_changed,
+    "refund.updated": refund_changed,
+    "refund.failed": refund_changed,
+    "charge.dispute.created": dispute_changed,
+    "charge.dispute.updated": dispute_changed,
+    "charge.dispute.closed": dispute_changed,
+}
+
+
+def tell_parked(order: Order, payment_intent: str) -> None:
+    """Tell an order that has just learned its payment what had come too early."""
+    for row in StripeEvent.objects.parked(payment_intent).order_by("created", "id"):
+        event: dict[str, Any] = row.parked or {}
+        verdict = HANDLERS[row.type](event, event["data"]["object"])
+        StripeEvent.objects.filter(pk=row.pk).update(
+            order=order, outcome=verdict.outcome, note=verdict.note, parked=None
+        )
+
+
+def _tell(event: Json, thing: Json, note: Any) -> Verdict:
+    intent = reading.identifier(thing.get("payment_intent"))
+    if not intent:
+        return Verdict(Outcome.IGNORED, note="Nothing that a PaymentIntent refers to.")
+    # Several rows make the sum, so whoever adds them up holds the order's row. SQLite has one
+    # writer at a time, and PostgreSQL locks here.
+    order = Order.objects.select_for_update().filter(payment_intent=intent).first()
+    if order is None:
+        return _tell_nobody(event, thing, intent)
+    currency = thing.get("currency")
+    if currency is not None and currency != order.currency:
+        order.flag(f"News of {intent} is in another currency than {order.currency}.")
+        return Verdict(Outcome.REVIEW, order, "another currency", intent)
+    has_changed = note(order, thing, reading.moment(event.get("created")) or timezone.now())
+    return Verdict(Outcome.APPLIED if has_changed else Outcome.NO_CHANGE, order, "", intent)
+
+
+def _tell_nobody(event: Json, thing: Json, intent: str) -> Verdict:
+    """Park it, unless the money came in beside an order: then that order tells of it."""
+    beside = StripeEvent.objects.filter(
+        payment_intent=intent, outcome=Outcome.REVIEW, order__isnull=False
+    )
+    stray = beside.select_related("order").first()
+    if stray and stray.order:
+        stray.order.flag(f"News of {intent}: {event.get('type')}, see its events.")
+        return Verdict(Outcome.REVIEW, stray.order, "money beside the order", intent)
+    kept = {name: _plain(thing.get(name)) for name in KEPT}
+    parked = {
+        "type": event.get("type"),
+        "created": _plain(event.get("created")),
+        "data": {"object": kept},
+    }
+    return Verdict(Outcome.IGNORED, None, "", intent, parked=parked)
+
+
+def _note_running_total(order: Order, charge: Json, at: datetime) -> bool:
+    """The charge tells how much has gone back so far; an older telling is no news."""
+    total = reading.amount(charge.get("amount_refunded"))
+    known = (order.charge_refunded_at or at, order.charge_refunded_cents)
+    if total is None or (at, total) < known:
+        return False
+    order.charge_refunded_at, order.charge_refunded_cents = at, total
+    return _settle_refunds(order, has_changed=known[1] != total)
+
+
+def _note_refund(order: Order, refund: Json, at: datetime) -> bool:
+    """A refund counts by its id, however often it is told, until it fails for good."""
+    refund_id, cents = reading.identifier(refund.get("id")), reading.amount(refund.get("amount"))
+    if not refund_id or cents is None:
+        return False
+    row, _ = Refund.objects.get_or_create(
+        refund_id=refund_id, defaults={"order": order, "amount_cents": cents}
+    )
+    if refund.get("status") in ("failed", "canceled"):
+        Refund.objects.filter(pk=row.pk, failed_at=None).update(failed_at=at)
+    return _settle_refunds(order)
+
+
+def _settle_refunds(order: Order, *, has_changed: bool = False) -> bool:
+    """Work out what has gone back, from everything told so far, and where that leads.
+
+    The running total holds refunds that we never heard of, each refund's own row those that
+    failed since: both are Stripe's word, and the larger of the two is the newer one.
+    """
+    rows = list(order.refunds.all())
+    since = order.charge_refunded_at
+    failed = sum(
+        row.amount_cents for row in rows if row.failed_at and since and row.failed_at >= since
+    )
+    standing = sum(row.amount_cents for row in rows if not row.failed_at)
+    refunded = max(order.charge_refunded_cents - failed, standing, 0)
+    has_changed = has_changed or refunded != order.refunded_cents
+    received = order.received_cents or order.total_cents
+    fact = Fact.REFUNDED
+    if refunded < received:
+        fact = Fact.REVIEW_REOPENED if order.was_reviewed else Fact.REFUND_UNDONE
+    before = Order.Status(order.status)
+    after = MOVES[fact].get(before, before)
+    Order.objects.filter(pk=order.pk, status=before).update(
+        status=after,
+        refunded_cents=refunded,
+        charge_refunded_cents=order.charge_refunded_cents,
+        charge_refunded_at=order.charge_refunded_at,
+    )
+    if (before, after) == (Order.Status.REVIEW, Order.Status.REFUNDED):
+        order.give_back_stock()
+    return has_changed
+
+
+def _note_dispute(order: Order, dispute: Json, at: datetime) -> bool:
+    """A dispute is told on the order, which stays paid; a closed one isn't opened again."""
+    dispute_id, status = reading.identifier(dispute.get("id")), dispute.get("status")
+    is_over = status in ("won", "lost", "warning_closed")
+    if not dispute_id or (order.dispute_id == dispute_id and (order.dispute_result or not is_over)):
+        return False
+    result = str(status) if is_over else ""
+    if result == "lost":
+        order.flag(f"The dispute {dispute_id} was lost: Stripe took the money back.")
+    Order.objects.filter(pk=order.pk).update(
+        dispute_id=dispute_id,
+        dispute_result=result,
+        disputed_at=None if result in ("won", "warning_closed") else order.disputed_at or at,
+    )
+    return True
+
+
+def _plain(value: object) -> object:
+    """Keep what any database can hold: the rest would say nothing to us anyway."""
+    if isinstance(value, str | dict):
+        return reading.identifier(value) or None
+    return reading.amount(value)

@@ -1,0 +1,50 @@
+"""Stock: put aside when an order is placed, sold when it is paid, given back when it isn't.
+
+Products without a number are not counted. Whoever changes several products does so in their
+order, so that two carts can't wait for each other.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from storefront.models import Hold, Product
+
+
+class SoldOut(Exception):
+    """Fewer are left than wanted; nothing was put aside."""
+
+    def __init__(self, product: Product) -> None:
+        super().__init__(product)
+        self.product = product
+
+
+@transaction.atomic
+def put_aside(order: UUID, shopper: UUID, wanted: Iterable[tuple[Product, int]]) -> bool:
+    """Hold the counted products for an order, all or none. True if any of them is counted.
+
+    Raises SoldOut, and IntegrityError if they are held for this order already.
+    """
+    counted = [(product, quantity) for product, quantity in wanted if product.stock is not None]
+    for product, quantity in sorted(counted, key=lambda line: line[0].pk):
+        Hold.objects.create(order=order, shopper=shopper, product=product, quantity=quantity)
+        left = Product.objects.filter(pk=product.pk, stock__gte=quantity)
+        if left.update(stock=F("stock") - quantity) != 1:
+            raise SoldOut(product)
+    return bool(counted)
+
+
+def sell(order: UUID) -> bool:
+    """Let what was put aside go for good. False if nothing is put aside any more."""
+    return Hold.objects.filter(order=order).delete()[0] > 0
+
+
+@transaction.atomic
+def give_back(order: UUID) -> None:
+    """Return what is put aside to the shelf; of two who try, each line has one winner."""
+    for hold in Hold.objects.filter(order=order).order_by("product_id"):
+        if Hold.objects.filter(pk=hold.pk).delete()[0]:
+            shelf = Product.objects.filter(pk=hold.product_id, stock__isnull=False)
+            shelf.update(stock=F("stock") + hold.quantity)
