@@ -15,7 +15,10 @@ def running_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture
 def stage(running_stage: Stage) -> Stage:
-    """Stripe begins with empty books and tells the shop what happens."""
+    """The shop runs; Stripe begins with empty books and tells it what happens."""
+    if not running_stage.shop.is_ready():
+        running_stage.shop.kill()
+        running_stage.shop.start()
     running_stage.stripe.reset()
     running_stage.stripe.listen(running_stage.shop.webhook_url)
     return running_stage

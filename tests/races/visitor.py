@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
@@ -35,6 +35,11 @@ class Visitor:
     @property
     def id(self) -> UUID:
         return UUID(self._cookies["shopper"].partition(":")[0])
+
+    def at(self, shop_url: str) -> Self:
+        """The same browser, at another server of the shop."""
+        self._address = urlsplit(shop_url).netloc
+        return self
 
     def puts(self, product: int, quantity: int) -> Answer:
         return self._post(f"/cart/{product}/", urlencode({"quantity": quantity}))
