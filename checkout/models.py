@@ -244,9 +244,13 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
             return self.none()
         return self.filter(payment_intent=payment_intent, parked__isnull=False)
 
-    def due(self) -> Self:
-        """Events whose follow-up is neither done nor being done."""
-        return self.exclude(follow_up="").filter(follow_up_done_at=None, follow_up_claimed_at=None)
+    def due(self, now: datetime) -> Self:
+        """Events whose follow-up is neither done nor being done, nor put off for later."""
+        return self.exclude(follow_up="").filter(
+            Q(follow_up_after=None) | Q(follow_up_after__lte=now),
+            follow_up_done_at=None,
+            follow_up_claimed_at=None,
+        )
 
 
 class StripeEvent(models.Model):
@@ -281,7 +285,7 @@ class StripeEvent(models.Model):
 
     follow_up = models.CharField(max_length=20, choices=FollowUp, blank=True)
     follow_up_tries = models.PositiveIntegerField(default=0)
-    follow_up_after = models.DateTimeField(default=timezone.now)
+    follow_up_after = models.DateTimeField(null=True, blank=True)
     follow_up_claimed_at = models.DateTimeField(null=True, blank=True)
     follow_up_done_at = models.DateTimeField(null=True, blank=True)
 

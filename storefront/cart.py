@@ -32,11 +32,16 @@ class Cart:
         return sum(line.quantity for line in self.lines)
 
     def quantity_of(self, product: Product) -> int:
-        return self._quantities.get(product.pk, 0)
+        line = self._lines.get(product.pk)
+        return line.quantity if line else 0
+
+    def left_of(self, product: Product) -> int | None:
+        line = self._lines.get(product.pk)
+        return line.left if line else product.stock
 
     @cached_property
-    def _quantities(self) -> dict[int, int]:
-        return {line.product_id: line.quantity for line in self.lines}
+    def _lines(self) -> dict[int, CartLine]:
+        return {line.product_id: line for line in self.lines}
 
 
 def cart_of(shopper: UUID | None) -> Cart:
