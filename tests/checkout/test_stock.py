@@ -170,5 +170,6 @@ def test_a_session_lasts_as_long_as_set(stripe: StandIn, ada: Shopper, mouse: Pr
     settings.CHECKOUT_LIFETIME = timedelta(minutes=60)
     ada.puts(mouse, 1)
     ada.buys()
+    assert ada.order.session_expires_at
     lasts = ada.order.session_expires_at - timezone.now()
     assert timedelta(minutes=59) < lasts < timedelta(minutes=66)
