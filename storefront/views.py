@@ -62,7 +62,8 @@ def shop_front(
             ShelfItem(product, cart.quantity_of(product), error if product == at else "")
             for product in Product.objects.on_sale()
         ],
-        "cart_error": "" if at else error,
+        # A product that is no longer on the shelf has no field to stand beside.
+        "cart_error": "" if at and at.is_on_sale else error,
     }
 
 
@@ -73,6 +74,7 @@ def _cart_answer(request: HtmxRequest, shopper: UUID, product: Product, error: s
         context = {
             "cart": cart,
             "item": ShelfItem(product, cart.quantity_of(product), error),
+            "cart_error": "" if product.is_on_sale else error,
         }
         return page(request, "storefront/home.html", context, partial="cart-change", status=status)
     if error:

@@ -5,9 +5,14 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from django.conf import settings
+from django.conf import settings as shop_settings
 from django.db import connections
 from django.test import override_settings
+from pytest_django import Settings
+
+from storefront.models import Product
+from tests.cast import SECRET, Shopper, product
+from tests.stripe_stand_in import StandIn
 
 BROWSER_TESTS = Path(__file__).parent / "browser"
 
@@ -46,8 +51,46 @@ def plain_static_files() -> Iterator[None]:
     """Serve static files from where they are, so that tests need no collectstatic."""
     storage = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     with override_settings(
-        STORAGES={**settings.STORAGES, "staticfiles": storage},
+        STORAGES={**shop_settings.STORAGES, "staticfiles": storage},
         WHITENOISE_AUTOREFRESH=True,
         WHITENOISE_USE_FINDERS=True,
     ):
         yield
+
+
+@pytest.fixture(scope="session")
+def running_stand_in() -> Iterator[StandIn]:
+    with StandIn(secret=SECRET) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def stripe(running_stand_in: StandIn, settings: Settings) -> StandIn:
+    """The stand-in for Stripe, with the shop in real mode against it."""
+    running_stand_in.reset()
+    settings.STRIPE_PUBLISHABLE_KEY = "pk_test_shop"
+    settings.STRIPE_SECRET_KEY = "sk_test_shop"
+    settings.STRIPE_WEBHOOK_SECRET = SECRET
+    settings.STRIPE_API_BASE = running_stand_in.url
+    settings.STRIPE_KEY_PRESENT, settings.STRIPE_DEMO_MODE = True, False
+    return running_stand_in
+
+
+@pytest.fixture
+def ada(db: None) -> Shopper:
+    return Shopper()
+
+
+@pytest.fixture
+def bo(db: None) -> Shopper:
+    return Shopper()
+
+
+@pytest.fixture
+def mouse(db: None) -> Product:
+    return product("Mouse", 2_999)
+
+
+@pytest.fixture
+def laptop(db: None) -> Product:
+    return product("Laptop", 99_999)

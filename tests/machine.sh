@@ -58,28 +58,31 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
-install_debian_chromium() {
+install_chromium_of_debian() {
     command -v apt-get >/dev/null && as_root true 2>/dev/null || return 1
     say "Installing Debian's Chromium ..."
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium \
-        </dev/null >&2
+    {
+        as_root apt-get update
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium
+    } </dev/null >&2
 }
 
-find_browser() {
+has_chromium() {
     a_browser_starts && return
-    say 'No Chromium starts here; trying to install the one of Playwright ...'
-    "$bin/python" -m playwright install chromium </dev/null >&2 && a_browser_starts && return
-    install_debian_chromium && a_browser_starts
+    say 'No Chromium starts here; trying to download the one of Playwright ...'
+    "$bin/python" -m playwright install chromium </dev/null >/dev/null 2>&1 &&
+        a_browser_starts && return
+    install_chromium_of_debian && a_browser_starts
 }
 
-can_use() {  # can_use WHAT TEST HOW-TO-MEND-IT
+has_postgresql() { "$bin/python" -m tests.postgresql --find >/dev/null 2>&1; }
+
+can_use() {  # can_use NAME TEST
     "$2" && return
-    [ -z "${REQUIRE_ALL:-}" ] || fail "$1 is required here: $3."
-    say "Without $1, its tests are left out: $3 to run them as well."
+    [ -z "${REQUIRE_ALL:-}" ] || fail "$1 is required here: install it, then try again."
+    say "No $1 is found, so what needs it is left out: install it to test that as well."
     return 1
 }
-
-has_postgresql() { "$bin/python" -m tests.postgresql --find >/dev/null; }
 
 # ---- The commands
 
@@ -142,8 +145,8 @@ test_all() {
     prepare_to_check
     checks
     set --
-    can_use 'A browser' find_browser 'install Chromium' || set -- -m 'not browser'
-    if can_use PostgreSQL has_postgresql 'install PostgreSQL'; then
+    can_use Chromium has_chromium || set -- -m 'not browser'
+    if can_use PostgreSQL has_postgresql; then
         say 'Testing on SQLite ...'
         on_sqlite "$@"
         say 'Testing on PostgreSQL ...'

@@ -76,8 +76,9 @@ class Cluster:
     def _create(self) -> None:
         if owner := unprivileged():
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
+        options = ["--username=postgres", "--auth=trust", "--encoding=UTF8"]
         fast = [] if self._durable else ["--no-sync"]
-        self._run("initdb", f"--pgdata={self._data}", "--auth=trust", "--encoding=UTF8", *fast)
+        self._run("initdb", f"--pgdata={self._data}", *options, *fast)
         configuration = CONFIGURATION.format(
             port=self.port,
             max_connections=self._max_connections,
@@ -202,6 +203,8 @@ def main() -> int:
     if options.find:
         print(folder)
         return 0
+    if not options.command:
+        parser.error("a COMMAND is needed")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, leave)
     with Cluster(durable=options.durable) as cluster:

@@ -6,38 +6,80 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Product',
+            name="Product",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('description', models.TextField(blank=True)),
-                ('price_cents', models.PositiveIntegerField(help_text="In the smallest unit of the shop's currency: 2999 is $29.99, or ¥2,999.", validators=[django.core.validators.MaxValueValidator(99999999)], verbose_name='price in minor units')),
-                ('picture', models.CharField(blank=True, help_text='A file below static/, such as products/mouse.svg; four wide to three high.', max_length=200)),
-                ('is_on_sale', models.BooleanField(default=True, verbose_name='on sale')),
-                ('position', models.PositiveSmallIntegerField(default=0, help_text='Smaller numbers come first.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("description", models.TextField(blank=True)),
+                (
+                    "price_cents",
+                    models.PositiveIntegerField(
+                        help_text="In the smallest unit of the shop's currency: 2999 is $29.99, or ¥2,999.",
+                        validators=[django.core.validators.MaxValueValidator(99999999)],
+                        verbose_name="price in minor units",
+                    ),
+                ),
+                (
+                    "picture",
+                    models.CharField(
+                        blank=True,
+                        help_text="A file below static/, such as products/mouse.svg; four wide to three high.",
+                        max_length=200,
+                    ),
+                ),
+                ("is_on_sale", models.BooleanField(default=True, verbose_name="on sale")),
+                (
+                    "position",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="Smaller numbers come first."
+                    ),
+                ),
             ],
             options={
-                'ordering': ('position', 'id'),
+                "ordering": ("position", "id"),
             },
         ),
         migrations.CreateModel(
-            name='CartLine',
+            name="CartLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('shopper', models.UUIDField()),
-                ('quantity', models.PositiveSmallIntegerField()),
-                ('product', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='storefront.product')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("shopper", models.UUIDField()),
+                ("quantity", models.PositiveSmallIntegerField()),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="storefront.product",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('shopper', 'product'), name='a_product_has_one_line_in_a_cart'), models.CheckConstraint(condition=models.Q(('quantity__gte', 1), ('quantity__lte', 999)), name='a_cart_line_holds_1_to_999')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("shopper", "product"), name="a_product_has_one_line_in_a_cart"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gte", 1), ("quantity__lte", 999)),
+                        name="a_cart_line_holds_1_to_999",
+                    ),
+                ],
             },
         ),
     ]

@@ -2,6 +2,13 @@
 
 Nothing leaves this machine and no money moves. It answers as the API version that the installed
 SDK pins, and refuses what that version refuses.
+
+    with StandIn(webhook_url="http://127.0.0.1:8000/stripe/webhook/") as stripe_stand_in:
+        ...  # the shop talks to stripe_stand_in.url
+        stripe_stand_in.pay(session_id)
+        stripe_stand_in.wait_until_quiet()
+
+`python -m tests.stripe_stand_in` serves it alone; RemoteStandIn(url) steers it from elsewhere.
 """
 
 from tests.stripe_stand_in.refusals import Refusal

@@ -30,10 +30,24 @@ def refund(charge: Json, params: Json, *, amount: int, created: int) -> Json:
 
 
 def _destination(charge: Json) -> Json:
-    if charge["payment_method_details"]["type"] != "card":
-        return {"type": "us_bank_transfer", "us_bank_transfer": {}}
+    method = charge["payment_method_details"]["type"]
+    if method == "us_bank_account":
+        reference: Json = {"reference": None, "reference_status": None}
+        return {"type": "us_bank_transfer", "us_bank_transfer": reference}
+    if method != "card":
+        return {"type": "customer_cash_balance", "customer_cash_balance": {}}
     card = {"reference_status": "pending", "reference_type": "acquirer_reference_number"}
     return {"type": "card", "card": {**card, "type": "refund"}}
+
+
+def acknowledge(refund: Json) -> Json | None:
+    """The card network names its reference; what stood there before, or None if nothing moved."""
+    card = refund["destination_details"].get("card")
+    if card is None:
+        return None
+    previous = {"destination_details": {"card": {"reference_status": card["reference_status"]}}}
+    card.update(reference="5551234567890123", reference_status="available")
+    return previous
 
 
 EVIDENCE = """

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 import re
 import threading
 from collections.abc import Callable
@@ -89,6 +90,9 @@ class Api:
         answer = stored
         began = False
         try:
+            if stored:
+                with contextlib.suppress(Refusal):  # the log shows the tree as the first time
+                    request.params = checked(route.types, request.params)
             self._before(fault)
             if fault and fault.status and not fault.after:
                 answer = Answer(fault.status, fault_answer(fault.status))

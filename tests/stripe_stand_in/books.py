@@ -1,59 +1,16 @@
-"""The books: every object of the account, and the verbs that move money between them."""
-
-import copy
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+"""The verbs that open, pay, end, refund and dispute; everything they touch is in the ledger."""
 
 from tests.stripe_stand_in import aftermath, shapes
-from tests.stripe_stand_in.clock import Clock
-from tests.stripe_stand_in.refusals import Refusal, no_such
+from tests.stripe_stand_in.ledger import NEVER, Ledger
+from tests.stripe_stand_in.refusals import Refusal
 from tests.stripe_stand_in.rules import currency_of, total_of
 from tests.stripe_stand_in.shapes import Json
 
-NOBODY: Json = {"id": None, "idempotency_key": None}
 DELAYED_METHODS = {"usd": "us_bank_account"}
-SHELVES = ("sessions", "payment_intents", "charges", "refunds", "disputes", "events")
-Shelf = dict[str, Json]
 
 
-class Books:
-    """The state of the account. One lock guards it, and no network call happens under that lock."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.lock = threading.RLock()
-        self.changed = threading.Condition(self.lock)
-        self.on_event: Callable[[Json], None] = lambda event: None
-        self.forget()
-
-    def forget(self) -> None:
-        """Empty every shelf."""
-        with self.lock:
-            self.sessions: Shelf = {}
-            self.lines: dict[str, list[Json]] = {}
-            self.intent_data: dict[str, Json] = {}
-            self.payment_intents: Shelf = {}
-            self.charges: Shelf = {}
-            self.refunds: Shelf = {}
-            self.disputes: Shelf = {}
-            self.events: list[Json] = []
-            self.cause = NOBODY
-
-    def now(self) -> int:
-        """The stand-in's time in whole seconds, as Stripe writes it."""
-        return int(self.clock.now())
-
-    @contextmanager
-    def on_behalf_of(self, request_id: str, idempotency_key: str | None) -> Iterator[None]:
-        """Do one API request's work alone; its events say which request caused them."""
-        with self.lock:
-            self.cause = {"id": request_id, "idempotency_key": idempotency_key}
-            try:
-                yield
-            finally:
-                self.cause = NOBODY
+class Books(Ledger):
+    """What can happen to the account, each under the ledger's lock."""
 
     # Sessions
 
@@ -66,6 +23,7 @@ class Books:
             lines = [shapes.line_item(line, created=now) for line in params["line_items"]]
             self.sessions[session["id"]] = session
             self.lines[session["id"]] = lines
+            self.next_expiry = min(self.next_expiry, session["expires_at"])
             self.intent_data[session["id"]] = params.get("payment_intent_data", {})
             return session
 
@@ -73,12 +31,6 @@ class Books:
         """The session itself, not a copy; raises the Refusal of an unknown id."""
         self.expire_due()
         return self.find(self.sessions, "checkout.session", id)
-
-    def find(self, shelf: Shelf, kind: str, id: str, param: str = "id") -> Json:
-        """What the shelf holds under the id, or the Refusal of an unknown one."""
-        if id not in shelf:
-            raise no_such(kind, id, param)
-        return shelf[id]
 
     def expire(self, id: str) -> Json:
         """Close an open session without a payment."""
@@ -89,13 +41,18 @@ class Books:
     def expire_due(self) -> None:
         """Close the sessions whose time is over."""
         with self.lock:
-            for session in self.sessions.values():
-                if session["status"] == "open" and session["expires_at"] <= self.clock.now():
+            if self.clock.now() < self.next_expiry:
+                return
+            waiting = [s for s in self.sessions.values() if s["status"] == "open"]
+            for session in waiting:
+                if session["expires_at"] <= self.clock.now():
                     self._expire(session)
+            left = [s["expires_at"] for s in waiting if s["status"] == "open"]
+            self.next_expiry = min(left, default=NEVER)
 
     def _expire(self, session: Json) -> Json:
         session.update(status="expired", url=None)
-        self._tell("checkout.session.expired", session)
+        self.tell("checkout.session.expired", session)
         return session
 
     def _open(self, id: str, verb: str) -> Json:
@@ -129,8 +86,8 @@ class Books:
             method = DELAYED_METHODS.get(session["currency"], "customer_balance")
             intent, charge = self._confirm(session, email, method)
             intent["status"] = "processing"
-            self._tell("payment_intent.processing", intent)
-            self._tell("charge.pending", charge)
+            self.tell("payment_intent.processing", intent)
+            self.tell("charge.pending", charge)
             return self._complete(session, email, "unpaid", intent)
 
     def settle(self, id: str) -> Json:
@@ -139,7 +96,7 @@ class Books:
             session, intent, charge = self._awaiting_bank(id)
             self._collect(intent, charge)
             session["payment_status"] = "paid"
-            self._tell("checkout.session.async_payment_succeeded", session)
+            self.tell("checkout.session.async_payment_succeeded", session)
             return session
 
     def fail(self, id: str) -> Json:
@@ -151,9 +108,9 @@ class Books:
             charge.update(status="failed", paid=False, captured=False, amount_captured=0, **failure)
             intent["status"] = "requires_payment_method"
             intent["last_payment_error"] = _payment_error(charge)
-            self._tell("charge.failed", charge)
-            self._tell("payment_intent.payment_failed", intent)
-            self._tell("checkout.session.async_payment_failed", session)
+            self.tell("charge.failed", charge)
+            self.tell("payment_intent.payment_failed", intent)
+            self.tell("checkout.session.async_payment_failed", session)
             return session
 
     def decline(self, id: str) -> Json:
@@ -161,18 +118,24 @@ class Books:
         with self.lock:
             return self._open(id, "be paid")
 
+    def is_awaiting_bank(self, id: str) -> bool:
+        """Whether the session's bank debit may still succeed or fail."""
+        with self.lock:
+            intent = self.payment_intents.get(self.session(id)["payment_intent"] or "", {})
+            return intent.get("status") == "processing"
+
     def _awaiting_bank(self, id: str) -> tuple[Json, Json, Json]:
         session = self.session(id)
-        intent = self.payment_intents.get(session["payment_intent"] or "", {})
-        if intent.get("status") != "processing":
+        if not self.is_awaiting_bank(id):
             raise Refusal("This session waits for no bank.", param="session")
+        intent = self.payment_intents[session["payment_intent"]]
         return session, intent, self.charges[intent["latest_charge"]]
 
     def _confirm(self, session: Json, email: str, method: str) -> tuple[Json, Json]:
         data = self.intent_data[session["id"]]
         intent = shapes.payment_intent(session, data, method=method, created=self.now())
         self.payment_intents[intent["id"]] = intent
-        self._tell("payment_intent.created", intent)
+        self.tell("payment_intent.created", intent)
         intent["payment_method"] = shapes.new_id("pm")
         charge = shapes.charge(intent, email=email, created=self.now())
         self.charges[charge["id"]] = charge
@@ -182,8 +145,8 @@ class Books:
     def _collect(self, intent: Json, charge: Json) -> None:
         charge.update(status="succeeded", balance_transaction=shapes.new_id("txn"))
         intent.update(status="succeeded", amount_received=intent["amount"])
-        self._tell("charge.succeeded", charge)
-        self._tell("payment_intent.succeeded", intent)
+        self.tell("charge.succeeded", charge)
+        self.tell("payment_intent.succeeded", intent)
 
     def _complete(
         self, session: Json, email: str, payment_status: str, intent: Json | None = None
@@ -193,7 +156,7 @@ class Books:
         session["payment_intent"] = intent["id"] if intent else None
         if intent:
             session["payment_method_types"] = intent["payment_method_types"]
-        self._tell("checkout.session.completed", session)
+        self.tell("checkout.session.completed", session)
         return session
 
     # Refunds and disputes
@@ -206,9 +169,11 @@ class Books:
             refund = aftermath.refund(charge, params, amount=amount, created=self.now())
             self.refunds[refund["id"]] = refund
             self._count_refund(charge, amount)
-            self._tell("refund.created", refund)
-            self._tell("charge.refunded", charge)
-            self._tell("refund.updated", refund, previous={"destination_details": None})
+            self.tell("refund.created", refund)
+            self.tell("charge.refunded", charge)
+            previous = aftermath.acknowledge(refund)
+            if previous:
+                self.tell("refund.updated", refund, previous=previous)
             return refund
 
     def fail_refund(self, id: str) -> Json:
@@ -221,8 +186,8 @@ class Books:
             refund.update(status="failed", failure_reason="lost_or_stolen_card")
             refund["failure_balance_transaction"] = shapes.new_id("txn")
             self._count_refund(self.charges[refund["charge"]], -refund["amount"])
-            self._tell("refund.updated", refund, previous=previous)
-            self._tell("refund.failed", refund)
+            self.tell("refund.updated", refund, previous=previous)
+            self.tell("refund.failed", refund)
             return refund
 
     def _charge_of(self, params: Json) -> Json:
@@ -266,8 +231,8 @@ class Books:
             dispute = aftermath.dispute(charge, created=self.now())
             self.disputes[dispute["id"]] = dispute
             charge["disputed"] = True
-            self._tell("charge.dispute.created", dispute)
-            self._tell("charge.dispute.funds_withdrawn", dispute)
+            self.tell("charge.dispute.created", dispute)
+            self.tell("charge.dispute.funds_withdrawn", dispute)
             return dispute
 
     def close_dispute(self, session_id: str, won: bool) -> Json:
@@ -276,8 +241,8 @@ class Books:
             dispute = self._open_dispute(self.session(session_id)["payment_intent"])
             dispute["status"] = "won" if won else "lost"
             if won:
-                self._tell("charge.dispute.funds_reinstated", dispute)
-            self._tell("charge.dispute.closed", dispute)
+                self.tell("charge.dispute.funds_reinstated", dispute)
+            self.tell("charge.dispute.closed", dispute)
             return dispute
 
     def _open_dispute(self, payment_intent: str | None) -> Json:
@@ -286,25 +251,6 @@ class Books:
             if is_open and dispute["payment_intent"] == payment_intent:
                 return dispute
         raise Refusal("This session has no open dispute.", param="session")
-
-    # Events
-
-    def event(self, id: str) -> Json:
-        """The event with the id, or the Refusal of an unknown one."""
-        return self.find({event["id"]: event for event in self.events}, "event", id)
-
-    def _tell(self, type: str, subject: Json, previous: Json | None = None) -> None:
-        event = aftermath.event(
-            type, subject, created=self.now(), cause=self.cause, previous=previous
-        )
-        self.events.append(event)
-        self.on_event(event)
-
-    def photograph(self) -> dict[str, Any]:
-        """A copy of everything, for whoever looks from outside."""
-        with self.lock:
-            self.expire_due()
-            return copy.deepcopy({name: getattr(self, name) for name in SHELVES})
 
 
 def _payment_error(charge: Json) -> Json:

@@ -10,6 +10,7 @@ DIGITS = {
     **dict.fromkeys(THREE_DECIMALS.split(), 3),
     **dict.fromkeys(NO_DECIMALS.split(), 0),
 }
+PROBLEMS = {"declined": "Your card was declined.", "email": "Your email is incomplete."}
 EMAIL = "ada@example.com"
 CSS = """
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
@@ -31,19 +32,36 @@ def money(amount: int, currency: str) -> str:
     return f"{amount / 10**digits:,.{digits}f} {currency.upper()}"
 
 
-def payment_page(session: Json, lines: list[Json], declined: bool, email: str = "") -> str:
+def payment_page(
+    session: Json,
+    lines: list[Json],
+    *,
+    problem: str = "",
+    email: str = "",
+    is_waiting: bool = False,
+) -> str:
     """The page of a session: a form while it is open, a sentence once it isn't."""
     if session["status"] == "complete":
-        return _closed("This payment is complete", "You have already paid.", _way_on(session))
+        return _complete(session, is_waiting)
     if session["status"] == "expired":
         message = "This page is no longer open. Nothing was charged."
         return _closed("This session has expired", message, _way_back(session))
-    alert = '<p class="note" role="alert">Your card was declined.</p>' if declined else ""
+    alert = f"<p class='note' role='alert'>{PROBLEMS[problem]}</p>" if problem in PROBLEMS else ""
     total = money(session["amount_total"], session["currency"])
     return _html(
         f"Pay {total}",
         f"{alert}{_table(session, lines)}{_form(session, email)}{_way_back(session)}",
     )
+
+
+def _complete(session: Json, is_waiting: bool) -> str:
+    if not is_waiting:
+        return _closed("This payment is complete", "You have already paid.", _way_on(session))
+    # The real page has no such buttons; here somebody has to play the bank.
+    bank = _button("settle", "Let the bank pay") + _button("fail", "Let the bank refuse")
+    message = "The bank was asked for the money. In real life, that takes days."
+    form = f"<form method='post'>{bank}</form>"
+    return _closed("This payment is on its way", message, form + _way_on(session))
 
 
 def missing_page() -> str:

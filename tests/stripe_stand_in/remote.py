@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.stripe_stand_in.refusals import Refusal
+from tests.stripe_stand_in.server import VERBS
 from tests.stripe_stand_in.shapes import Json
-from tests.stripe_stand_in.stand_in import VERBS, StandIn
+from tests.stripe_stand_in.stand_in import StandIn
 
 
 class RemoteStandIn:

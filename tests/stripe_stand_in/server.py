@@ -2,10 +2,11 @@
 
 import inspect
 import json
+import sys
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.stripe_stand_in import page
 from tests.stripe_stand_in.faults import Dropped
@@ -16,6 +17,13 @@ from tests.stripe_stand_in.shapes import API_VERSION, Json
 if TYPE_CHECKING:
     from tests.stripe_stand_in.stand_in import StandIn
 
+# What a test, in this process or through RemoteStandIn, can do to the stand-in.
+_VERBS = """
+    pay pay_later settle fail decline expire refund fail_refund dispute close_dispute session
+    events_of hold release lose duplicate deliver_normally deliver send fault clear_faults
+    advance now wait_until_quiet reset listen
+"""
+VERBS = frozenset(_VERBS.split())
 MOST_BYTES = 1_000_000
 
 
@@ -24,6 +32,11 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Let callers hang up: a shop that lost patience is part of the play."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def serve(stand_in: "StandIn", port: int) -> Server:
@@ -92,36 +105,50 @@ class Handler(BaseHTTPRequestHandler):
     # The hosted page
 
     def _page(self, method: str, id: str, body: str) -> None:
-        with self.stand_in.books.lock:
-            sessions = self.stand_in.sessions
-            lines = list(self.stand_in.books.lines.get(id, []))
-        if id not in sessions:
-            self._send_html(404, page.missing_page())
-        elif method == "POST" and sessions[id]["status"] == "open":
-            self._press(id, {name: values[-1] for name, values in parse_qs(body).items()})
-        elif method == "POST":
-            self._redirect(f"/c/pay/{id}")
-        else:
-            query = parse_qs(urlsplit(self.path).query)
-            declined = "declined" in query
-            email = query.get("email", [""])[0]
-            self._send_html(200, page.payment_page(sessions[id], lines, declined, email))
-
-    def _press(self, id: str, form: dict[str, str]) -> None:
-        action, email = form.get("action", ""), form.get("email", "")
-        self._announce("POST", f"{action} on the payment page")
-        if action not in ("pay", "pay_later") or not is_email(email):
-            self._redirect(f"/c/pay/{id}" + ("?declined=1" if action == "decline" else ""))
-            return
         try:
-            session = getattr(self.stand_in, action)(id, email)
-        except Refusal:  # somebody else's click came first
-            self._redirect(f"/c/pay/{id}")
+            session = self.stand_in.session(id)
+        except Refusal:
+            self._send_html(404, page.missing_page())
             return
+        if method == "POST":
+            self._redirect(self._press(id, parse_qs(body)))
+        else:
+            self._show(session)
+
+    def _show(self, session: Json) -> None:
+        query = parse_qs(urlsplit(self.path).query)
+        html = page.payment_page(
+            session,
+            self.stand_in.books.lines[session["id"]],
+            problem=query.get("problem", [""])[-1],
+            email=query.get("email", [""])[-1],
+            is_waiting=self.stand_in.books.is_awaiting_bank(session["id"]),
+        )
+        self._send_html(200, html)
+
+    def _press(self, id: str, form: dict[str, list[str]]) -> str:
+        """Do what the button says; where the shopper goes then."""
+        action, email = (form.get(name, [""])[-1] for name in ("action", "email"))
+        self._announce("POST", f"{action} on the payment page")
+        here = f"/c/pay/{id}"
+        try:
+            if action in ("settle", "fail", "decline"):
+                getattr(self.stand_in, action)(id)
+                problem = {"problem": "declined", "email": email}
+                return f"{here}?{urlencode(problem)}" if action == "decline" else here
+            if not is_email(email):
+                return f"{here}?{urlencode({'problem': 'email', 'email': email})}"
+            return self._pay(action, id, email) if action in ("pay", "pay_later") else here
+        except Refusal:  # closed meanwhile; the page says why
+            return here
+
+    def _pay(self, action: str, id: str, email: str) -> str:
+        verb = self.stand_in.pay_later if action == "pay_later" else self.stand_in.pay
+        session = verb(id, email)
         for event in self.stand_in.events_of("checkout.session.completed"):
             if event["data"]["object"]["id"] == id:
                 self.stand_in.wait_for_endpoint(event)
-        self._redirect(page.after_payment(session))
+        return page.after_payment(session)
 
     # The desk for other processes
 
@@ -137,6 +164,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _books(self) -> Json:
         stand_in = self.stand_in
+        stand_in.books.expire_due()
         return {
             **stand_in.books.photograph(),
             "requests": [asdict(request) for request in stand_in.requests],
@@ -146,8 +174,6 @@ class Handler(BaseHTTPRequestHandler):
         }
 
     def _do(self, verb: str, body: str) -> None:
-        from tests.stripe_stand_in.stand_in import VERBS
-
         # A web page can send a form to this port unasked, but not this type.
         if verb not in VERBS or self.headers.get_content_type() != "application/json":
             self._send_json(404, {"error": {"message": f"There is no {verb} in JSON."}}, {})

@@ -178,7 +178,8 @@ def payment_intent(session: Json, data: Json, *, method: str, created: int) -> J
 
 def _method_options(method: str) -> Json:
     card = {**_nulls("installments mandate_options network"), "request_three_d_secure": "automatic"}
-    return {"card": card} if method == "card" else {method: {}}
+    options: Json = {"card": card, "customer_balance": {"funding_type": "bank_transfer"}}
+    return {method: options.get(method, {})}
 
 
 CHARGE_NULLS = """

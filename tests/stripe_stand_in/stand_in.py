@@ -16,14 +16,6 @@ from tests.stripe_stand_in.server import serve
 from tests.stripe_stand_in.shapes import Json
 from tests.stripe_stand_in.webhooks import ENABLED_EVENTS, RETRIES, Order, Postman, Try
 
-# What a test, in this process or through RemoteStandIn, can do to the stand-in.
-_VERBS = """
-    pay pay_later settle fail decline expire refund fail_refund dispute close_dispute session
-    events_of hold release lose duplicate deliver_normally deliver send fault clear_faults
-    advance now wait_until_quiet reset listen
-"""
-VERBS = frozenset(_VERBS.split())
-
 
 class StandIn:
     """Plays Stripe on a port of 127.0.0.1; use it in a `with` statement."""
@@ -67,7 +59,7 @@ class StandIn:
         """Take the port and answer; raises OSError when somebody else has it."""
         self._server = serve(self, self.port)
         self.port = self._server.server_port
-        works = (lambda server=self._server: server.serve_forever(0.05)), self.postman.run
+        works = (lambda server=self._server: server.serve_forever(0.01)), self.postman.run
         self._threads = [threading.Thread(target=work, daemon=True) for work in works]
         for thread in self._threads:
             thread.start()
@@ -127,19 +119,19 @@ class StandIn:
     @property
     def sessions(self) -> dict[str, Json]:
         """All sessions by id, newest last."""
-        sessions: dict[str, Json] = self.books.photograph()["sessions"]
+        sessions: dict[str, Json] = self._photograph("sessions")
         return sessions
 
     @property
     def refunds(self) -> dict[str, Json]:
         """All refunds by id, newest last."""
-        refunds: dict[str, Json] = self.books.photograph()["refunds"]
+        refunds: dict[str, Json] = self._photograph("refunds")
         return refunds
 
     @property
     def events(self) -> list[Json]:
         """All events, in the order in which they happened."""
-        events: list[Json] = self.books.photograph()["events"]
+        events: list[Json] = self._photograph("events")
         return events
 
     @property
@@ -152,6 +144,10 @@ class StandIn:
         """Tries to deliver an event, in order."""
         with self.books.lock:
             return list(self.postman.tries)
+
+    def _photograph(self, shelf: str) -> Any:
+        self.books.expire_due()
+        return self.books.photograph(shelf)[shelf]
 
     def session(self, id: str) -> Json:
         """One session."""

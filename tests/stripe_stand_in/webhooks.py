@@ -216,10 +216,10 @@ class Postman:
     def _settle(self, letter: Letter, statuses: list[int]) -> None:
         letter.in_flight = False
         letter.tries += 1
-        if letter not in self.letters:
-            return  # forgotten or lost meanwhile
         if any(200 <= status < 300 for status in statuses):
             self._delivered(letter.event)
+        elif letter not in self.letters:
+            return  # forgotten, lost or delivered by hand meanwhile
         elif letter.tries > len(self.retries):
             self.letters.remove(letter)
         else:

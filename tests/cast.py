@@ -1,0 +1,115 @@
+"""Who acts in the tests: shoppers with a browser each, and Stripe delivering events."""
+
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.test import Client
+
+from checkout.models import Order
+from storefront.models import CartLine, Product
+from storefront.shopper import shopper_of
+
+SECRET = "whsec_test"
+
+
+def product(name: str = "Mouse", price_cents: int = 2_999, **fields: Any) -> Product:
+    return Product.objects.create(name=name, price_cents=price_cents, **fields)
+
+
+class Shopper:
+    """Somebody with a browser of their own; Ada buys, Bo is the stranger."""
+
+    def __init__(self) -> None:
+        self.browser = Client()
+
+    @property
+    def id(self) -> UUID:
+        request = HttpRequest()
+        request.COOKIES = {name: morsel.value for name, morsel in self.browser.cookies.items()}
+        shopper = shopper_of(request)
+        assert shopper, "The shop has not given this shopper a cookie yet."
+        return shopper
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self.browser.get(path, headers=headers)
+
+    def asks_by_htmx(self, path: str) -> Any:
+        return self.browser.get(path, headers={"HX-Request": "true"})
+
+    def puts(self, product: Product, quantity: object, *, htmx: bool = False, **form: str) -> Any:
+        headers = {"HX-Request": "true"} if htmx else {}
+        form = {"quantity": str(quantity)} | form
+        return self.browser.post(f"/cart/{product.pk}/", form, headers=headers)
+
+    def buys(self, **form: object) -> Any:
+        return self.browser.post("/create-checkout-session/", form)
+
+    def buys_by_json(self, data: object) -> Any:
+        body = data if isinstance(data, str | bytes) else json.dumps(data)
+        return self.browser.post("/create-checkout-session/", body, content_type="application/json")
+
+    @property
+    def cart(self) -> dict[str, int]:
+        lines = CartLine.objects.of(self.id)
+        return {line.product.name: line.quantity for line in lines}
+
+    @property
+    def order(self) -> Order:
+        return Order.objects.of(self.id).latest("created_at")
+
+    @property
+    def orders(self) -> list[Order]:
+        return list(Order.objects.of(self.id))
+
+
+def signature(body: bytes, secret: str = SECRET, timestamp: int | None = None) -> str:
+    """Sign by hand, so that test and shop don't share one mistake of the SDK's."""
+    timestamp = int(time.time()) if timestamp is None else timestamp
+    signed = f"{timestamp}.".encode() + body
+    return f"t={timestamp},v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"
+
+
+def deliver(event: object, *, header: str | None = None, path: str = "/stripe/webhook/") -> Any:
+    """Deliver an event as Stripe does, to the shop's own address."""
+    body = event if isinstance(event, bytes) else json.dumps(event).encode()
+    return Client().post(
+        path,
+        body,
+        content_type="application/json",
+        headers={"Stripe-Signature": signature(body) if header is None else header},
+    )
+
+
+def event_about(order: Order, kind: str = "checkout.session.completed", **session: Any) -> Any:
+    """Make an event that fits the order, but for what `session` says otherwise."""
+    order_id = str(order.pk)
+    return {
+        "id": f"evt_{time.time_ns()}",
+        "object": "event",
+        "api_version": "2026-10-28.endive",
+        "created": int(time.time()),
+        "livemode": False,
+        "type": kind,
+        "data": {
+            "object": {
+                "id": order.session_id,
+                "object": "checkout.session",
+                "mode": "payment",
+                "status": "complete",
+                "payment_status": "paid",
+                "amount_total": order.total_cents,
+                "currency": order.currency,
+                "client_reference_id": order_id,
+                "metadata": {"order_id": order_id},
+                "payment_intent": f"pi_{order.pk.hex}",
+                "customer_details": {"email": "ada@example.com"},
+                "livemode": False,
+                **session,
+            }
+        },
+    }

@@ -1,0 +1,70 @@
+"""The merchant's desk: products to edit, orders and events to read."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from checkout.models import Order, StripeEvent
+from storefront.models import Product
+from tests.cast import Shopper, deliver, event_about
+from tests.stripe_stand_in import StandIn
+
+
+@pytest.fixture
+def merchant(db: None) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("merchant", password="for this test"))
+    return client
+
+
+@pytest.fixture
+def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
+    ada.puts(mouse, 1)
+    ada.buys()
+    deliver(event_about(ada.order, amount_total=1))
+    return ada.order
+
+
+def form(product: Product, **changes: Any) -> dict[str, Any]:
+    fields = ("name", "description", "price_cents", "picture", "position")
+    return {name: getattr(product, name) for name in fields} | {"is_on_sale": "on"} | changes
+
+
+class TestTheMerchant:
+    def test_changes_a_price(self, merchant: Client, mouse: Product):
+        page = f"/admin/storefront/product/{mouse.pk}/change/"
+        assert merchant.post(page, form(mouse, price_cents=1_999)).status_code == 302
+        mouse.refresh_from_db()
+        assert mouse.price_cents == 1_999
+
+    def test_is_told_which_prices_stripe_takes(self, merchant: Client, mouse: Product, settings):
+        settings.CURRENCY = "kwd"
+        page = f"/admin/storefront/product/{mouse.pk}/change/"
+        response = merchant.post(page, form(mouse, price_cents=1_999))
+        assert "steps of 10 minor units" in response.text
+
+    def test_sees_orders_and_why_one_needs_a_look(self, merchant: Client, order: Order):
+        assert order.reference in merchant.get("/admin/checkout/order/").text
+        page = merchant.get(f"/admin/checkout/order/{order.pk}/change/")
+        assert "the amount is not 2999" in page.text
+
+    def test_sees_stripes_events(self, merchant: Client, order: Order):
+        event = StripeEvent.objects.get()
+        assert event.type in merchant.get("/admin/checkout/stripeevent/").text
+        page = merchant.get(f"/admin/checkout/stripeevent/{event.pk}/change/")
+        assert event.event_id in page.text
+
+    @pytest.mark.parametrize("action", ["add/", "{pk}/delete/"])
+    def test_can_neither_make_nor_remove_an_order(
+        self, merchant: Client, order: Order, action: str
+    ):
+        page = "/admin/checkout/order/" + action.format(pk=order.pk)
+        assert merchant.post(page, {"post": "yes"}).status_code == 403
+
+    def test_cannot_change_a_payments_state(self, merchant: Client, order: Order):
+        page = f"/admin/checkout/order/{order.pk}/change/"
+        assert merchant.post(page, {"status": "PAID"}).status_code == 403
+        order.refresh_from_db()
+        assert order.status == "REVIEW"

@@ -1,0 +1,315 @@
+"""Buy: the order first, then Stripe, and one open session for one wish."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from checkout.models import Order
+from storefront.models import Product
+from tests.cast import Shopper, deliver, event_about
+from tests.stripe_stand_in import StandIn
+
+CREATE = "/v1/checkout/sessions"
+
+
+@pytest.fixture
+def ada_with_mice(ada: Shopper, mouse: Product) -> Shopper:
+    ada.puts(mouse, 2)
+    return ada
+
+
+class TestAShopperBuys:
+    def test_she_is_sent_to_stripes_page(self, stripe: StandIn, ada_with_mice: Shopper):
+        response = ada_with_mice.buys()
+        (session,) = stripe.sessions.values()
+        assert (response.status_code, response["Location"]) == (303, session["url"])
+        assert ada_with_mice.order.status == "PENDING"
+        assert ada_with_mice.order.session_id == session["id"]
+
+    def test_stripe_is_told_prices_and_references_of_ours(
+        self, stripe: StandIn, ada_with_mice: Shopper
+    ):
+        ada_with_mice.buys(total_cents="5998")
+        (session,) = stripe.sessions.values()
+        order = ada_with_mice.order
+        (call,) = [call for call in stripe.requests if call.path == CREATE]
+        assert session["amount_total"] == order.total_cents == 5_998
+        assert session["client_reference_id"] == str(order.pk)
+        assert session["metadata"] == {"order_id": str(order.pk)}
+        assert call.params["payment_intent_data"]["metadata"] == {"order_id": str(order.pk)}
+        assert call.idempotency_key == f"order-{order.pk}-1"
+        assert session["success_url"] == f"http://testserver/?order={order.pk}"
+        assert session["cancel_url"] == f"http://testserver/?canceled={order.pk}"
+
+    def test_the_order_is_a_photograph(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        Product.objects.filter(pk=mouse.pk).update(name="Rat", price_cents=1)
+        (item,) = ada_with_mice.order.items.all()
+        assert (item.name, item.unit_price_cents, item.quantity) == ("Mouse", 2_999, 2)
+
+    def test_the_order_is_committed_before_stripe_is_asked(
+        self, transactional_db, stripe: StandIn, mouse: Product
+    ):
+        stripe.fault("POST", CREATE, status=500, times=3)
+        ada = Shopper()
+        ada.puts(mouse, 1)
+        assert ada.buys().status_code == 503
+        assert [order.status for order in ada.orders] == ["PENDING"]
+
+    def test_her_cart_stays_until_she_has_paid(self, stripe: StandIn, ada_with_mice: Shopper):
+        ada_with_mice.buys()
+        assert ada_with_mice.cart == {"Mouse": 2}
+        deliver(event_about(ada_with_mice.order))
+        assert ada_with_mice.cart == {}
+
+    def test_what_she_added_since_stays_in_the_cart(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product, laptop: Product
+    ):
+        ada_with_mice.buys()
+        ada_with_mice.puts(mouse, 5)
+        ada_with_mice.puts(laptop, 1)
+        deliver(event_about(ada_with_mice.order))
+        assert ada_with_mice.cart == {"Mouse": 3, "Laptop": 1}
+
+
+class TestPressingBuyAgain:
+    def test_leads_to_the_open_session(self, stripe: StandIn, ada_with_mice: Shopper):
+        first, second = ada_with_mice.buys(), ada_with_mice.buys()
+        assert first["Location"] == second["Location"]
+        assert len(stripe.sessions) == len(ada_with_mice.orders) == 1
+
+    def test_with_a_changed_cart_ends_the_old_session(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        ada_with_mice.puts(mouse, 3)
+        ada_with_mice.buys()
+        assert [s["status"] for s in stripe.sessions.values()] == ["expired", "open"]
+        assert [s["amount_total"] for s in stripe.sessions.values()] == [5_998, 8_997]
+
+    def test_with_another_price_ends_the_old_session(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        Product.objects.update(price_cents=1_000)
+        ada_with_mice.buys()
+        assert [s["status"] for s in stripe.sessions.values()] == ["expired", "open"]
+
+    def test_while_the_earlier_cart_is_being_paid_asks_to_wait(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        stripe.pay(ada_with_mice.order.session_id or "")
+        ada_with_mice.puts(mouse, 3)
+        response = ada_with_mice.buys()
+        assert response.status_code == 422
+        assert "You don&#x27;t need to pay again" in response.text
+        assert len(stripe.sessions) == 1
+
+    def test_after_the_session_has_run_out_opens_a_new_order(
+        self, stripe: StandIn, ada_with_mice: Shopper
+    ):
+        ada_with_mice.buys()
+        Order.objects.update(session_expires_at=timezone.now() - timedelta(seconds=1))
+        ada_with_mice.buys()
+        assert len(stripe.sessions) == len(ada_with_mice.orders) == 2
+
+    def test_after_paying_is_a_new_order(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        deliver(event_about(ada_with_mice.order))
+        ada_with_mice.puts(mouse, 2)
+        ada_with_mice.buys()
+        assert sorted(order.status for order in ada_with_mice.orders) == ["PAID", "PENDING"]
+
+
+class TestStripeInTrouble:
+    @pytest.mark.parametrize("status", [429, 500])
+    def test_she_is_told_that_nothing_was_charged(
+        self, stripe: StandIn, ada_with_mice: Shopper, status: int
+    ):
+        stripe.fault("POST", CREATE, status=status, times=3)
+        response = ada_with_mice.buys()
+        assert response.status_code == 503
+        assert "You were not charged" in response.text
+        assert ada_with_mice.cart == {"Mouse": 2}
+
+    def test_a_refusal_is_told_too(self, stripe: StandIn, ada_with_mice: Shopper):
+        stripe.fault("POST", CREATE, status=401)
+        response = ada_with_mice.buys()
+        assert response.status_code == 502
+        assert "You were not charged" in response.text
+
+    @pytest.mark.parametrize("status", [400, 401, 402, 500])
+    def test_the_next_try_asks_under_a_new_key(
+        self, stripe: StandIn, ada_with_mice: Shopper, status: int
+    ):
+        stripe.fault("POST", CREATE, status=status, times=3)
+        ada_with_mice.buys()
+        stripe.clear_faults()
+        assert ada_with_mice.buys().status_code == 303
+        assert len(stripe.sessions) == len(ada_with_mice.orders) == 1
+        assert stripe.requests[-1].idempotency_key == f"order-{ada_with_mice.order.pk}-2"
+
+    def test_a_lost_answer_is_asked_for_again_under_the_same_key(
+        self, stripe: StandIn, ada_with_mice: Shopper
+    ):
+        stripe.fault("POST", CREATE, drop=True, after=True, times=3)
+        assert ada_with_mice.buys().status_code == 503
+        stripe.clear_faults()
+        assert ada_with_mice.buys().status_code == 303
+        assert len(stripe.sessions) == 1
+
+    def test_a_short_fault_is_not_even_noticed(self, stripe: StandIn, ada_with_mice: Shopper):
+        stripe.fault("POST", CREATE, status=500, times=1)
+        stripe.fault("POST", CREATE, drop=True, times=1)
+        # The stored 500 is replayed for the same key, so the shopper's next press mends it.
+        assert ada_with_mice.buys().status_code in (303, 503)
+        assert ada_with_mice.buys().status_code == 303
+        assert len(stripe.sessions) == 1
+
+    def test_an_old_attempt_is_not_continued(self, stripe: StandIn, ada_with_mice: Shopper):
+        stripe.fault("POST", CREATE, status=429, times=3)
+        ada_with_mice.buys()
+        stripe.clear_faults()
+        Order.objects.update(attempt_at=timezone.now() - timedelta(minutes=6))
+        assert ada_with_mice.buys().status_code == 303
+        assert ada_with_mice.order.attempt == 2
+
+
+class TestWhatCannotBeBought:
+    def test_nothing_from_an_empty_cart(self, stripe: StandIn, ada: Shopper):
+        response = ada.buys()
+        assert response.status_code == 422
+        assert "Your cart is empty" in response.text
+        assert stripe.requests == []
+
+    def test_nothing_at_a_total_that_she_has_not_seen(
+        self, stripe: StandIn, ada_with_mice: Shopper
+    ):
+        Product.objects.update(price_cents=3_500)
+        response = ada_with_mice.buys(total_cents=5_998)
+        assert response.status_code == 422
+        assert "The total has changed to $70.00" in response.text
+        assert ada_with_mice.orders == []
+        assert ada_with_mice.buys(total_cents=7_000).status_code == 303
+
+    def test_nothing_that_is_no_longer_sold(self, stripe: StandIn, ada_with_mice: Shopper):
+        Product.objects.update(is_on_sale=False)
+        response = ada_with_mice.buys()
+        assert response.status_code == 422
+        assert "Mouse is no longer for sale" in response.text
+        assert ada_with_mice.cart == {"Mouse": 2}
+
+    def test_nothing_above_what_stripe_takes(self, stripe: StandIn, ada: Shopper, laptop: Product):
+        Product.objects.update(price_cents=50_000_000)
+        ada.puts(laptop, 2)
+        response = ada.buys()
+        assert response.status_code == 422
+        assert "$999,999.99 at most" in response.text
+
+    def test_nothing_without_the_forms_token(self, ada_with_mice: Shopper):
+        ada_with_mice.browser.handler.enforce_csrf_checks = True
+        response = ada_with_mice.buys()
+        assert response.status_code == 403
+        assert "Nothing was charged" in response.text
+        assert ada_with_mice.orders == []
+
+
+class TestBuyingByJson:
+    def items(self, product: Product, quantity: object = 2) -> object:
+        return {"items": [{"product_id": product.pk, "quantity": quantity}]}
+
+    def test_answers_with_the_session(self, stripe: StandIn, ada: Shopper, mouse: Product):
+        response = ada.buys_by_json(self.items(mouse))
+        (session,) = stripe.sessions.values()
+        assert response.status_code == 200
+        assert response.json() == {
+            "id": session["id"],
+            "url": session["url"],
+            "order_id": str(ada.order.pk),
+        }
+
+    def test_prices_come_from_the_database(self, stripe: StandIn, ada: Shopper, mouse: Product):
+        item = {"product_id": mouse.pk, "quantity": 1, "price_cents": 1, "unit_amount": 1}
+        ada.buys_by_json({"items": [item], "total_cents": 1})
+        assert ada.order.total_cents == 2_999
+
+    def test_a_product_named_twice_is_added_up(self, stripe: StandIn, ada: Shopper, mouse: Product):
+        item = {"product_id": mouse.pk, "quantity": 2}
+        ada.buys_by_json({"items": [item, item]})
+        assert [item.quantity for item in ada.order.items.all()] == [4]
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            " ",
+            "{",
+            "[]",
+            "null",
+            "{}",
+            '{"items": {}}',
+            '{"items": null}',
+            '{"items": []}',
+            '{"items": [1]}',
+            '{"items": [{"product_id": 1}]}',
+            '{"items": [{"product_id": "1", "quantity": 1}]}',
+            '{"items": [{"product_id": 99999, "quantity": 1}]}',
+            '{"items": [{"product_id": true, "quantity": 1}]}',
+            '{"items": [{"product_id": 1e0, "quantity": 1}]}',
+            '{"items": [{"product_id": 123456789012345678901234567890, "quantity": 1}]}',
+            b"\xff\xfe",
+            "[" * 100_000,
+            '{"items": ' + "9" * 5_000 + "}",
+        ],
+    )
+    def test_what_is_not_an_order_is_refused_in_words(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, body: str
+    ):
+        response = ada.buys_by_json(body)
+        assert response.status_code == 400
+        assert response.json()["error"]
+        assert not Order.objects.exists()
+
+    @pytest.mark.parametrize(
+        "quantity", [0, -1, 1_000, 10**30, "2", 1.5, 2.0, True, None, [], {}, float("nan")]
+    )
+    def test_odd_quantities_are_refused(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, quantity: object
+    ):
+        assert ada.buys_by_json(self.items(mouse, quantity)).status_code == 400
+        assert not Order.objects.exists()
+
+    def test_more_than_a_hundred_lines_are_refused(
+        self, stripe: StandIn, ada: Shopper, mouse: Product
+    ):
+        item = {"product_id": mouse.pk, "quantity": 1}
+        assert ada.buys_by_json({"items": [item] * 101}).status_code == 400
+        assert ada.buys_by_json({"items": [item] * 100}).status_code == 200
+
+    def test_a_total_above_stripes_limit_is_refused(
+        self, stripe: StandIn, ada: Shopper, laptop: Product
+    ):
+        Product.objects.update(price_cents=50_000_000)
+        response = ada.buys_by_json(self.items(laptop))
+        assert response.status_code == 400
+        assert "at most" in response.json()["error"]
+
+    def test_a_withdrawn_product_is_refused(self, stripe: StandIn, ada: Shopper, mouse: Product):
+        Product.objects.update(is_on_sale=False)
+        assert ada.buys_by_json(self.items(mouse)).status_code == 400
+
+    def test_stripes_trouble_is_told_as_json(self, stripe: StandIn, ada: Shopper, mouse: Product):
+        stripe.fault("POST", CREATE, status=500, times=3)
+        response = ada.buys_by_json(self.items(mouse))
+        assert response.status_code == 503
+        assert "not charged" in json.loads(response.content)["error"]
+
+    def test_needs_the_token_too(self, ada: Shopper, mouse: Product):
+        ada.browser.handler.enforce_csrf_checks = True
+        assert ada.buys_by_json(self.items(mouse)).status_code == 403

@@ -1,0 +1,216 @@
+"""My Orders: it turns PAID by itself, asks seldom, and is nobody else's business."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from checkout.models import Order
+from storefront.models import Product
+from tests.cast import Shopper, deliver, event_about
+from tests.stripe_stand_in import StandIn
+
+
+@pytest.fixture
+def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
+    ada.puts(mouse, 1)
+    ada.buys()
+    return ada.order
+
+
+def look_again(response: Any) -> str:
+    """Return the address that the panel would ask next, or nothing."""
+    found = re.search(r'<section id="my-orders"[^>]* hx-get="([^"]+)"', response.text)
+    return found[1].replace("&amp;", "&") if found else ""
+
+
+def seconds_between_looks(response: Any) -> int:
+    (seconds,) = re.findall(r'hx-trigger="every (\d+)s"', response.text)
+    return int(seconds)
+
+
+def states(response: Any) -> dict[str, str]:
+    return dict(re.findall(r'data-order="([^"]+)" data-status="([A-Z]+)"', response.text))
+
+
+class TestThePanel:
+    def test_is_on_the_home_page(self, order: Order, ada: Shopper):
+        assert states(ada.get("/")) == {str(order.pk): "PENDING"}
+
+    def test_shows_an_order_as_paid_after_the_webhook(self, order: Order, ada: Shopper):
+        deliver(event_about(order))
+        assert states(ada.get("/")) == {str(order.pk): "PAID"}
+
+    def test_puts_what_waits_for_money_first(
+        self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
+    ):
+        ada.puts(laptop, 1)
+        ada.buys()
+        deliver(event_about(ada.order))
+        Order.objects.filter(pk=order.pk).update(superseded_at=None)
+        assert list(states(ada.get("/")).values()) == ["PENDING", "PAID"]
+
+    def test_hides_an_expired_order_except_from_who_returns_to_it(self, order: Order, ada: Shopper):
+        deliver(event_about(order, "checkout.session.expired", payment_status="unpaid"))
+        assert states(ada.get("/")) == {}
+        assert states(ada.get(f"/?canceled={order.pk}")) == {str(order.pk): "EXPIRED"}
+
+    def test_hides_an_order_that_never_reached_stripe(
+        self, stripe: StandIn, ada: Shopper, mouse: Product
+    ):
+        stripe.fault("POST", "/v1/checkout/sessions", status=429, times=3)
+        ada.puts(mouse, 1)
+        ada.buys()
+        assert states(ada.get("/")) == {}
+
+    def test_hides_an_order_that_a_changed_cart_replaced(
+        self, order: Order, ada: Shopper, mouse: Product
+    ):
+        ada.puts(mouse, 2)
+        ada.buys()
+        assert states(ada.get("/")) == {str(ada.order.pk): "PENDING"}
+
+    def test_shows_a_payment_under_review(self, order: Order, ada: Shopper):
+        deliver(event_about(order, amount_total=1))
+        assert states(ada.get("/")) == {str(order.pk): "REVIEW"}
+
+    def test_is_empty_for_a_stranger(self, order: Order, bo: Shopper):
+        for page in ("/", "/orders/", f"/?order={order.pk}", f"/orders/?order={order.pk}"):
+            assert states(bo.get(page)) == {}
+
+
+class TestComingBack:
+    def test_from_paying_says_that_we_wait(self, order: Order, ada: Shopper):
+        text = ada.get(f"/?order={order.pk}").text
+        assert "Waiting for Stripe’s confirmation. You don’t need to pay again." in text
+
+    def test_from_cancelling_says_that_nothing_was_charged(self, order: Order, ada: Shopper):
+        text = ada.get(f"/?canceled={order.pk}").text
+        assert "Nothing was charged. Your cart is as you left it." in text
+        assert ada.cart == {"Mouse": 1}
+
+    def test_puts_the_order_above_the_catalogue(self, order: Order, ada: Shopper):
+        text = ada.get(f"/?order={order.pk}").text
+        assert text.index('id="my-orders"') < text.index('id="catalogue-title"')
+
+    @pytest.mark.parametrize(
+        "junk", ["", "x", "1' or 1=1", "\x00", "a" * 5_000, "\N{FULLWIDTH DIGIT ONE}"]
+    )
+    def test_with_junk_shows_the_shop(self, order: Order, ada: Shopper, junk: str):
+        response = ada.browser.get("/", {"order": junk, "canceled": junk, "since": junk})
+        assert response.status_code == 200
+
+
+class TestPolling:
+    def test_goes_on_while_an_order_waits(self, order: Order, ada: Shopper):
+        page = ada.get(f"/?order={order.pk}")
+        assert look_again(page)
+        assert ada.asks_by_htmx(look_again(page)).status_code == 204
+
+    def test_an_unchanged_look_costs_one_query(
+        self, order: Order, ada: Shopper, django_assert_num_queries
+    ):
+        address = look_again(ada.get("/"))
+        with django_assert_num_queries(1):
+            assert ada.asks_by_htmx(address).status_code == 204
+
+    def test_brings_the_paid_order_and_then_ends(self, order: Order, ada: Shopper):
+        address = look_again(ada.get(f"/?order={order.pk}"))
+        deliver(event_about(order))
+        news = ada.asks_by_htmx(address)
+        assert states(news) == {str(order.pk): "PAID"}
+        assert look_again(news) == ""
+        assert "<html" not in news.text
+
+    def test_announces_the_news_once(
+        self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
+    ):
+        address = look_again(ada.get("/"))
+        deliver(event_about(order))
+        assert f"Order {order.reference} is paid." in ada.asks_by_htmx(address).text
+        ada.puts(laptop, 1)
+        ada.buys()
+        address = look_again(ada.get("/"))
+        deliver(event_about(ada.order))
+        news = ada.asks_by_htmx(address).text
+        assert f"Order {order.reference} is paid." not in news
+        assert f"Order {ada.order.reference} is paid." in news
+
+    def test_goes_on_through_a_bank_debit(self, order: Order, ada: Shopper):
+        address = look_again(ada.get("/"))
+        deliver(event_about(order, payment_status="unpaid"))
+        news = ada.asks_by_htmx(address)
+        assert states(news) == {str(order.pk): "PROCESSING"}
+        assert look_again(news)
+
+    def test_never_begins_when_nothing_waits(self, order: Order, ada: Shopper):
+        deliver(event_about(order))
+        assert look_again(ada.get("/")) == ""
+
+    @pytest.mark.parametrize(("age", "seconds"), [(0, 1), (60, 5), (3_600, 30)])
+    def test_slows_down(self, order: Order, ada: Shopper, age: int, seconds: int):
+        since = int((timezone.now() - timedelta(seconds=age)).timestamp())
+        address = look_again(ada.get("/"))
+        fragment = ada.asks_by_htmx(re.sub(r"since=\d+", f"since={since}", address) + "x")
+        if age:  # a slower pace is a change, so that the browser learns of it
+            fragment = ada.asks_by_htmx(re.sub(r"since=\d+", f"since={since}", address))
+            assert fragment.status_code == 200
+            assert seconds_between_looks(fragment) == seconds
+            assert ada.asks_by_htmx(look_again(fragment)).status_code == 204
+        else:
+            assert seconds_between_looks(ada.get("/")) == seconds
+
+    def test_a_page_is_a_page_without_htmx(self, order: Order, ada: Shopper):
+        response = ada.get(look_again(ada.get("/")))
+        assert response.status_code == 200
+        assert "<html" in response.text
+
+    def test_answers_are_never_stored(self, order: Order, ada: Shopper):
+        for page in ("/", "/orders/", f"/orders/{order.pk}/"):
+            response = ada.get(page)
+            assert response["Cache-Control"] == "no-store"
+            assert "HX-Request" in response["Vary"]
+
+
+class TestTheOrderPage:
+    def test_is_a_receipt(self, order: Order, ada: Shopper):
+        deliver(event_about(order))
+        text = ada.get(f"/orders/{order.pk}/").text
+        assert order.reference in text
+        assert "$29.99" in text
+        assert "Paid through Stripe on" in text
+
+    def test_of_somebody_else_is_not_found(self, order: Order, bo: Shopper, mouse: Product):
+        assert bo.get(f"/orders/{order.pk}/").status_code == 404
+        bo.puts(mouse, 1)
+        assert bo.get(f"/orders/{order.pk}/").status_code == 404
+
+    def test_of_a_forged_cookie_is_not_found(self, order: Order, ada: Shopper, bo: Shopper):
+        bo.browser.cookies["shopper"] = str(ada.id)
+        assert bo.get(f"/orders/{order.pk}/").status_code == 404
+
+    def test_watches_too_until_the_order_is_settled(self, order: Order, ada: Shopper):
+        page = ada.get(f"/orders/{order.pk}/")
+        assert f'hx-get="/orders/{order.pk}/?seen=PENDING"' in page.text
+        address = f"/orders/{order.pk}/?seen=PENDING"
+        assert ada.asks_by_htmx(address).status_code == 204
+        deliver(event_about(order))
+        news = ada.asks_by_htmx(address)
+        assert "Thank you" in news.text
+        assert "hx-get" not in news.text
+
+
+def test_home_costs_four_queries_however_many_there_are(
+    stripe: StandIn, ada: Shopper, django_assert_max_num_queries
+):
+    for number in range(12):
+        product = Product.objects.create(name=f"Thing {number}", price_cents=100 + number)
+        ada.puts(product, 1)
+        ada.buys()
+        deliver(event_about(ada.order))
+        ada.puts(product, 2)
+    with django_assert_max_num_queries(4):
+        response = ada.get("/")
+    assert len(states(response)) == 10

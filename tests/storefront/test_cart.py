@@ -1,0 +1,165 @@
+"""The cart: absolute quantities, live totals, and nothing lost between two tabs."""
+
+import pytest
+from django.test import Client
+
+from storefront.models import CartLine, Product
+from storefront.shopper import COOKIE
+from tests.cast import Shopper
+
+
+class TestSettingAQuantity:
+    def test_by_htmx_brings_the_changed_parts(self, ada: Shopper, mouse: Product):
+        response = ada.puts(mouse, 2, htmx=True)
+        assert response.status_code == 200
+        assert '<section id="cart"' in response.text
+        assert '<output id="cart-total">$59.98</output>' in response.text
+        assert f'id="quantity-{mouse.pk}"' in response.text
+        assert "Mouse: 2 in the cart. Total $59.98." in response.text
+        assert "<html" not in response.text
+
+    def test_without_scripts_leads_back_home(self, ada: Shopper, mouse: Product):
+        response = ada.puts(mouse, 2)
+        assert (response.status_code, response["Location"]) == (303, "/")
+        assert '<output id="cart-total">$59.98</output>' in ada.get("/").text
+
+    def test_is_absolute(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 2)
+        ada.puts(mouse, 2)
+        assert ada.cart == {"Mouse": 2}
+
+    def test_to_zero_removes_the_line(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 2)
+        ada.puts(mouse, 0)
+        assert ada.cart == {}
+        assert not CartLine.objects.exists()
+
+    @pytest.mark.parametrize(("step", "left"), [("1", 3), ("-1", 1), ("7", 2), ("", 2)])
+    def test_by_a_step_from_what_the_field_shows(
+        self, ada: Shopper, mouse: Product, step: str, left: int
+    ):
+        ada.puts(mouse, 2, step=step)
+        assert ada.cart == {"Mouse": left}
+
+    def test_never_goes_below_nothing(self, ada: Shopper, mouse: Product):
+        assert ada.puts(mouse, 0, step="-1").status_code == 303
+        assert ada.cart == {}
+
+    def test_in_one_tab_leaves_the_others_line_alone(
+        self, ada: Shopper, mouse: Product, laptop: Product
+    ):
+        ada.puts(mouse, 2)
+        ada.puts(laptop, 1)
+        assert ada.cart == {"Mouse": 2, "Laptop": 1}
+
+    def test_is_for_this_shopper_alone(self, ada: Shopper, bo: Shopper, mouse: Product):
+        ada.puts(mouse, 2)
+        bo.puts(mouse, 5)
+        assert (ada.cart, bo.cart) == ({"Mouse": 2}, {"Mouse": 5})
+
+    def test_costs_at_most_four_queries(
+        self, ada: Shopper, mouse: Product, laptop: Product, django_assert_max_num_queries
+    ):
+        ada.puts(laptop, 1)
+        for quantity in (1, 2, 0):
+            with django_assert_max_num_queries(4):
+                ada.puts(mouse, quantity, htmx=True)
+
+
+class TestWhatIsNoQuantity:
+    BAD = (
+        "",
+        " ",
+        "-1",
+        "1.0",
+        "1e3",
+        "abc",
+        "1000",
+        "9" * 400,
+        " 3 ",
+        "1_0",
+        "+1",
+        "\x00",
+        "\N{ARABIC-INDIC DIGIT THREE}",
+        "\N{FULLWIDTH DIGIT ONE}",
+    )
+
+    @pytest.mark.parametrize("bad", BAD, ids=lambda bad: repr(bad)[:12])
+    @pytest.mark.parametrize("htmx", [True, False])
+    def test_is_told_beside_the_field_and_changes_nothing(
+        self, ada: Shopper, mouse: Product, bad: str, htmx: bool
+    ):
+        ada.puts(mouse, 2)
+        response = ada.puts(mouse, bad, htmx=htmx)
+        assert response.status_code == 422
+        assert f'id="quantity-error-{mouse.pk}"' in response.text
+        assert 'aria-invalid="true"' in response.text
+        assert 'value="2"' in response.text
+        assert ada.cart == {"Mouse": 2}
+
+    def test_nor_is_a_missing_one(self, ada: Shopper, mouse: Product):
+        assert ada.browser.post(f"/cart/{mouse.pk}/").status_code == 422
+
+    def test_one_more_than_the_most_is_refused(self, ada: Shopper, mouse: Product):
+        assert ada.puts(mouse, 999).status_code == 303
+        assert ada.puts(mouse, 999, step="1").status_code == 422
+        assert ada.cart == {"Mouse": 999}
+
+
+class TestProductsOutOfReach:
+    @pytest.mark.parametrize("pk", ["999", "0", "9" * 19, "9" * 400, "9" * 5_000])
+    def test_an_unknown_one_is_not_found(self, ada: Shopper, pk: str):
+        assert ada.browser.post(f"/cart/{pk}/", {"quantity": "1"}).status_code == 404
+
+    def test_a_withdrawn_one_cannot_be_added(self, ada: Shopper, mouse: Product):
+        Product.objects.update(is_on_sale=False)
+        response = ada.puts(mouse, 1)
+        assert response.status_code == 422
+        assert "no longer for sale" in response.text
+
+    def test_a_withdrawn_one_stays_in_the_cart_until_removed(
+        self, ada: Shopper, mouse: Product, laptop: Product
+    ):
+        ada.puts(mouse, 2)
+        ada.puts(laptop, 1)
+        Product.objects.filter(pk=mouse.pk).update(is_on_sale=False)
+        text = ada.get("/").text
+        assert "No longer for sale" in text
+        assert '<output id="cart-total">$999.99</output>' in text
+        assert ada.puts(mouse, 0, htmx=True).status_code == 200
+        assert ada.cart == {"Laptop": 1}
+
+
+class TestTheShoppersCookie:
+    def test_is_not_set_on_a_first_look(self, ada: Shopper, mouse: Product):
+        ada.get("/")
+        assert COOKIE not in ada.browser.cookies
+
+    def test_is_set_when_something_is_done(self, ada: Shopper, mouse: Product, settings):
+        settings.SESSION_COOKIE_SECURE = True
+        ada.puts(mouse, 1)
+        cookie = ada.browser.cookies[COOKIE]
+        assert cookie["httponly"]
+        assert cookie["secure"]
+        assert cookie["samesite"] == "Lax"
+        assert int(cookie["max-age"]) >= 365 * 24 * 3600
+
+    @pytest.mark.parametrize("forged", ["", "x", "x:y:z", "\x00", "a" * 5_000])
+    def test_forged_is_a_new_shopper(self, ada: Shopper, mouse: Product, forged: str):
+        ada.puts(mouse, 2)
+        stranger = Client()
+        stranger.cookies[COOKIE] = forged
+        response = stranger.get("/")
+        assert response.status_code == 200
+        assert '<output id="cart-total">$0.00</output>' in response.text
+
+    def test_needs_no_session_row(self, ada: Shopper, mouse: Product):
+        from django.contrib.sessions.models import Session
+
+        ada.puts(mouse, 1)
+        ada.buys()
+        assert not Session.objects.exists()
+
+    def test_a_forgery_from_another_site_is_refused(self, ada: Shopper, mouse: Product):
+        ada.browser.handler.enforce_csrf_checks = True
+        assert ada.puts(mouse, 1).status_code == 403

@@ -1,0 +1,153 @@
+"""The environment: understood, or the start stops with the name and what is allowed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROBE = """
+import django; django.setup()
+from django.conf import settings
+print({name})
+"""
+KEYS = {"STRIPE_PUBLISHABLE_KEY": "pk_test_1", "STRIPE_SECRET_KEY": "sk_test_1"}
+SECRET = "whsec_planted"
+
+
+def start(name: str = "settings.DEBUG", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Start a process of the shop with nothing but this environment."""
+    return subprocess.run(
+        [sys.executable, "-c", PROBE.format(name=name)],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "READ_DOT_ENV": "false",
+            "DJANGO_SETTINGS_MODULE": "storefront.settings",
+            "SECRET_KEY": "for this test",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def setting(name: str, **environment: str) -> str:
+    process = start(f"settings.{name}", **environment)
+    assert process.returncode == 0, process.stderr
+    return process.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"DEBUG": "maybe"}, "DEBUG can't be read. Allowed: true or false"),
+        ({"SECRET_KEY": ""}, "SECRET_KEY is not set"),
+        ({"SITE_URL": "shop.example"}, "SITE_URL can't be read"),
+        ({"SITE_URL": "ftp://shop.example"}, "SITE_URL can't be read"),
+        ({"SITE_URL": "https://shop.example/path"}, "SITE_URL can't be read"),
+        ({"SITE_URL": "https://shop.example:port"}, "SITE_URL can't be read"),
+        ({"DATABASE_URL": "mysql://host/name"}, "DATABASE_URL can't be read"),
+        ({"DATABASE_URL": "postgresql://u:p@host:port/x"}, "DATABASE_URL can't be read"),
+        ({"DATABASE_URL": "postgresql://host"}, "DATABASE_URL can't be read"),
+        ({"CURRENCY": "dollars"}, "CURRENCY can't be read"),
+        ({"HSTS_SECONDS": "-1"}, "HSTS_SECONDS can't be read. Allowed: a whole number"),
+        ({"TRUST_PROXY": "2"}, "TRUST_PROXY can't be read"),
+        ({"STRIPE_SECRET_KEY": "sk_test_1"}, "STRIPE_PUBLISHABLE_KEY is not set"),
+        ({"STRIPE_PUBLISHABLE_KEY": "pk_test_1"}, "STRIPE_SECRET_KEY is not set"),
+        (KEYS | {"STRIPE_SECRET_KEY": "sk_live_1"}, "mix test and live mode"),
+        (KEYS | {"STRIPE_PUBLISHABLE_KEY": "pk_live_1"}, "mix test and live mode"),
+        (KEYS | {"STRIPE_SECRET_KEY": "pk_test_1"}, "STRIPE_SECRET_KEY can't be read"),
+        (KEYS | {"STRIPE_PUBLISHABLE_KEY": "sk_test_1"}, "STRIPE_PUBLISHABLE_KEY can't be read"),
+        (KEYS | {"STRIPE_WEBHOOK_SECRET": "sk_test_1"}, "STRIPE_WEBHOOK_SECRET can't be read"),
+        (KEYS | {"STRIPE_API_BASE": "localhost:12111"}, "STRIPE_API_BASE can't be read"),
+        (
+            {
+                "STRIPE_PUBLISHABLE_KEY": "pk_live_1",
+                "STRIPE_SECRET_KEY": "rk_live_1",
+                "STRIPE_API_BASE": "http://localhost:12111",
+            },
+            "STRIPE_API_BASE sends payments to a stand-in and needs test keys",
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_cannot_be_read_stops_the_start(environment: dict[str, str], words: str):
+    process = start(**environment)
+    assert process.returncode != 0
+    assert words in process.stderr
+
+
+def test_a_refused_secret_is_not_repeated():
+    planted = "pk_test_planted_in_the_wrong_place"
+    process = start(**KEYS | {"STRIPE_SECRET_KEY": planted})
+    assert process.returncode != 0
+    assert planted not in process.stderr + process.stdout
+
+
+class TestModes:
+    def test_no_key_is_the_demo(self):
+        process = start("settings.STRIPE_DEMO_MODE, settings.STRIPE_KEY_PRESENT")
+        assert process.stdout.strip() == "True False"
+        assert "Demo mode ENABLED" in process.stderr
+
+    def test_empty_keys_are_no_keys(self):
+        empty = dict.fromkeys(KEYS, "")
+        assert setting("STRIPE_DEMO_MODE", **empty) == "True"
+
+    def test_both_keys_are_real(self):
+        process = start("settings.STRIPE_DEMO_MODE, settings.STRIPE_KEY_PRESENT", **KEYS)
+        assert process.stdout.strip() == "False True"
+        assert "✓ Stripe keys detected. Real Stripe mode ENABLED." in process.stderr
+
+    def test_a_missing_webhook_secret_is_warned_of_at_every_start(self):
+        assert "STRIPE_WEBHOOK_SECRET is not set" in start(**KEYS).stderr
+        assert "is not set" not in start(**KEYS, STRIPE_WEBHOOK_SECRET=SECRET).stderr
+
+    def test_a_missing_webhook_secret_fails_the_deployment_check(self, settings):
+        from checkout.checks import webhook_secret
+
+        settings.STRIPE_DEMO_MODE, settings.STRIPE_WEBHOOK_SECRET = False, ""
+        assert [error.id for error in webhook_secret(None)] == ["checkout.E001"]
+        settings.STRIPE_WEBHOOK_SECRET = SECRET
+        assert webhook_secret(None) == []
+
+
+class TestSafeByDefault:
+    def test_debug_is_off_and_cookies_need_https(self):
+        names = "DEBUG settings.CSRF_COOKIE_SECURE settings.SECURE_SSL_REDIRECT"
+        assert setting(names.replace(" ", ", ")) == "False True True"
+
+    def test_the_sites_scheme_decides(self):
+        names = "SESSION_COOKIE_SECURE, settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS"
+        assert setting(names, SITE_URL="http://localhost:8000") == "False False 0"
+        assert setting(names, SITE_URL="https://shop.example") == "True True 31536000"
+
+    def test_the_sites_host_is_allowed(self):
+        assert setting("ALLOWED_HOSTS", SITE_URL="https://shop.example") == "['shop.example']"
+
+    def test_sqlite_waits_for_its_lock(self):
+        options = setting('DATABASES["default"]["OPTIONS"]')
+        assert "'transaction_mode': 'IMMEDIATE'" in options
+
+    def test_postgresql_is_pooled(self):
+        url = "postgresql://ada:secret@db.example:5432/shop?sslmode=require"
+        options = setting('DATABASES["default"]["OPTIONS"]', DATABASE_URL=url)
+        assert "'pool'" in options
+        assert "'sslmode': 'require'" in options
+
+    def test_static_files_can_be_collected_without_secrets(self, tmp_path: Path):
+        process = subprocess.run(
+            [sys.executable, "manage.py", "collectstatic", "--noinput", "--dry-run"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "READ_DOT_ENV": "false"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert process.returncode == 0, process.stderr
