@@ -1,6 +1,7 @@
 """A shopper in front of a real browser: what they see and what they do."""
 
 import re
+from collections.abc import Callable
 from typing import Self
 
 from playwright.sync_api import BrowserContext, Locator, Page, Response, expect
@@ -95,11 +96,22 @@ class Shopper:
         """Follow the link of Stripe's page that leads back to the shop."""
         self.page.get_by_role("link", name="Back", exact=True).click()
 
-    def goes_back(self) -> None:
-        """Press the browser's own Back, as `page.go_back` does not: through the cache."""
+    def moves_in_history(self, steps: int) -> None:
+        """Press the browser's own Back or Forward so many times, through its cache."""
         with self.page.expect_event("framenavigated"):
-            self.page.evaluate("history.back()")
-        expect(self.cart).to_be_visible()
+            # A moment later, or the page that answers is gone before its answer.
+            self.page.evaluate("steps => void setTimeout(() => history.go(steps), 10)", steps)
+
+    def double_clicks(self, button: Locator, wait_between: Callable[[], None]) -> None:
+        """Click, and click again while the first click is still being answered."""
+        button.scroll_into_view_if_needed()
+        box = button.bounding_box()
+        assert box
+        # The mouse, because a locator waits for the navigation that the first click began.
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self.page.mouse.click(*middle)
+        wait_between()
+        self.page.mouse.click(*middle)
 
     def opens_another_tab(self) -> "Shopper":
         return Shopper(self.shop, self.context)
