@@ -54,7 +54,7 @@ class Complaints:
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.heard.append(f"{message.type}: {message.text}")
+            self.heard.append(f"{message.type}: {message.text} at {message.location['url']}")
 
     def _web_error(self, error: WebError) -> None:
         self.heard.append(f"exception: {error.error}")
