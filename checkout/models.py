@@ -145,6 +145,12 @@ class Order(models.Model):
         """Whether the stored Checkout Session still takes money, as far as we know."""
         return bool(self.session_url and self.session_expires_at and self.session_expires_at > now)
 
+    @property
+    def is_offered(self) -> bool:
+        """Whether the shopper may go on paying where they left."""
+        is_open = self.status == self.Status.PENDING and self.superseded_at is None
+        return is_open and self.can_be_paid_at(timezone.now())
+
     def move(
         self, target: Status, *, sources: Iterable[Status], session_id: str, **changes: Any
     ) -> bool:
