@@ -1,10 +1,10 @@
 """The merchant's desk: orders and what Stripe said, to read."""
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
-from checkout.models import Order, OrderItem, StripeEvent
+from checkout.models import Order, OrderItem, Refund, StripeEvent
 from storefront.money import written
 
 
@@ -26,6 +26,24 @@ class ItemInline(ReadOnly, admin.TabularInline):
     extra = 0
 
 
+class RefundInline(ReadOnly, admin.TabularInline):
+    model = Refund
+    extra = 0
+
+
+class NeedsALook(admin.SimpleListFilter):
+    """Orders with a reason to look at, whatever their state."""
+
+    title = "needs a look"
+    parameter_name = "look"
+
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
+        return [("yes", "Yes")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
+        return queryset.exclude(review_reason="") if self.value() else queryset
+
+
 class EventInline(ReadOnly, admin.TabularInline):
     model = StripeEvent
     extra = 0
@@ -35,9 +53,9 @@ class EventInline(ReadOnly, admin.TabularInline):
 @admin.register(Order)
 class OrderAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("reference", "status", "total", "email", "created_at", "paid_at")
-    list_filter = ("status", "created_at")
+    list_filter = (NeedsALook, "status", ("disputed_at", admin.EmptyFieldListFilter), "created_at")
     search_fields = ("id", "session_id", "payment_intent", "email")
-    inlines = (ItemInline, EventInline)
+    inlines = (ItemInline, RefundInline, EventInline)
     date_hierarchy = "created_at"
 
     @admin.display(ordering="total_cents")

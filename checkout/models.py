@@ -145,6 +145,12 @@ class Order(models.Model):
         """Whether the stored Checkout Session still takes money, as far as we know."""
         return bool(self.session_url and self.session_expires_at and self.session_expires_at > now)
 
+    @property
+    def is_offered(self) -> bool:
+        """Whether the shopper may go on paying where they left."""
+        is_open = self.status == self.Status.PENDING and self.superseded_at is None
+        return is_open and self.can_be_paid_at(timezone.now())
+
     def move(
         self, target: Status, *, sources: Iterable[Status], session_id: str, **changes: Any
     ) -> bool:
@@ -244,9 +250,13 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
             return self.none()
         return self.filter(payment_intent=payment_intent, parked__isnull=False)
 
-    def due(self) -> Self:
-        """Events whose follow-up is neither done nor being done."""
-        return self.exclude(follow_up="").filter(follow_up_done_at=None, follow_up_claimed_at=None)
+    def due(self, now: datetime) -> Self:
+        """Events whose follow-up is neither done nor being done, nor put off for later."""
+        return self.exclude(follow_up="").filter(
+            Q(follow_up_after=None) | Q(follow_up_after__lte=now),
+            follow_up_done_at=None,
+            follow_up_claimed_at=None,
+        )
 
 
 class StripeEvent(models.Model):
@@ -281,7 +291,7 @@ class StripeEvent(models.Model):
 
     follow_up = models.CharField(max_length=20, choices=FollowUp, blank=True)
     follow_up_tries = models.PositiveIntegerField(default=0)
-    follow_up_after = models.DateTimeField(default=timezone.now)
+    follow_up_after = models.DateTimeField(null=True, blank=True)
     follow_up_claimed_at = models.DateTimeField(null=True, blank=True)
     follow_up_done_at = models.DateTimeField(null=True, blank=True)
 

@@ -32,7 +32,7 @@ DO: dict[str, Callable[[Order], None]] = {StripeEvent.FollowUp.ORDER_PAID: tell_
 
 def send_due(now: datetime) -> int:
     """Do what is due and return how many things were done."""
-    due = StripeEvent.objects.due().filter(follow_up_after__lte=now)
+    due = StripeEvent.objects.due(now)
     return sum(_send(event, now) for event in due.select_related("order").order_by("id")[:BATCH])
 
 
@@ -44,7 +44,7 @@ def unsure(now: datetime) -> int:
 
 def _send(event: StripeEvent, now: datetime) -> bool:
     row = StripeEvent.objects.filter(pk=event.pk)
-    if not event.order or not row.due().update(follow_up_claimed_at=now):
+    if not event.order or not row.due(now).update(follow_up_claimed_at=now):
         return False
     try:
         DO[event.follow_up](event.order)

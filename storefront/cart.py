@@ -27,16 +27,26 @@ class Cart:
         """What Buy would charge now, in minor units; products no longer sold don't count."""
         return sum(line.amount_cents for line in self.lines if line.product.is_on_sale)
 
+    @property
+    def is_buyable(self) -> bool:
+        """Whether there is anything to buy; a product no longer sold alone is not."""
+        return any(line.product.is_on_sale for line in self.lines)
+
     @cached_property
     def count(self) -> int:
         return sum(line.quantity for line in self.lines)
 
     def quantity_of(self, product: Product) -> int:
-        return self._quantities.get(product.pk, 0)
+        line = self._lines.get(product.pk)
+        return line.quantity if line else 0
+
+    def left_of(self, product: Product) -> int | None:
+        line = self._lines.get(product.pk)
+        return line.left if line else product.stock
 
     @cached_property
-    def _quantities(self) -> dict[int, int]:
-        return {line.product_id: line.quantity for line in self.lines}
+    def _lines(self) -> dict[int, CartLine]:
+        return {line.product_id: line for line in self.lines}
 
 
 def cart_of(shopper: UUID | None) -> Cart:

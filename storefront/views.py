@@ -13,15 +13,12 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from storefront.cart import (
-    InvalidQuantity,
-    cart_of,
-    set_quantity,
-    wanted_quantity,
-)
-from storefront.models import MAX_QUANTITY, Product
+from storefront.cart import Cart, InvalidQuantity, cart_of, set_quantity, wanted_quantity
+from storefront.models import Product
 from storefront.pages import HtmxRequest, SeeOther, page, wants_fragment
 from storefront.shopper import remember, shopper_of, shopper_or_new
+
+SCARCE = 5
 
 
 @dataclass(frozen=True)
@@ -29,9 +26,21 @@ class ShelfItem:
     """A product with how many of it are in the cart, and what is wrong with the last wish."""
 
     product: Product
-    quantity: int
+    cart: Cart
     error: str = ""
-    max_quantity: int = MAX_QUANTITY
+
+    @property
+    def quantity(self) -> int:
+        return self.cart.quantity_of(self.product)
+
+    @property
+    def left(self) -> int | None:
+        """How many the shopper could have; None if they aren't counted."""
+        return self.cart.left_of(self.product)
+
+    @property
+    def is_scarce(self) -> bool:
+        return self.left is not None and self.left <= SCARCE
 
 
 @require_safe
@@ -59,7 +68,7 @@ def shop_front(
     return {
         "cart": cart,
         "shelf": [
-            ShelfItem(product, cart.quantity_of(product), error if product == at else "")
+            ShelfItem(product, cart, error if product == at else "")
             for product in Product.objects.on_sale()
         ],
         # A product that is no longer on the shelf has no field to stand beside.
@@ -73,7 +82,7 @@ def _cart_answer(request: HtmxRequest, shopper: UUID, product: Product, error: s
         cart = cart_of(shopper)
         context = {
             "cart": cart,
-            "item": ShelfItem(product, cart.quantity_of(product), error),
+            "item": ShelfItem(product, cart, error),
             "cart_error": "" if product.is_on_sale else error,
         }
         return page(request, "storefront/home.html", context, partial="cart-change", status=status)

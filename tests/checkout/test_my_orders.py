@@ -180,7 +180,7 @@ class TestTheOrderPage:
         text = ada.get(f"/orders/{order.pk}/").text
         assert order.reference in text
         assert "$29.99" in text
-        assert "Paid through Stripe on" in text
+        assert "through Stripe." in text
 
     def test_of_somebody_else_is_not_found(self, order: Order, bo: Shopper, mouse: Product):
         assert bo.get(f"/orders/{order.pk}/").status_code == 404

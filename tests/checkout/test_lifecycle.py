@@ -1,0 +1,105 @@
+"""Every event in every state: what the table says, and nothing else."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from checkout.lifecycle import picture
+from checkout.models import Order
+from storefront.models import Product
+from tests.cast import Shopper, deliver, event_about
+from tests.stripe_stand_in import StandIn
+
+S = "PENDING", "PROCESSING", "PAID", "FAILED", "EXPIRED", "REFUNDED", "REVIEW"
+UNPAID = {"payment_status": "unpaid"}
+REFUND = {"id": "ch_1", "amount_refunded": 2_999}
+# The row says where each of the states above leads. It is written out by hand: a table made
+# from the code would agree with any mistake in it.
+EXPECTED: dict[tuple[str, str], tuple[str, ...]] = {
+    ("checkout.session.completed", "paid"): (
+        "PAID", "PAID", "PAID", "PAID", "PAID", "REFUNDED", "REVIEW",
+    ),
+    ("checkout.session.completed", "unpaid"): (
+        "PROCESSING", "PROCESSING", "PAID", "FAILED", "PROCESSING", "REFUNDED", "REVIEW",
+    ),
+    ("checkout.session.completed", "misfit"): (
+        "REVIEW", "REVIEW", "PAID", "REVIEW", "REVIEW", "REFUNDED", "REVIEW",
+    ),
+    ("checkout.session.async_payment_succeeded", "paid"): (
+        "PAID", "PAID", "PAID", "PAID", "PAID", "REFUNDED", "REVIEW",
+    ),
+    ("checkout.session.async_payment_failed", "unpaid"): (
+        "FAILED", "FAILED", "PAID", "FAILED", "EXPIRED", "REFUNDED", "REVIEW",
+    ),
+    ("checkout.session.expired", "unpaid"): (
+        "EXPIRED", "PROCESSING", "PAID", "FAILED", "EXPIRED", "REFUNDED", "REVIEW",
+    ),
+    ("charge.refunded", "full"): (
+        "PENDING", "PROCESSING", "REFUNDED", "FAILED", "EXPIRED", "REFUNDED", "REFUNDED",
+    ),
+    ("charge.refunded", "part"): (
+        "PENDING", "PROCESSING", "PAID", "FAILED", "EXPIRED", "REFUNDED", "REVIEW",
+    ),
+    ("refund.created", "full"): (
+        "PENDING", "PROCESSING", "REFUNDED", "FAILED", "EXPIRED", "REFUNDED", "REFUNDED",
+    ),
+    ("refund.failed", "full"): (
+        "PENDING", "PROCESSING", "PAID", "FAILED", "EXPIRED", "PAID", "REVIEW",
+    ),
+    ("charge.dispute.created", "full"): S,
+    ("charge.dispute.closed", "lost"): S,
+    ("customer.created", "full"): S,
+}  # fmt: skip
+DETAILS: dict[str, dict[str, Any]] = {
+    "paid": {},
+    "unpaid": {"payment_status": "unpaid"},
+    "misfit": {"amount_total": 1},
+    "full": {"id": "re_1", "amount": 2_999, "amount_refunded": 2_999, "status": "failed"},
+    "part": {"id": "ch_1", "amount_refunded": 1_000},
+    "lost": {"id": "dp_1", "status": "lost"},
+}
+CASES = [
+    (kind, detail, source, goal)
+    for (kind, detail), goals in EXPECTED.items()
+    for source, goal in zip(S, goals, strict=True)
+]
+
+
+@pytest.fixture
+def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
+    ada.puts(mouse, 1)
+    ada.buys()
+    return ada.order
+
+
+@pytest.mark.parametrize(("kind", "detail", "source", "goal"), CASES)
+def test_an_event_in_a_state(order: Order, kind: str, detail: str, source: str, goal: str):
+    put_into(order, source)
+    session = dict(DETAILS[detail])
+    if not kind.startswith("checkout."):
+        session["payment_intent"] = f"pi_{order.pk.hex}"
+    if kind == "refund.created":
+        session["status"] = "succeeded"
+    assert deliver(event_about(order, kind, **session)).status_code == 200
+    order.refresh_from_db()
+    assert order.status == goal
+
+
+def put_into(order: Order, status: str) -> None:
+    has_money = status in ("PAID", "REFUNDED", "REVIEW")
+    if status == "REFUNDED":
+        order.refunds.create(refund_id="re_1", amount_cents=2_999)
+    Order.objects.filter(pk=order.pk).update(
+        status=status,
+        paid_at=timezone.now() if has_money else None,
+        payment_intent=f"pi_{order.pk.hex}" if has_money else "",
+        received_cents=2_999 if has_money else 0,
+        refunded_cents=2_999 if status == "REFUNDED" else 0,
+    )
+
+
+def test_the_picture_in_the_readme_is_the_table():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert f"```mermaid\n{picture()}\n```" in readme

@@ -1,0 +1,188 @@
+"""reconcile_orders: lost messages and crashes leave nothing behind."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from checkout import outbox
+from checkout.models import Order, StripeEvent
+from storefront.models import Hold, Product
+from tests.cast import Shopper, deliver
+from tests.stripe_stand_in import StandIn
+
+pytestmark = pytest.mark.django_db
+
+
+def reconcile(minutes: int = 0) -> str:
+    out = StringIO()
+    call_command("reconcile_orders", older_than=minutes, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
+    ada.puts(mouse, 1)
+    ada.buys()
+    return ada.order
+
+
+def status(order: Order) -> str:
+    order.refresh_from_db()
+    return order.status
+
+
+class TestEventsThatStripeCouldNotDeliver:
+    @pytest.fixture(autouse=True)
+    def nobody_listens(self, stripe: StandIn):
+        stripe.webhook_url = "http://127.0.0.1:9/"
+        yield
+        stripe.webhook_url = None
+
+    def test_are_replayed(self, stripe: StandIn, order: Order):
+        stripe.pay(order.session_id or "")
+        stripe.advance(24 * 3600)
+        stripe.wait_until_quiet()
+        assert "1 undelivered events" in reconcile(minutes=60)
+        assert status(order) == "PAID"
+        event = StripeEvent.objects.get(order=order)
+        assert event.event_id == stripe.events_of("checkout.session.completed")[0]["id"]
+
+    def test_are_replayed_in_the_order_in_which_they_happened(self, stripe: StandIn, order: Order):
+        stripe.pay(order.session_id or "")
+        stripe.refund(order.session_id or "")
+        reconcile()
+        assert status(order) == "REFUNDED"
+
+    def test_and_come_later_all_the_same_change_nothing(self, stripe: StandIn, order: Order):
+        stripe.pay(order.session_id or "")
+        reconcile()
+        for event in stripe.events_of("checkout.session.completed"):
+            assert deliver(event).status_code == 200
+        assert StripeEvent.objects.filter(outcome="applied").count() == 1
+
+
+class TestOrdersWhoseEveryEventWasLost:
+    def test_are_paid(self, stripe: StandIn, order: Order, ada: Shopper):
+        stripe.pay(order.session_id or "")
+        assert "1 applied" in reconcile()
+        assert status(order) == "PAID"
+        assert ada.cart == {}
+
+    def test_expire(self, stripe: StandIn, order: Order):
+        stripe.advance(40 * 60)
+        reconcile()
+        assert status(order) == "EXPIRED"
+
+    def test_wait_for_the_bank_and_then_are_paid(self, stripe: StandIn, order: Order):
+        stripe.pay_later(order.session_id or "")
+        reconcile()
+        assert status(order) == "PROCESSING"
+        stripe.settle(order.session_id or "")
+        reconcile()
+        assert status(order) == "PAID"
+
+    def test_fail_with_the_bank(self, stripe: StandIn, order: Order):
+        stripe.pay_later(order.session_id or "")
+        stripe.fail(order.session_id or "")
+        reconcile()
+        assert status(order) == "FAILED"
+
+    def test_stay_as_they_are_while_the_session_is_open(self, stripe: StandIn, order: Order):
+        assert "nothing to change" in reconcile()
+        assert status(order) == "PENDING"
+
+    def test_are_not_asked_about_before_the_webhook_had_its_time(
+        self, stripe: StandIn, order: Order
+    ):
+        stripe.pay(order.session_id or "")
+        reconcile(minutes=5)
+        assert status(order) == "PENDING"
+
+    def test_are_mended_once_however_often_it_runs(self, stripe: StandIn, order: Order):
+        stripe.pay(order.session_id or "")
+        reconcile()
+        assert "0 waiting orders looked at; nothing to change" in reconcile()
+        assert StripeEvent.objects.count() == 1
+
+    def test_of_a_session_that_stripe_does_not_know_wait_on(self, order: Order):
+        Order.objects.update(session_id="cs_test_unknown")
+        assert "nothing to change" in reconcile()
+
+
+class TestStripeDown:
+    def test_is_told_in_the_report_and_harms_nothing(self, stripe: StandIn, order: Order):
+        stripe.fault("*", "/v1", status=500, times=10)
+        assert "Stripe did not answer" in reconcile()
+        assert status(order) == "PENDING"
+
+
+class TestStockThatNobodyWillPayFor:
+    @pytest.fixture
+    def scarce(self, mouse: Product) -> Product:
+        mouse.stock = 3
+        mouse.save()
+        return mouse
+
+    def test_comes_back_when_the_order_never_got_a_session(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        Order.objects.update(session_id=None)
+        assert "stock of 1 orders given back" in reconcile()
+        scarce.refresh_from_db()
+        assert (scarce.stock, Hold.objects.count()) == (3, 0)
+
+    def test_comes_back_when_the_session_is_over(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        stripe.advance(40 * 60)
+        Order.objects.update(session_expires_at=timezone.now() - timedelta(minutes=1))
+        reconcile()
+        scarce.refresh_from_db()
+        assert (scarce.stock, ada.order.status) == (3, "EXPIRED")
+
+
+class TestFollowUps:
+    def test_are_done_once(self, stripe: StandIn, order: Order, caplog: pytest.LogCaptureFixture):
+        stripe.pay(order.session_id or "")
+        assert "1 follow-ups done" in reconcile()
+        assert "follow-ups" not in reconcile()
+        assert StripeEvent.objects.get().follow_up_done_at
+
+    def test_are_written_with_the_move_alone(self, stripe: StandIn, order: Order):
+        stripe.pay_later(order.session_id or "")
+        reconcile()
+        assert not StripeEvent.objects.exclude(follow_up="").exists()
+
+    def test_that_fail_are_tried_again_later(
+        self, stripe: StandIn, order: Order, monkeypatch: pytest.MonkeyPatch
+    ):
+        def broken(order: Order) -> None:
+            raise OSError("no route to the mail server")
+
+        stripe.pay(order.session_id or "")
+        with monkeypatch.context() as patch:
+            patch.setitem(outbox.DO, "order paid", broken)
+            reconcile()
+            event = StripeEvent.objects.get()
+            assert (event.follow_up_tries, event.follow_up_done_at) == (1, None)
+        assert "follow-ups" not in reconcile()
+        StripeEvent.objects.update(follow_up_after=timezone.now())
+        assert "1 follow-ups done" in reconcile()
+
+    def test_begun_by_who_died_are_not_repeated_but_told(self, stripe: StandIn, order: Order):
+        stripe.pay(order.session_id or "")
+        for event in stripe.events_of("checkout.session.completed"):
+            deliver(event)
+        StripeEvent.objects.update(follow_up_claimed_at=timezone.now() - timedelta(hours=1))
+        assert "1 follow-ups begun and not finished" in reconcile()
+
+
+def test_a_demo_shop_asks_nobody():
+    assert "Stripe is not asked" in reconcile()

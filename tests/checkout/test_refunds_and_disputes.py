@@ -1,0 +1,223 @@
+"""Money that goes back: refunds, refunds that fail, disputes, in whatever order they are told."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from checkout.models import Order, StripeEvent
+from storefront.models import Product
+from tests.cast import Shopper, deliver, event_about
+from tests.stripe_stand_in import StandIn
+
+MONEY_BACK = ("charge.refunded", "refund.", "charge.dispute.")
+
+
+@pytest.fixture
+def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
+    ada.puts(mouse, 1)
+    ada.buys()
+    stripe.pay(ada.order.session_id or "")
+    return ada.order
+
+
+@pytest.fixture
+def paid(stripe: StandIn, order: Order) -> Order:
+    tell(stripe.events_of("checkout.session.completed"))
+    order.refresh_from_db()
+    assert order.status == "PAID"
+    return order
+
+
+def money_back(stripe: StandIn) -> list[Any]:
+    return [event for event in stripe.events if event["type"].startswith(MONEY_BACK)]
+
+
+def tell(events: Any) -> None:
+    for event in events:
+        assert deliver(event).status_code == 200
+
+
+def state(order: Order) -> tuple[str, int]:
+    order.refresh_from_db()
+    return order.status, order.refunded_cents
+
+
+class TestARefund:
+    def test_in_part_leaves_the_order_paid(self, stripe: StandIn, paid: Order):
+        stripe.refund(paid.session_id or "", 1_000)
+        tell(money_back(stripe))
+        assert state(paid) == ("PAID", 1_000)
+
+    def test_in_full_makes_it_refunded(self, stripe: StandIn, paid: Order):
+        stripe.refund(paid.session_id or "")
+        tell(money_back(stripe))
+        assert state(paid) == ("REFUNDED", 2_999)
+
+    def test_in_two_parts_too(self, stripe: StandIn, paid: Order):
+        stripe.refund(paid.session_id or "", 1_000)
+        stripe.refund(paid.session_id or "", 1_999)
+        tell(money_back(stripe))
+        assert state(paid) == ("REFUNDED", 2_999)
+
+    def test_told_many_times_is_one(self, stripe: StandIn, paid: Order):
+        stripe.refund(paid.session_id or "", 1_000)
+        for copy in range(3):
+            tell(event | {"id": f"{event['id']}_{copy}"} for event in money_back(stripe))
+        assert state(paid) == ("PAID", 1_000)
+
+    @pytest.mark.parametrize("kinds", [("charge.refunded",), ("refund.created", "refund.updated")])
+    def test_is_known_from_either_kind_of_event(
+        self, stripe: StandIn, paid: Order, kinds: tuple[str, ...]
+    ):
+        stripe.refund(paid.session_id or "", 1_000)
+        stripe.refund(paid.session_id or "", 500)
+        tell(event for event in money_back(stripe) if event["type"] in kinds)
+        assert state(paid) == ("PAID", 1_500)
+
+    def test_told_before_the_payment_is_not_lost(self, stripe: StandIn, order: Order):
+        stripe.refund(order.session_id or "")
+        tell(money_back(stripe))
+        assert state(order) == ("PENDING", 0)
+        tell(stripe.events_of("checkout.session.completed"))
+        assert state(order) == ("REFUNDED", 2_999)
+        assert not StripeEvent.objects.filter(parked__isnull=False).exists()
+
+    def test_in_any_order_of_telling_ends_the_same(self, stripe: StandIn, order: Order):
+        first = stripe.refund(order.session_id or "", 1_000)
+        stripe.refund(order.session_id or "", 500)
+        stripe.fail_refund(first["id"])
+        kinds = ("checkout.session.completed", "charge.refunded", "refund.failed", "refund.created")
+        events = [event for event in stripe.events if event["type"] in kinds]
+        for number, shuffled in enumerate(
+            itertools.islice(itertools.permutations(events), 0, 720, 7)
+        ):
+            Order.objects.filter(pk=order.pk).update(
+                status="PENDING", paid_at=None, payment_intent="", refunded_cents=0,
+                charge_refunded_cents=0, charge_refunded_at=None,
+            )  # fmt: skip
+            StripeEvent.objects.all().delete()
+            order.refunds.all().delete()
+            tell(event | {"id": f"{event['id']}_{number}"} for event in shuffled)
+            assert state(order) == ("PAID", 500), [event["type"] for event in shuffled]
+
+    def test_of_another_applications_payment_is_ignored(self, paid: Order):
+        event = event_about(paid, "charge.refunded", id="ch_1", payment_intent="pi_foreign")
+        event["data"]["object"]["amount_refunded"] = 2_999
+        tell([event])
+        assert state(paid) == ("PAID", 0)
+        assert StripeEvent.objects.get(event_id=event["id"]).outcome == "ignored"
+
+    @pytest.mark.parametrize("intent", [None, "", 0, [], {}, {"id": None}, "x" * 70_000, "\x00"])
+    def test_of_no_payment_at_all_is_ignored(self, order: Order, intent: object):
+        event = event_about(order, "charge.refunded", payment_intent=intent, amount_refunded=1)
+        tell([event])
+        assert state(order) == ("PENDING", 0)
+
+    @pytest.mark.parametrize(
+        "odd", [None, "", -1, 1.5, True, [], {}, "2999", 10**30], ids=lambda odd: repr(odd)[:9]
+    )
+    def test_of_an_odd_amount_changes_nothing(self, stripe: StandIn, paid: Order, odd: object):
+        intent = paid.payment_intent
+        for kind in ("charge.refunded", "refund.created", "refund.failed"):
+            session: dict[str, Any] = {"amount_refunded": odd, "amount": odd}
+            tell([event_about(paid, kind, id="re_1", payment_intent=intent, **session)])
+        assert state(paid) == ("PAID", 0)
+
+    def test_in_another_currency_is_for_the_merchant_to_see(self, paid: Order):
+        session = {"payment_intent": paid.payment_intent, "currency": "eur", "amount_refunded": 5}
+        tell([event_about(paid, "charge.refunded", id="ch_1", **session)])
+        assert state(paid) == ("PAID", 0)
+        assert "another currency" in paid.review_reason
+
+
+class TestARefundThatFails:
+    def test_is_undone(self, stripe: StandIn, paid: Order):
+        refund = stripe.refund(paid.session_id or "")
+        tell(money_back(stripe))
+        assert state(paid) == ("REFUNDED", 2_999)
+        stripe.fail_refund(refund["id"])
+        tell(money_back(stripe))
+        assert state(paid) == ("PAID", 0)
+
+    def test_is_undone_without_having_heard_of_the_refund(self, stripe: StandIn, paid: Order):
+        refund = stripe.refund(paid.session_id or "")
+        tell(stripe.events_of("charge.refunded"))
+        stripe.fail_refund(refund["id"])
+        tell(stripe.events_of("refund.failed"))
+        assert state(paid) == ("PAID", 0)
+
+    def test_leaves_the_other_refund(self, stripe: StandIn, paid: Order):
+        refund = stripe.refund(paid.session_id or "", 1_000)
+        stripe.refund(paid.session_id or "", 500)
+        stripe.fail_refund(refund["id"])
+        tell(money_back(stripe))
+        assert state(paid) == ("PAID", 500)
+
+    def test_does_not_come_back_by_late_news(self, stripe: StandIn, paid: Order):
+        refund = stripe.refund(paid.session_id or "")
+        early = money_back(stripe)
+        stripe.fail_refund(refund["id"])
+        tell([*money_back(stripe), *(event | {"id": f"{event['id']}_x"} for event in early)])
+        assert state(paid) == ("PAID", 0)
+
+
+class TestMoneyUnderReview:
+    @pytest.fixture
+    def reviewed(self, stripe: StandIn, order: Order) -> Order:
+        Order.objects.update(total_cents=5_000)
+        tell(stripe.events_of("checkout.session.completed"))
+        assert state(order) == ("REVIEW", 0)
+        return order
+
+    def test_given_back_in_full_is_refunded(self, stripe: StandIn, reviewed: Order):
+        stripe.refund(reviewed.session_id or "")
+        tell(money_back(stripe))
+        assert state(reviewed) == ("REFUNDED", 2_999)
+
+    def test_given_back_in_vain_is_under_review_again(self, stripe: StandIn, reviewed: Order):
+        refund = stripe.refund(reviewed.session_id or "")
+        tell(money_back(stripe))
+        stripe.fail_refund(refund["id"])
+        tell(money_back(stripe))
+        assert state(reviewed) == ("REVIEW", 0)
+
+    def test_of_a_second_session_is_told_when_it_goes_back(self, paid: Order):
+        tell([event_about(paid, id="cs_2", payment_intent="pi_2")])
+        session = {"payment_intent": "pi_2", "amount_refunded": 2_999, "currency": "usd"}
+        tell([event_about(paid, "charge.refunded", **session)])
+        assert state(paid) == ("PAID", 0)
+        assert "Money arrived in cs_2" in paid.review_reason
+        assert "News of pi_2: charge.refunded" in paid.review_reason
+
+
+class TestADispute:
+    def test_is_told_on_the_order_which_stays_paid(self, stripe: StandIn, paid: Order):
+        stripe.dispute(paid.session_id or "")
+        tell(money_back(stripe))
+        assert state(paid) == ("PAID", 0)
+        assert paid.disputed_at
+
+    def test_that_is_won_is_over(self, stripe: StandIn, paid: Order):
+        stripe.dispute(paid.session_id or "")
+        stripe.close_dispute(paid.session_id or "", won=True)
+        tell(money_back(stripe))
+        assert state(paid) == ("PAID", 0)
+        assert (paid.disputed_at, paid.dispute_result) == (None, "won")
+
+    def test_that_is_lost_needs_a_look(self, stripe: StandIn, paid: Order):
+        stripe.dispute(paid.session_id or "")
+        stripe.close_dispute(paid.session_id or "", won=False)
+        tell(money_back(stripe))
+        assert state(paid) == ("PAID", 0)
+        assert paid.disputed_at
+        assert paid.dispute_result == "lost"
+        assert "was lost" in paid.review_reason
+
+    def test_told_in_reverse_ends_the_same(self, stripe: StandIn, order: Order):
+        stripe.dispute(order.session_id or "")
+        stripe.close_dispute(order.session_id or "", won=True)
+        tell(money_back(stripe)[::-1])
+        tell(stripe.events_of("checkout.session.completed"))
+        assert state(order) == ("PAID", 0)
+        assert (order.disputed_at, order.dispute_result) == (None, "won")

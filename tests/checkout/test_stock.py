@@ -1,0 +1,175 @@
+"""Stock: nobody pays for what isn't there, and what isn't paid for comes back once."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from checkout.models import Order
+from storefront.models import Hold, Product
+from tests.cast import Shopper, deliver, event_about
+from tests.stripe_stand_in import StandIn
+
+CREATE = "/v1/checkout/sessions"
+
+
+@pytest.fixture
+def scarce(mouse: Product) -> Product:
+    mouse.stock = 3
+    mouse.save()
+    return mouse
+
+
+def left(product: Product) -> int | None:
+    product.refresh_from_db()
+    return product.stock
+
+
+@pytest.fixture
+def order(stripe: StandIn, ada: Shopper, scarce: Product) -> Order:
+    ada.puts(scarce, 2)
+    ada.buys()
+    assert left(scarce) == 1
+    return ada.order
+
+
+def ended(order: Order, kind: str) -> object:
+    return event_about(order, f"checkout.session.{kind}", payment_status="unpaid")
+
+
+class TestGoodsPutAside:
+    def test_are_sold_when_paid(self, order: Order, scarce: Product):
+        deliver(event_about(order))
+        assert left(scarce) == 1
+        assert not Hold.objects.exists()
+
+    @pytest.mark.parametrize("kind", ["expired", "async_payment_failed"])
+    def test_come_back_once_when_not_paid(self, order: Order, scarce: Product, kind: str):
+        deliver(ended(order, kind))
+        deliver(ended(order, kind))
+        assert left(scarce) == 3
+
+    def test_stay_aside_through_a_bank_debit(self, order: Order, scarce: Product):
+        deliver(ended(order, "completed"))
+        assert left(scarce) == 1
+        deliver(ended(order, "async_payment_failed"))
+        assert left(scarce) == 3
+
+    def test_come_back_when_no_session_could_be_opened(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        stripe.fault("POST", CREATE, status=500, times=3)
+        ada.puts(scarce, 2)
+        ada.buys()
+        assert left(scarce) == 3
+        stripe.clear_faults()
+        assert ada.buys().status_code == 303
+        assert left(scarce) == 1
+
+    def test_come_back_when_the_cart_changes(self, order: Order, ada: Shopper, scarce: Product):
+        ada.puts(scarce, 3)
+        assert ada.buys().status_code == 303
+        assert left(scarce) == 0
+        deliver(ended(order, "expired"))
+        assert left(scarce) == 0
+
+    def test_are_not_put_aside_twice_by_two_clicks(
+        self, order: Order, ada: Shopper, scarce: Product
+    ):
+        ada.buys()
+        assert left(scarce) == 1
+
+    def test_are_not_counted_without_a_number(self, stripe: StandIn, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 900)
+        ada.buys()
+        deliver(event_about(ada.order))
+        assert left(mouse) is None
+        assert ada.order.status == "PAID"
+
+
+class TestTooFew:
+    def test_are_told_when_buying(self, order: Order, bo: Shopper, scarce: Product):
+        bo.puts(scarce, 2)
+        response = bo.buys()
+        assert response.status_code == 422
+        assert "Only 1 of Mouse left" in response.text
+        assert bo.orders == []
+
+    def test_or_none_at_all(self, stripe: StandIn, bo: Shopper, scarce: Product):
+        Product.objects.update(stock=0)
+        bo.puts(scarce, 1)
+        assert "Mouse is sold out" in bo.buys().text
+
+    def test_give_everything_of_the_order_back(
+        self, order: Order, bo: Shopper, scarce: Product, laptop: Product
+    ):
+        Product.objects.filter(pk=laptop.pk).update(stock=5)
+        bo.puts(scarce, 2)
+        bo.puts(laptop, 1)
+        bo.buys()
+        assert (left(laptop), left(scarce)) == (5, 1)
+
+    def test_are_told_in_the_cart_before(self, order: Order, bo: Shopper, scarce: Product):
+        bo.puts(scarce, 2)
+        assert "Only 1 left" in bo.get("/").text
+        assert "Only 1 left" in bo.puts(scarce, 3, htmx=True).text
+        Product.objects.update(stock=0)
+        assert "Sold out" in bo.get("/").text
+
+    def test_are_not_told_to_who_has_them_put_aside(self, order: Order, ada: Shopper):
+        Product.objects.update(stock=0)
+        assert "Sold out" not in ada.get("/").text
+
+    def test_are_told_as_json(self, stripe: StandIn, bo: Shopper, scarce: Product):
+        response = bo.buys_by_json({"items": [{"product_id": scarce.pk, "quantity": 4}]})
+        assert response.status_code == 400
+        assert "Only 3 of Mouse left" in response.json()["error"]
+
+
+class TestLateMoney:
+    def test_takes_the_goods_if_they_are_still_there(self, order: Order, scarce: Product):
+        deliver(ended(order, "expired"))
+        deliver(event_about(order))
+        order.refresh_from_db()
+        assert (order.status, left(scarce)) == ("PAID", 1)
+
+    def test_for_goods_that_are_gone_needs_a_look(
+        self, order: Order, ada: Shopper, scarce: Product
+    ):
+        deliver(ended(order, "expired"))
+        Product.objects.update(stock=1)
+        deliver(event_about(order))
+        order.refresh_from_db()
+        assert (order.status, left(scarce)) == ("REVIEW", 1)
+        assert "refund or restock" in order.review_reason
+        assert ada.cart == {"Mouse": 2}
+
+    def test_told_twice_takes_once(self, order: Order, scarce: Product):
+        deliver(ended(order, "expired"))
+        for _ in range(2):
+            deliver(event_about(order))
+        assert left(scarce) == 1
+
+
+class TestTheMerchantsCount:
+    def test_is_not_overwritten_by_a_form_opened_before_a_sale(
+        self, order: Order, scarce: Product, admin_client
+    ):
+        page = f"/admin/storefront/product/{scarce.pk}/change/"
+        form = {
+            "name": "Mouse", "description": "", "price_cents": 2_999, "picture": "",
+            "position": 0, "is_on_sale": "on", "stock": 3, "initial-stock": 3,
+        }  # fmt: skip
+        admin_client.post(page, form | {"name": "Fine mouse"})
+        assert (left(scarce), scarce.name) == (1, "Fine mouse")
+        admin_client.post(page, form | {"stock": 10})
+        assert left(scarce) == 8
+
+
+def test_a_session_lasts_as_long_as_set(stripe: StandIn, ada: Shopper, mouse: Product, settings):
+    settings.CHECKOUT_LIFETIME = timedelta(minutes=60)
+    ada.puts(mouse, 1)
+    ada.buys()
+    assert ada.order.session_expires_at
+    lasts = ada.order.session_expires_at - timezone.now()
+    assert timedelta(minutes=59) < lasts < timedelta(minutes=66)
