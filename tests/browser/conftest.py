@@ -91,7 +91,7 @@ def real_shop(
 
 
 @contextmanager
-def running_shop(folder: Path, environment: dict[str, str]) -> Iterator[ShopProcess]:
+def running_shop(folder: Path, environment: dict[str, Any]) -> Iterator[ShopProcess]:
     with new_database(folder) as database_url:
         shop = ShopProcess(database_url, log=folder / "log", **environment)
         with shop.prepare():
