@@ -214,3 +214,14 @@ def test_home_costs_four_queries_however_many_there_are(
     with django_assert_max_num_queries(4):
         response = ada.get("/")
     assert len(states(response)) == 10
+    assert 'href="/orders/?page=2">Older orders' in response.text
+    older = ada.get("/orders/?page=2")
+    assert len(states(older)) == 2
+    assert not states(older).keys() & states(response).keys()
+    assert "Older orders" not in older.text
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "9" * 400, ""])
+def test_a_page_that_is_none_is_the_first(order: Order, ada: Shopper, page: str):
+    assert states(ada.get(f"/orders/?page={page}")).keys() <= {str(order.pk)}
+    assert ada.get(f"/orders/?page={page}").status_code == 200
