@@ -110,6 +110,17 @@ class TestPressingBuyAgain:
         assert "You don&#x27;t need to pay again" in response.text
         assert len(stripe.sessions) == 1
 
+    def test_while_the_bank_is_paying_the_same_asks_to_wait(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        deliver(event_about(ada_with_mice.order, payment_status="unpaid"))
+        response = ada_with_mice.buys()
+        assert response.status_code == 422
+        assert "Your bank is still paying order" in response.text
+        ada_with_mice.puts(mouse, 3)
+        assert ada_with_mice.buys().status_code == 303
+
     def test_after_the_session_has_run_out_opens_a_new_order(
         self, stripe: StandIn, ada_with_mice: Shopper
     ):
