@@ -6,6 +6,7 @@ from typing import Any
 from unittest import mock
 
 from django.db import connection
+from hypothesis import strategies as st
 
 import checkout.views
 from checkout import events, gateway, ordering, outbox, payments, reconciling, refunds
@@ -13,48 +14,66 @@ from checkout.models import Order, StripeEvent
 from storefront import stock
 from storefront.models import Hold
 
-# The places by hand. Besides them, it can die before or after any statement that writes.
-PLACES: dict[str, tuple[Any, str]] = {
+# The places by hand. Besides them, the shop can die before or after any statement that writes.
+Places = dict[str, tuple[Any, str]]
+BUYING: Places = {
     "buying": (checkout.views, "buy"),
     "closing other sessions": (ordering, "_close_other_sessions"),
+    "closing a session": (gateway, "close_session"),
+    "superseding an order": (Order, "supersede"),
     "placing the order": (ordering, "place_order"),
     "storing the order": (ordering, "_store_order"),
-    "saving the order": (Order, "save"),
     "putting goods aside": (stock, "put_aside"),
     "holding a product": (Hold, "save"),
     "putting goods aside again": (ordering, "_put_aside_again"),
     "beginning the next attempt": (Order, "begin_next_attempt"),
     "opening a session": (gateway, "open_session"),
     "keeping the session": (Order, "keep_session"),
-    "closing a session": (gateway, "close_session"),
-    "superseding an order": (Order, "supersede"),
     "giving back an order's stock": (Order, "give_back_stock"),
     "giving back": (stock, "give_back"),
+}
+RECEIVING: Places = {
     "receiving an event": (events, "receive"),
     "moving an order": (Order, "move"),
-    "flagging an order": (Order, "flag"),
-    "recording an event": (StripeEvent, "save"),
     "paying": (payments, "_pay"),
     "letting stock go": (payments, "_let_stock_go"),
     "selling": (stock, "sell"),
     "emptying the cart": (Order, "take_out_of_cart"),
     "reviewing": (payments, "_review"),
+    "flagging an order": (Order, "flag"),
     "telling what was parked": (refunds, "tell_parked"),
     "settling refunds": (refunds, "_settle_refunds"),
     "noting a dispute": (refunds, "_note_dispute"),
-    "replaying what was undelivered": (reconciling, "_replay_undelivered"),
+    "recording an event": (StripeEvent, "save"),
+}
+RECONCILING: Places = {
     "listing what was undelivered": (gateway, "undelivered_events"),
-    "asking about what waits": (reconciling, "_ask_about_waiting"),
+    "replaying what was undelivered": (reconciling, "_replay_undelivered"),
     "asking about a session": (gateway, "session_now"),
     "receiving what was asked for": (reconciling, "_receive"),
+    "asking about what waits": (reconciling, "_ask_about_waiting"),
     "telling all that was parked": (reconciling, "_tell_parked"),
     "giving back what was abandoned": (reconciling, "_give_back_abandoned"),
     "sending what is due": (outbox, "send_due"),
     "sending one thing": (outbox, "_send"),
     "doing a follow-up": (outbox.DO, StripeEvent.FollowUp.ORDER_PAID),
 }
+PLACES = BUYING | RECEIVING | RECONCILING
 STATEMENT = "a statement that writes"
-POINTS = [f"{moment} {place}" for place in [*PLACES, STATEMENT] for moment in ("before", "after")]
+
+Death = tuple[str, int]
+"""A point, and how often it is passed before the shop dies there."""
+
+
+def deaths(*places: Places) -> st.SearchStrategy[Death | None]:
+    """Where one could die in such work; mostly nowhere."""
+    names = [STATEMENT, *(name for some in places for name in some)]
+    points = [f"{moment} {name}" for name in names for moment in ("before", "after")]
+    some = st.tuples(st.sampled_from(points), st.sampled_from([0, 0, 0, 1, 2, 4]))
+    anywhere = st.tuples(st.just(f"after {STATEMENT}"), st.integers(0, 12))
+    return st.sampled_from([False, False, False, True]).flatmap(
+        lambda dies: some | anywhere if dies else st.none()
+    )
 
 
 class Crash(BaseException):
@@ -62,31 +81,23 @@ class Crash(BaseException):
 
 
 class Crashes:
-    """Lets the shop die at the points that were ordered, each time one is reached."""
+    """Lets the shop die where it was ordered to."""
 
     def __init__(self) -> None:
-        self.ordered: dict[str, int] = {}
         self.happened: list[str] = []
         self.has_written = False
-        self._is_shop_at_work = False
-
-    def order(self, point: str, after: int) -> None:
-        """Die at the point, the `after` + 1st time that it is reached."""
-        self.ordered[point] = after
-
-    def cancel(self) -> None:
-        self.ordered.clear()
+        self._point, self._times_left = "", 0
 
     @contextmanager
-    def survived(self) -> Iterator[None]:
+    def survived(self, death: Death | None = None) -> Iterator[None]:
         """The shop works here; if it dies, the world goes on."""
-        self._is_shop_at_work = True
+        self._point, self._times_left = death or ("", 0)
         try:
             yield
         except Crash:
             assert not connection.in_atomic_block, "A crash left a transaction open."
         finally:
-            self._is_shop_at_work = False
+            self._point = ""
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -117,10 +128,10 @@ class Crashes:
         return self._guarded(STATEMENT, execute)(sql, *rest)
 
     def _reach(self, point: str) -> None:
-        if not self._is_shop_at_work or point not in self.ordered:
+        if point != self._point:
             return
-        self.ordered[point] -= 1
-        if self.ordered[point] < 0:
-            del self.ordered[point]
+        self._times_left -= 1
+        if self._times_left < 0:
+            self._point = ""
             self.happened.append(point)
             raise Crash(point)

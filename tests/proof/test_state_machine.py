@@ -35,10 +35,10 @@ from checkout.models import Order, StripeEvent
 from storefront.admin import _restock
 from storefront.models import CartLine, Hold, Product
 from tests.cast import SECRET, Shopper
-from tests.proof.crashes import POINTS, Crashes
+from tests.proof.crashes import BUYING, RECEIVING, RECONCILING, Crashes, Death, deaths
+from tests.proof.possible import Possible
 from tests.proof.stage import API, new_stand_in, set_for
 from tests.proof.witness import Witness, stock_of
-from tests.stripe_stand_in.shapes import Json
 
 IS_LONG = bool(os.environ.get("PROVE"))
 STEPS = int(os.environ.get("STEPS", 100_000 if IS_LONG else 2_000))
@@ -47,27 +47,38 @@ EXAMPLES_PER_RUN = 200 if IS_LONG else 40
 
 SECOND, MINUTE, HOUR, DAY = 1, 60, 60 * 60, 24 * 60 * 60
 STRIPE_KEEPS_EVENTS = 30 * DAY
-PAUSES = [SECOND, MINUTE, 6 * MINUTE, 36 * MINUTE, 7 * HOUR, DAY, 3 * DAY]
-CREATE, SESSION, EVENTS = (
-    "/v1/checkout/sessions",
-    "/v1/checkout/sessions/cs_",
-    "/v1/events",
-)
+PAUSES = [SECOND, SECOND, MINUTE, 6 * MINUTE, 36 * MINUTE, 7 * HOUR, 3 * DAY]
+CREATE, SESSION, EVENTS = "/v1/checkout/sessions", "/v1/checkout/sessions/cs_", "/v1/events"
 CALLS = [("POST", CREATE), ("POST", SESSION), ("GET", SESSION), ("GET", EVENTS)]
-BEFORE = [{"status": status} for status in (400, 401, 402, 409, 429, 500)] + [{"drop": True}]
+BEFORE = [{"status": status} for status in (500, 400, 401, 402, 409, 429)] + [{"drop": True}]
 AFTER = [{"status": 500, "after": True}, {"drop": True, "after": True}]
-ENDINGS = ["reconciled", "in order", "in reverse", "shuffled", "twice"]
 
-nth = st.integers(0, 20)
 people = st.sampled_from(["ada", "bo", "cy"])
 goods = st.sampled_from(["mouse", "laptop", "sticker"])
+nth = st.integers(0, 20)
+news = st.sampled_from(["told", "told in reverse", "not told", "not told"])
+troubles = st.sampled_from([False, False, True]).flatmap(
+    lambda is_there: (
+        st.lists(
+            st.tuples(
+                st.sampled_from(CALLS), st.sampled_from(AFTER + BEFORE), st.sampled_from([3, 1])
+            ),
+            min_size=1,
+            max_size=2,
+        )
+        if is_there
+        else st.just([])
+    )
+)
+Troubles = list[tuple[tuple[str, str], dict[str, Any], int]]
 
 
 class Figures:
     """What was run so far, in all examples."""
 
     steps = examples = crashes = 0
-    moves: Counter[tuple[str, str]] = Counter()
+    moves: Counter[Any] = Counter()
+    deaths: Counter[Any] = Counter()
 
 
 class TheShop(RuleBasedStateMachine):
@@ -77,9 +88,12 @@ class TheShop(RuleBasedStateMachine):
         super().__init__()
         self.stand_in = new_stand_in(SECRET)
         self.books, self.postman = self.stand_in.books, self.stand_in.postman
+        self.possible = Possible(self.stand_in)
         self.crashes = Crashes()
         self.witness = Witness(self.stand_in)
         self.is_mail_down = False
+        self.people: dict[str, Shopper] = {}
+        self.goods: dict[str, Product] = {}
         self.totals_seen: dict[str, str] = {}
         self.undo = ExitStack()
 
@@ -108,11 +122,18 @@ class TheShop(RuleBasedStateMachine):
         self.witness.follow_up_happened(order)
 
     @initialize(
-        stocks=st.tuples(*[st.sampled_from([3, None, 0, 1, 10])] * 3),
-        ending=st.sampled_from(ENDINGS),
+        stocks=st.tuples(*[st.sampled_from([3, None, 10, 1, 0])] * 3),
+        carts=st.lists(st.tuples(people, goods, st.integers(1, 3)), max_size=4),
+        ending=st.sampled_from(["reconciled", "in order", "in reverse", "shuffled", "twice"]),
         chance=st.integers(0, 2**16),
     )
-    def begins(self, stocks: tuple[int | None, ...], ending: str, chance: int) -> None:
+    def begins(
+        self,
+        stocks: tuple[int | None, ...],
+        carts: list[tuple[str, str, int]],
+        ending: str,
+        chance: int,
+    ) -> None:
         Figures.examples += 1
         for setting in (set_for(self.stand_in), self._watching(), self.crashes.installed()):
             self.undo.enter_context(setting)
@@ -120,16 +141,14 @@ class TheShop(RuleBasedStateMachine):
             model.objects.all().delete()
         self.ending, self.chance = ending, random.Random(chance)
         prices = {"mouse": 2_999, "laptop": 99_999, "sticker": 100}
-        self.goods = {
-            name: Product.objects.create(name=name, price_cents=prices[name], stock=stock)
-            for name, stock in zip(prices, stocks, strict=True)
-        }
-        for product in self.goods.values():
-            self.witness.merchant_counted(product)
-        self.people = {name: Shopper() for name in ("ada", "bo", "cy")}
-        for name, shopper in self.people.items():
-            shopper.puts(self.goods["mouse"], 0)
-            self.totals_seen[name] = "0"
+        for (name, cents), stock in zip(prices.items(), stocks, strict=True):
+            self.goods[name] = Product.objects.create(name=name, price_cents=cents, stock=stock)
+            self.witness.merchant_counted(self.goods[name])
+        for who in ("ada", "bo", "cy"):
+            self.people[who] = Shopper()
+            self.puts(who, "mouse", 0)
+        for cart in carts:
+            self.puts(*cart)
 
     # Shoppers
 
@@ -141,62 +160,92 @@ class TheShop(RuleBasedStateMachine):
             self.witness.shopper_put(shopper.id, product, quantity)
         self.totals_seen[who] = self.total_of(who)
 
-    @rule(who=people, has_looked=st.sampled_from([True, True, True, False]))
-    def buys(self, who: str, has_looked: bool) -> None:
+    @rule(
+        who=people,
+        has_looked=st.sampled_from([True, True, True, False]),
+        then=st.sampled_from(["pay", "stay", "pay", "pay_later"]),
+        troubles=troubles,
+        death=deaths(BUYING),
+    )
+    def buys(
+        self, who: str, has_looked: bool, then: str, troubles: Troubles, death: Death | None
+    ) -> None:
         if has_looked:
             self.totals_seen[who] = self.total_of(who)
-        with self.crashes.survived():
+        with self.stripe_in(troubles), self.crashes.survived(death):
             answer = self.people[who].buys(total_cents=self.totals_seen[who])
             assert answer.status_code in (303, 422, 503, 502)
             if answer.status_code == 303:
-                self.is_led_to_pay(answer["Location"])
+                self.goes_on(answer["Location"], then)
 
-    @rule(who=people, what=goods, quantity=st.sampled_from([1, 2, 3]))
-    def buys_by_json(self, who: str, what: str, quantity: int) -> None:
+    @rule(
+        who=people,
+        what=goods,
+        quantity=st.sampled_from([1, 2, 3]),
+        then=st.sampled_from(["stay", "pay", "pay_later"]),
+        troubles=troubles,
+        death=deaths(BUYING),
+    )
+    def buys_by_json(
+        self,
+        who: str,
+        what: str,
+        quantity: int,
+        then: str,
+        troubles: Troubles,
+        death: Death | None,
+    ) -> None:
         items = [{"product_id": self.goods[what].pk, "quantity": quantity}]
-        with self.crashes.survived():
+        with self.stripe_in(troubles), self.crashes.survived(death):
             answer = self.people[who].buys_by_json({"items": items})
             assert answer.status_code in (200, 400, 503, 502)
             if answer.status_code == 200:
-                self.is_led_to_pay(answer.json()["url"])
+                self.goes_on(answer.json()["url"], then)
 
     def total_of(self, who: str) -> str:
         lines = CartLine.objects.filter(shopper=self.people[who].id, product__is_on_sale=True)
-        return str(
-            sum(
-                quantity * price
-                for quantity, price in lines.values_list("quantity", "product__price_cents")
-            )
-        )
+        prices = lines.values_list("quantity", "product__price_cents")
+        return str(sum(quantity * cents for quantity, cents in prices))
 
-    def is_led_to_pay(self, url: str) -> None:
+    def goes_on(self, url: str, then: str) -> None:
+        """The shopper is at Stripe's page now."""
         order = Order.objects.get(session_url=url)
         session = self.books.sessions[order.session_id or ""]
         assert session["amount_total"] == order.total_cents
+        if then != "stay" and session["id"] in self.possible.payments():
+            getattr(self.stand_in, then)(session["id"])
+
+    @contextmanager
+    def stripe_in(self, troubles: Troubles) -> Iterator[None]:
+        for (method, path), fault, times in troubles:
+            self.stand_in.fault(method, path, times=times, **fault)
+        yield
+        self.stand_in.clear_faults()
 
     @rule(who=people, which=nth, sign=st.sampled_from(["order", "canceled"]))
     def comes_back(self, who: str, which: int, sign: str) -> None:
         """A redirect tells nothing, so it changes nothing."""
-        orders = list(self.witness.orders)
-        query = f"?{sign}={orders[which % len(orders)]}" if orders else ""
-        before = Order.objects.order_by("pk").values_list("pk", "status")
-        states = list(before)
-        assert self.people[who].get(f"/{query}").status_code == 200
-        assert list(before.all()) == states
+        orders = list(self.witness.orders) or [""]
+        self.crashes.has_written = False
+        answer = self.people[who].get(f"/?{sign}={latest(orders, which)}")
+        assert answer.status_code == 200
+        assert not self.crashes.has_written, "A redirect wrote something."
 
     # The merchant
 
-    @rule(what=goods, cents=st.sampled_from([2_999, 100, 99_999, 1]))
-    def prices(self, what: str, cents: int) -> None:
-        Product.objects.filter(pk=self.goods[what].pk).update(price_cents=cents)
-
-    @rule(what=goods, stock=st.sampled_from([2, 0, None, 1, 5]))
-    def counts(self, what: str, stock: int | None) -> None:
-        Product.objects.filter(pk=self.goods[what].pk).update(stock=stock)
-        self.witness.merchant_counted(self.goods[what])
+    @rule(
+        what=goods,
+        change=st.sampled_from([{"price_cents": cents} for cents in (100, 2_999, 99_999, 1)])
+        | st.sampled_from([{"stock": stock} for stock in (5, 2, 0, None)])
+        | st.sampled_from([{"is_on_sale": True}, {"is_on_sale": True}, {"is_on_sale": False}]),
+    )
+    def merchant_edits(self, what: str, change: dict[str, Any]) -> None:
+        Product.objects.filter(pk=self.goods[what].pk).update(**change)
+        if "stock" in change:
+            self.witness.merchant_counted(self.goods[what])
 
     @rule(what=goods, more=st.integers(-2, 5), sold_meanwhile=st.integers(0, 2))
-    def restocks(self, what: str, more: int, sold_meanwhile: int) -> None:
+    def merchant_restocks(self, what: str, more: int, sold_meanwhile: int) -> None:
         """By the desk's form, which may have been opened before the last sales."""
         product = self.goods[what]
         now = stock_of(product)
@@ -205,198 +254,96 @@ class TheShop(RuleBasedStateMachine):
         _restock(product, seen)
         self.witness.merchant_counted(product)
 
-    @rule(what=goods, is_on_sale=st.booleans())
-    def offers(self, what: str, is_on_sale: bool) -> None:
-        Product.objects.filter(pk=self.goods[what].pk).update(is_on_sale=is_on_sale)
-        self.goods[what].is_on_sale = is_on_sale
-
     # At Stripe's
 
-    def sessions(self, **state: str) -> list[str]:
-        return [
-            session["id"]
-            for session in self.books.sessions.values()
-            if all(session[name] == value for name, value in state.items())
-        ]
+    def happens(self, verb: str, id: str, news: str, *arguments: Any, **options: Any) -> None:
+        known = set(self.possible.deliveries())
+        getattr(self.stand_in, verb)(id, *arguments, **options)
+        ids = [id for id in self.possible.deliveries() if id not in known]
+        if news == "told in reverse":
+            ids.reverse()
+        for id in ids if news != "not told" else ():
+            self.deliver(id)
 
-    def charged(self, *, is_disputed: bool) -> list[str]:
-        """Sessions with money that came."""
-        return [
-            session["id"]
-            for session in self.books.sessions.values()
-            if (charge := self.charge_of(session))
-            and charge["status"] == "succeeded"
-            and charge["disputed"] == is_disputed
-        ]
+    @precondition(lambda self: self.possible.payments())
+    @rule(which=nth, how=st.sampled_from(["pay", "pay_later", "decline", "expire"]), news=news)
+    def session_goes_on(self, which: int, how: str, news: str) -> None:
+        self.happens(how, latest(self.possible.payments(), which), news)
 
-    def charge_of(self, session: Json) -> Json | None:
-        intent = self.books.payment_intents.get(session["payment_intent"] or "")
-        return self.books.charges[intent["latest_charge"]] if intent else None
+    @precondition(lambda self: self.possible.bank_decisions())
+    @rule(which=nth, how=st.sampled_from(["settle", "fail"]), news=news)
+    def bank_decides(self, which: int, how: str, news: str) -> None:
+        self.happens(how, latest(self.possible.bank_decisions(), which), news)
 
-    def open_sessions(self) -> list[str]:
-        return self.sessions(status="open")
+    @precondition(lambda self: self.possible.refunds())
+    @rule(which=nth, cents=st.sampled_from([None, 60, 1, 2_000]), news=news)
+    def merchant_refunds(self, which: int, cents: int | None, news: str) -> None:
+        id = latest(self.possible.refunds(), which)
+        amount = min(cents, self.possible.left_of(id)) if cents else None
+        self.happens("refund", id, news, amount)
 
-    def waiting_for_a_bank(self) -> list[str]:
-        return [id for id in self.books.sessions if self.books.is_awaiting_bank(id)]
+    @precondition(lambda self: self.possible.refund_failures())
+    @rule(which=nth, news=news)
+    def refund_fails(self, which: int, news: str) -> None:
+        self.happens("fail_refund", latest(self.possible.refund_failures(), which), news)
 
-    def refundable(self) -> list[str]:
-        return [
-            id
-            for id in self.charged(is_disputed=False)
-            if (charge := self.charge_of(self.books.sessions[id]))
-            and charge["amount_refunded"] < charge["amount"]
-        ]
+    @precondition(lambda self: self.possible.disputes())
+    @rule(which=nth, news=news)
+    def shopper_disputes(self, which: int, news: str) -> None:
+        self.happens("dispute", latest(self.possible.disputes(), which), news)
 
-    def refunds(self) -> list[str]:
-        return [id for id, refund in self.books.refunds.items() if refund["status"] != "failed"]
-
-    def disputed(self) -> list[str]:
-        ids = {
-            dispute["payment_intent"]
-            for dispute in self.books.disputes.values()
-            if dispute["status"] == "needs_response"
-        }
-        return [s["id"] for s in self.books.sessions.values() if s["payment_intent"] in ids]
-
-    @precondition(open_sessions)
-    @rule(which=nth)
-    def pays(self, which: int) -> None:
-        self.stand_in.pay(latest(self.open_sessions(), which))
-
-    @precondition(open_sessions)
-    @rule(which=nth)
-    def pays_later(self, which: int) -> None:
-        self.stand_in.pay_later(latest(self.open_sessions(), which))
-
-    @precondition(open_sessions)
-    @rule(which=nth)
-    def is_declined(self, which: int) -> None:
-        self.stand_in.decline(latest(self.open_sessions(), which))
-
-    @precondition(open_sessions)
-    @rule(which=nth)
-    def session_ends(self, which: int) -> None:
-        self.stand_in.expire(latest(self.open_sessions(), which))
-
-    @precondition(waiting_for_a_bank)
-    @rule(which=nth)
-    def bank_settles(self, which: int) -> None:
-        self.stand_in.settle(latest(self.waiting_for_a_bank(), which))
-
-    @precondition(waiting_for_a_bank)
-    @rule(which=nth)
-    def bank_fails(self, which: int) -> None:
-        self.stand_in.fail(latest(self.waiting_for_a_bank(), which))
-
-    @precondition(refundable)
-    @rule(which=nth, cents=st.sampled_from([None, 60, 1, 2_000]))
-    def merchant_refunds(self, which: int, cents: int | None) -> None:
-        id = latest(self.refundable(), which)
-        charge = self.charge_of(self.books.sessions[id]) or {}
-        left = charge["amount"] - charge["amount_refunded"]
-        self.stand_in.refund(id, min(cents, left) if cents else None)
-
-    @precondition(refunds)
-    @rule(which=nth)
-    def refund_fails(self, which: int) -> None:
-        self.stand_in.fail_refund(latest(self.refunds(), which))
-
-    @precondition(lambda self: self.charged(is_disputed=False))
-    @rule(which=nth)
-    def shopper_disputes(self, which: int) -> None:
-        self.stand_in.dispute(latest(self.charged(is_disputed=False), which))
-
-    @precondition(disputed)
-    @rule(which=nth, is_won=st.booleans())
-    def dispute_closes(self, which: int, is_won: bool) -> None:
-        self.stand_in.close_dispute(latest(self.disputed(), which), won=is_won)
+    @precondition(lambda self: self.possible.dispute_ends())
+    @rule(which=nth, news=news, is_won=st.booleans())
+    def dispute_ends(self, which: int, news: str, is_won: bool) -> None:
+        id = latest(self.possible.dispute_ends(), which)
+        self.happens("close_dispute", id, news, won=is_won)
 
     # The network
 
-    def undelivered(self) -> list[str]:
-        return [e["id"] for e in self.books.events if e["id"] in self.postman.undelivered]
+    @precondition(lambda self: self.possible.deliveries())
+    @rule(which=nth, death=deaths(RECEIVING))
+    def any_event_comes(self, which: int, death: Death | None) -> None:
+        self.deliver(latest(self.possible.deliveries(), which), death)
 
-    @precondition(lambda self: self.books.events)
-    @rule(which=nth)
-    def brings_any_event(self, which: int) -> None:
-        ids = [event["id"] for event in self.books.events if event["type"] in self.enabled]
-        if ids:
-            self.deliver(latest(ids, which))
+    @precondition(lambda self: self.possible.first_deliveries())
+    @rule(which=nth, death=deaths(RECEIVING))
+    def event_comes(self, which: int, death: Death | None) -> None:
+        self.deliver(latest(self.possible.first_deliveries(), which), death)
 
-    @property
-    def enabled(self) -> tuple[str, ...]:
-        return self.postman.enabled_events
-
-    @precondition(undelivered)
-    @rule(which=nth)
-    def brings_an_event_at_last(self, which: int) -> None:
-        self.deliver(latest(self.undelivered(), which))
-
-    @precondition(undelivered)
+    @precondition(lambda self: self.possible.first_deliveries())
     @rule(chance=st.integers(0, 100))
-    def brings_what_is_left(self, chance: int) -> None:
-        ids = self.undelivered()
+    def all_events_come(self, chance: int) -> None:
+        ids = self.possible.first_deliveries()
         if chance:
             random.Random(chance).shuffle(ids)
         for id in ids:
             self.deliver(id)
 
-    @precondition(lambda self: self.books.events)
-    @rule(which=nth)
-    def brings_the_same_fact_in_another_event(self, which: int) -> None:
-        event = latest(self.books.events, which)
+    @precondition(lambda self: self.possible.deliveries())
+    @rule(which=nth, death=deaths(RECEIVING))
+    def another_event_tells_the_same(self, which: int, death: Death | None) -> None:
+        event = self.books.event(latest(self.possible.deliveries(), which))
         copies = StripeEvent.objects.filter(event_id__startswith=event["id"]).count()
-        with self.crashes.survived():
+        with self.crashes.survived(death):
             assert self.stand_in.send(event | {"id": f"{event['id']}_{copies}"}) == 200
 
-    def deliver(self, id: str) -> None:
-        with self.crashes.survived():
+    def deliver(self, id: str, death: Death | None = None) -> None:
+        with self.crashes.survived(death):
             assert self.stand_in.deliver(id) == 200
             assert StripeEvent.objects.filter(event_id=id).count() == 1
 
-    def losable(self) -> list[Json]:
-        """News of sessions that the shop will ask about by itself: it waits for them."""
-        waiting = {
-            order.session_id
-            for order in self.witness.orders.values()
-            if order.status in ("PENDING", "PROCESSING")
-        }
-        return [
-            event
-            for event in self.books.events
-            if event["id"] in self.postman.undelivered
-            and event["type"].startswith("checkout.session.")
-            and event["data"]["object"]["id"] in waiting
-            and len(
-                self.sessions(client_reference_id=event["data"]["object"]["client_reference_id"])
-            )
-            == 1
-        ]
+    def waiting(self) -> set[str]:
+        orders = self.witness.orders.values()
+        return {o.session_id or "" for o in orders if o.status in ("PENDING", "PROCESSING")}
 
-    @precondition(losable)
+    @precondition(lambda self: self.possible.losses(self.waiting()))
     @rule(which=nth)
-    def loses_an_event_for_good(self, which: int) -> None:
+    def event_is_lost(self, which: int) -> None:
         """Somebody answered 200 in the shop's place, so Stripe won't tell again."""
-        self.postman._delivered(latest(self.losable(), which))
+        id = latest(self.possible.losses(self.waiting()), which)
+        self.postman._delivered(self.books.event(id))
 
-    @rule(
-        call=st.sampled_from(CALLS),
-        fault=st.sampled_from(BEFORE + AFTER),
-        times=st.sampled_from([1, 3, 6]),
-    )
-    def stripe_has_trouble(self, call: tuple[str, str], fault: dict[str, Any], times: int) -> None:
-        method, path = call
-        self.stand_in.fault(method, path, times=times, **fault)
-
-    @rule()
-    def stripe_is_well_again(self) -> None:
-        self.stand_in.clear_faults()
-
-    # Time, crashes and mending
-
-    @rule(point=st.sampled_from(POINTS), after=st.sampled_from([0, 0, 1, 2, 5]))
-    def will_crash(self, point: str, after: int) -> None:
-        self.crashes.order(point, after)
+    # Time and mending
 
     @rule(is_down=st.booleans())
     def mail_server(self, is_down: bool) -> None:
@@ -407,10 +354,15 @@ class TheShop(RuleBasedStateMachine):
         if self.stand_in.clock.skipped + seconds < STRIPE_KEEPS_EVENTS - 2 * DAY:
             self.stand_in.advance(seconds)
 
-    @rule(minutes=st.sampled_from([0, 5, 60]), times=st.sampled_from([1, 2]))
-    def reconciles(self, minutes: int, times: int) -> None:
+    @rule(
+        minutes=st.sampled_from([0, 5, 60]),
+        times=st.sampled_from([1, 2]),
+        troubles=troubles,
+        death=deaths(RECONCILING, RECEIVING),
+    )
+    def reconciles(self, minutes: int, times: int, troubles: Troubles, death: Death | None) -> None:
         for _ in range(times):
-            with self.crashes.survived():
+            with self.stripe_in(troubles), self.crashes.survived(death):
                 self.reconcile(minutes)
 
     def reconcile(self, minutes: int = 0) -> None:
@@ -435,6 +387,7 @@ class TheShop(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         Figures.crashes += len(self.crashes.happened)
+        Figures.deaths.update(self.crashes.happened)
         Figures.moves += self.witness.moves
         with self.undo:
             if sys.exception() is None and self.witness.expected:
@@ -442,8 +395,6 @@ class TheShop(RuleBasedStateMachine):
 
     def ends_well(self) -> None:
         """Everything is delivered and reconciled, and nothing goes wrong any more."""
-        self.crashes.cancel()
-        self.stand_in.clear_faults()
         self.is_mail_down = False
         self.brings_the_rest()
         self.stand_in.advance(2 * HOUR)
@@ -459,7 +410,7 @@ class TheShop(RuleBasedStateMachine):
         self.witness.look_at_the_end(unsure.count())
 
     def brings_the_rest(self) -> None:
-        ids = self.undelivered()
+        ids = self.possible.first_deliveries()
         if self.ending == "reconciled":
             return
         if self.ending == "in reverse":
@@ -508,6 +459,9 @@ def test_no_payment_is_lost_doubled_or_invented(
         outcome = "0 violations"
     finally:
         with capsys.disabled():
+            if os.environ.get("FIGURES"):
+                for what, n in (Figures.moves + Figures.deaths).most_common():
+                    print(what, n)
             print(
                 f"\nstate machine: {Figures.steps:,} steps in {Figures.examples:,} examples, "
                 f"{Figures.crashes:,} crashes, seeds {first} to {number}, {outcome}, "
