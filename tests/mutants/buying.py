@@ -39,7 +39,8 @@ WHAT_MAY_BE_ORDERED = [
             VIEWS,
             "        wanted = [Wanted(line.product, line.quantity) for line in cart.lines]\n",
             "        wanted = [Wanted(line.product, line.quantity) for line in cart.lines]\n"
-            "        wanted[0].product.price_cents = int(shown) // wanted[0].quantity\n",
+            "        for wish in wanted:\n"
+            "            wish.product.price_cents = int(shown) // wish.quantity\n",
         ),
         (VIEWS, "if shown != str(cart.total_cents):", "if False:"),
         at=BUYING,
