@@ -55,11 +55,6 @@ ASKING_STRIPE = [
         at=DESK,
     ),
     mutant(
-        "a paid session is taken for a failed one if its intent says so",
-        (RECONCILING, 'session["payment_status"] == "unpaid" and intent', "intent"),
-        at=DESK,
-    ),
-    mutant(
         "one session that Stripe does not know ends the run",
         (GATEWAY, "if error.http_status == 404:", "if False:"),
         at=DESK,
