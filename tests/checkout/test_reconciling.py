@@ -55,6 +55,7 @@ class TestEventsThatStripeCouldNotDeliver:
         stripe.refund(order.session_id or "")
         reconcile()
         assert status(order) == "REFUNDED"
+        assert StripeEvent.objects.earliest("id").type == "checkout.session.completed"
 
     def test_and_come_later_all_the_same_change_nothing(self, stripe: StandIn, order: Order):
         stripe.pay(order.session_id or "")
@@ -109,7 +110,9 @@ class TestOrdersWhoseEveryEventWasLost:
 
     def test_of_a_session_that_stripe_does_not_know_wait_on(self, order: Order):
         Order.objects.update(session_id="cs_test_unknown")
-        assert "nothing to change" in reconcile()
+        report = reconcile()
+        assert "1 waiting orders looked at; nothing to change" in report
+        assert "Stripe did not answer" not in report
 
 
 class TestStripeDown:

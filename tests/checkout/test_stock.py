@@ -175,6 +175,7 @@ class TestLateMoney:
         deliver(event_about(order))
         order.refresh_from_db()
         assert (order.status, left(scarce)) == ("PAID", 1)
+        assert not Hold.objects.exists()
 
     def test_for_goods_that_are_gone_needs_a_look(
         self, order: Order, ada: Shopper, scarce: Product
