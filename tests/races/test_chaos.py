@@ -1,0 +1,82 @@
+"""Processes die at any moment while people buy and pay: nothing is lost, doubled or invented."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.postgresql import Cluster, programs
+from tests.races.chaos import CHECKOUT_MINUTES, Chaos, closing_lines, in_proof, seed
+from tests.races.reckoning import Photograph, complaints
+from tests.races.stage import Stage, new_stage, stage_on
+
+KILLS, RESTARTS = in_proof(200, 20), in_proof(10, 2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def long_checkouts() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CHECKOUT_MINUTES", CHECKOUT_MINUTES)
+        yield
+
+
+@pytest.fixture(scope="module")
+def running_stage(
+    tmp_path_factory: pytest.TempPathFactory, long_checkouts: None
+) -> Iterator[Stage]:
+    with new_stage(tmp_path_factory.mktemp("stage")) as stage:
+        yield stage
+
+
+def test_processes_killed_at_any_moment_lose_nothing(stage: Stage):
+    began = time.monotonic()
+    chaos = Chaos(stage, seed())
+    seen = kill_processes(chaos, KILLS)
+    tell("kills", chaos, seen, began)
+    assert complaints(seen) == []
+    assert (chaos.troubles, chaos.answers[500]) == ([], 0)
+
+
+def test_a_database_restarted_under_load_loses_nothing(tmp_path: Path):
+    began = time.monotonic()
+    with cluster() as server, stage_on(server.url, tmp_path) as stage:
+        stage.stripe.listen(stage.shop.webhook_url)
+        chaos = Chaos(stage, seed())
+
+        def restart_the_database() -> bool:
+            server.restart("immediate")
+            return True
+
+        seen = chaos.run(RESTARTS, {restart_the_database: 1})
+    tell("restarts of PostgreSQL", chaos, seen, began)
+    assert complaints(seen) == []
+    assert chaos.troubles == []
+
+
+def kill_processes(chaos: Chaos, count: int) -> Photograph:
+    strikes = {chaos.kill_a_worker: 10, chaos.kill_the_reconciler: 3, chaos.kill_them_all: 2}
+    return chaos.run(count, strikes)
+
+
+def cluster() -> Cluster:
+    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        pytest.skip("The tests run on SQLite, which has no server to restart.")
+    try:
+        programs()
+    except LookupError as error:
+        pytest.skip(str(error))
+    return Cluster(durable=True)
+
+
+def tell(what: str, chaos: Chaos, seen: Photograph, began: float) -> None:
+    wrong = complaints(seen)
+    line = (
+        f"chaos: {chaos.struck} {what}, {len(seen.orders):,} purchases, "
+        f"{len(seen.paid_sessions):,} paid, seed {chaos.seed}, "
+        f"{f'{len(wrong)} complaints' if wrong else 'nothing lost'} "
+        f"({time.monotonic() - began:.0f} s)"
+    )
+    print(line, dict(chaos.answers), f"reconciler died {chaos.reconciler.deaths} times")
+    closing_lines.append(line)
