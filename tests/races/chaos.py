@@ -14,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -26,11 +26,11 @@ from tests.stripe_stand_in import Refusal
 from tests.stripe_stand_in.shapes import Json
 from tests.stripe_stand_in.webhooks import RETRIES
 
-SHOPPERS, PAYERS = 5, 2
-IN_STOCK = 8
+SHOPPERS, PAYERS = 6, 2
+IN_STOCK = 12
 SCARCE_AT_A_TIME = 3
 STRIKES_PER_PRODUCT = 7
-PURCHASES_BETWEEN_STRIKES = 2
+PURCHASES_BETWEEN_STRIKES = 3
 LONGEST_LULL_SECONDS = 10
 """How long the next strike waits for purchases; a dead shop sells nothing."""
 
@@ -142,17 +142,13 @@ class Chaos:
     # What is struck down
 
     def kill_a_worker(self) -> bool:
-        log = self.stage.shop.log.read_bytes()
-        pids = {int(pid) for pid in BOOTED.findall(log)} - self._killed
-        alive = [pid for pid in sorted(pids) if self._is_ours(pid)]
-        if not alive:
-            return False
-        pid = self.random.choice(alive)
-        self._killed.add(pid)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-            return True
-        return False
+        workers = self._workers()
+        return bool(workers) and self._kill(self.random.choice(workers))
+
+    def kill_all_workers(self) -> bool:
+        """At once, so that nobody is left who could have had the request."""
+        killed = [self._kill(pid) for pid in self._workers()]
+        return any(killed)
 
     def kill_them_all(self) -> bool:
         self.stage.shop.kill()
@@ -163,6 +159,18 @@ class Chaos:
     def kill_the_reconciler(self) -> bool:
         return self.reconciler.kill()
 
+    def _workers(self) -> list[int]:
+        booted = BOOTED.findall(self.stage.shop.log.read_bytes())
+        return [pid for pid in sorted({*map(int, booted)} - self._killed) if self._is_ours(pid)]
+
+    def _kill(self, pid: int) -> bool:
+        self._killed.add(pid)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        return True
+
     def _is_ours(self, pid: int) -> bool:
         """Whether the worker still is in the shop's group: a number may be somebody else's now."""
         try:
@@ -171,13 +179,18 @@ class Chaos:
             return False
 
     def run(self, count: int, strikes: dict[Strike, int]) -> Photograph:
-        """Strike so often under load, let it become quiet, and return what is so then."""
+        """Strike so often under load, let it become quiet, and return what is so then.
+
+        `strikes` says how often each is chosen; none is left out.
+        """
         self.begin(count)
+        to_come = [*strikes]
         with self._load():
             while self.struck < count:
                 self._wait_for_purchases()
-                [strike] = self.random.choices([*strikes], [*strikes.values()])
-                self.struck += strike()
+                [chosen] = self.random.choices([*strikes], [*strikes.values()])
+                if (to_come.pop() if to_come else chosen)():
+                    self.struck += 1
         self.quiet_down()
         return photograph(self.stage, self.initial, self.reconciler.log)
 
