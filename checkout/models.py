@@ -164,6 +164,14 @@ class Order(models.Model):
         )
         return rows.update(status=target, session_id=session_id, **changes) == 1
 
+    def lock(self, **condition: Any) -> bool:
+        """Whether the condition holds, and will until the transaction ends.
+
+        SQLite has no locks of rows: there the transaction itself keeps all others waiting.
+        """
+        rows = Order.objects.select_for_update().filter(pk=self.pk, **condition)
+        return rows.first() is not None
+
     def flag(self, reason: str) -> None:
         """Tell the merchant why this order needs a look, once for each reason."""
         rows = Order.objects.filter(pk=self.pk).exclude(review_reason__contains=reason)
@@ -237,6 +245,7 @@ class Refund(models.Model):
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="refunds")
     refund_id = models.CharField(max_length=255, unique=True)
     amount_cents = models.PositiveBigIntegerField("amount in minor units")
+    made_at = models.DateTimeField(default=timezone.now)
     failed_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

@@ -49,7 +49,10 @@ def harm(draw: Any) -> list[tuple[str, Any]]:
         "data.object.customer_details.email data.object.livemode data.object.amount "
         "data.object.amount_refunded data.object.status data.object.unknown account".split()
     )
-    return draw(st.lists(st.tuples(fields, ODD | st.just(...)), min_size=1, max_size=4))
+    changes: list[tuple[str, Any]] = draw(
+        st.lists(st.tuples(fields, ODD | st.just(...)), min_size=1, max_size=4)
+    )
+    return changes
 
 
 def harmed(event: Any, changes: list[tuple[str, Any]]) -> Any:
@@ -100,7 +103,7 @@ def test_odd_values_anywhere_are_borne(order: Order, kind: str, changes: list[tu
         assert fits(event, order)
 
 
-OLD = {
+OLD: dict[str, dict[str, Any]] = {
     "2020-08-27": {
         "billing_address_collection": None,
         "customer": "cus_1",

@@ -136,6 +136,47 @@ class TestStockThatNobodyWillPayFor:
         scarce.refresh_from_db()
         assert (scarce.stock, Hold.objects.count()) == (3, 0)
 
+    def test_comes_back_when_who_replaced_the_order_died_in_the_middle(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        Order.objects.update(superseded_at=timezone.now())
+        reconcile()
+        scarce.refresh_from_db()
+        assert scarce.stock == 3
+
+    @pytest.mark.parametrize("minutes", [0, 5])
+    def test_stays_aside_while_it_can_be_paid(
+        self, stripe: StandIn, ada: Shopper, scarce: Product, minutes: int
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        reconcile(minutes)
+        scarce.refresh_from_db()
+        assert scarce.stock == 1
+
+    def test_stays_aside_while_the_order_is_being_placed(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        Order.objects.update(session_id=None)
+        reconcile(minutes=5)
+        scarce.refresh_from_db()
+        assert scarce.stock == 1
+
+    def test_stays_aside_while_the_bank_is_at_work(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        stripe.pay_later(ada.order.session_id or "")
+        Order.objects.update(session_expires_at=timezone.now() - timedelta(hours=1))
+        reconcile()
+        scarce.refresh_from_db()
+        assert (scarce.stock, ada.order.status) == (1, "PROCESSING")
+
     def test_comes_back_when_the_session_is_over(
         self, stripe: StandIn, ada: Shopper, scarce: Product
     ):

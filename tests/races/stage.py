@@ -91,7 +91,7 @@ def _is(visitor: Visitor) -> str:
 
 
 def shop_for(
-    database: str, stripe: StandIn, log: Path, workers: int, **environment: str
+    database: str, stripe: StandIn, log: Path, workers: int, **environment: Any
 ) -> ShopProcess:
     return ShopProcess(
         database,

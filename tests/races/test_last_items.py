@@ -13,6 +13,7 @@ from tests.races.visitor import at_once
 PROCESSES = 6
 IN_STOCK, BUYERS = 40, 60
 SOLD_OUT = "Tea 0 is sold out. Remove it from the cart to go on."
+SLOW_SECONDS = 3
 PATIENCE_SECONDS = 30
 
 
@@ -68,6 +69,16 @@ def test_without_one_order_for_all_they_do(stage: Stage):
         pytest.skip("SQLite has one lock for all.")
     with stage.altered("stock_is_taken_in_any_order") as unguarded:
         assert is_lost_within_some_rounds(lambda: 500 not in opposite_carts(unguarded, 6))
+
+
+def test_a_second_click_while_stripe_is_slow_leaves_the_goods_aside(stage: Stage):
+    """Stripe answers it that the first click is still being worked on."""
+    restock(stage, IN_STOCK)
+    ada = stage.visitor()
+    ada.puts(stage.product("Tea 0"), 10)
+    stage.stripe.fault("POST", "/v1/checkout/sessions", after=True, hang=SLOW_SECONDS)
+    assert 303 in [answer.status for answer in at_once([ada.buys] * 2)]
+    assert (stock(stage), held(stage)) == (IN_STOCK - 10, 1)
 
 
 def sixty_buy(stage: Stage) -> Sale:
