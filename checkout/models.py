@@ -245,6 +245,7 @@ class Refund(models.Model):
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="refunds")
     refund_id = models.CharField(max_length=255, unique=True)
     amount_cents = models.PositiveBigIntegerField("amount in minor units")
+    made_at = models.DateTimeField(default=timezone.now)
     failed_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

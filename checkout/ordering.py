@@ -54,6 +54,7 @@ def buy(shopper: UUID, wanted: Sequence[Wanted], *, site: str, now: datetime) ->
     Raises CannotOrder, gateway.StripeDown or gateway.StripeRefused.
     """
     _refuse_the_impossible(wanted)
+    _refuse_what_the_bank_is_paying(shopper, _fingerprint(wanted))
     _close_other_sessions(shopper, _fingerprint(wanted), now)
     order = place_order(shopper, wanted, now)
     _open_checkout(order, site, now)
@@ -129,6 +130,16 @@ def _refuse_the_impossible(wanted: Sequence[Wanted]) -> None:
     if total_cents > money.MAX_CHARGE_CENTS:
         most = money.written(money.MAX_CHARGE_CENTS)
         raise CannotOrder(f"One order can come to {most} at most. Please split it.")
+
+
+def _refuse_what_the_bank_is_paying(shopper: UUID, fingerprint: str) -> None:
+    """A bank debit takes days, in which the cart still looks as if nothing had been bought."""
+    same = Order.objects.of(shopper).filter(fingerprint=fingerprint)
+    if order := same.filter(status=Order.Status.PROCESSING).first():
+        raise EarlierPayment(
+            f"Your bank is still paying order {order.reference}, which is the same as this. "
+            "You don't need to pay again. To buy more, change a quantity."
+        )
 
 
 def _close_other_sessions(shopper: UUID, fingerprint: str, now: datetime) -> None:

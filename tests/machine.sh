@@ -157,6 +157,12 @@ test_all() {
 
 on_sqlite() { (unset DATABASE_URL; "$bin/python" -m pytest "$@"); }
 
+mutants() {
+    prepare_to_check
+    can_use PostgreSQL has_postgresql || set -- --without-postgresql
+    exec "$bin/python" -m tests.mutants "$@"
+}
+
 stripe() {
     prepare_to_check
     exec "$bin/python" -m tests.stripe_stand_in
@@ -168,7 +174,7 @@ clean() {
 }
 
 case ${1:-} in
-run | lint | format | stripe | clean | find_python) "$1" ;;
+run | lint | format | mutants | stripe | clean | find_python) "$1" ;;
 test) test_all ;;
-*) fail "Usage: sh tests/machine.sh run|test|lint|format|stripe|clean" ;;
+*) fail "Usage: sh tests/machine.sh run|test|lint|format|mutants|stripe|clean" ;;
 esac

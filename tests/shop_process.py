@@ -65,6 +65,11 @@ class ShopProcess:
     def webhook_url(self) -> str:
         return f"{self.url}/stripe/webhook/"
 
+    @property
+    def group(self) -> int:
+        """The process group of master and workers, which is the master's number; 0 for none."""
+        return self._process.pid if self._process else 0
+
     def start(self) -> Self:
         """Serve, and return when /readyz says so; RuntimeError with the log's end if it doesn't."""
         options = {"bind": f"127.0.0.1:{self.port}", "workers": self.workers}

@@ -1,10 +1,13 @@
 """Stock: nobody pays for what isn't there, and what isn't paid for comes back once."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from checkout import gateway
@@ -28,6 +31,12 @@ def scarce(mouse: Product) -> Product:
 def left(product: Product) -> int | None:
     product.refresh_from_db()
     return product.stock
+
+
+def products_changed_in(queries: CaptureQueriesContext) -> list[int]:
+    updates = [query["sql"] for query in queries if query["sql"].startswith("UPDATE")]
+    found = [re.search(r'"storefront_product"\."id" = (\d+)', sql) for sql in updates]
+    return [int(match[1]) for match in found if match]
 
 
 @pytest.fixture
@@ -60,6 +69,35 @@ class TestGoodsPutAside:
         deliver(ended(order, "async_payment_failed"))
         assert left(scarce) == 3
 
+    def test_stay_aside_through_an_expiry_during_a_bank_debit(self, order: Order, scarce: Product):
+        deliver(ended(order, "completed"))
+        deliver(ended(order, "expired"))
+        assert left(scarce) == 1
+        deliver(ended(order, "async_payment_failed"))
+        assert left(scarce) == 3
+
+    def test_come_back_when_money_under_review_is_given_back(self, order: Order, scarce: Product):
+        deliver(event_about(order, amount_total=1))
+        assert left(scarce) == 1
+        refund = {"payment_intent": f"pi_{order.pk.hex}", "amount_refunded": 1}
+        deliver(event_about(order, "charge.refunded", **refund))
+        assert left(scarce) == 3
+
+    def test_change_in_the_order_of_the_products_whatever_the_carts(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, laptop: Product
+    ):
+        Product.objects.filter(pk=mouse.pk).update(stock=5, position=2)
+        Product.objects.filter(pk=laptop.pk).update(stock=5, position=1)
+        ada.puts(mouse, 1)
+        ada.puts(laptop, 1)
+        assert list(ada.cart) == ["Laptop", "Mouse"]
+        with CaptureQueriesContext(connection) as buying:
+            ada.buys()
+        with CaptureQueriesContext(connection) as expiring:
+            deliver(ended(ada.order, "expired"))
+        for queries in (buying, expiring):
+            assert products_changed_in(queries) == [mouse.pk, laptop.pk]
+
     def test_come_back_when_no_session_could_be_opened(
         self, stripe: StandIn, ada: Shopper, scarce: Product
     ):
@@ -70,6 +108,17 @@ class TestGoodsPutAside:
         stripe.clear_faults()
         assert ada.buys().status_code == 303
         assert left(scarce) == 1
+
+    def test_that_are_gone_when_she_tries_again_are_not_asked_money_for(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        stripe.fault("POST", CREATE, status=429)
+        ada.puts(scarce, 2)
+        ada.buys()
+        Product.objects.update(stock=0)
+        asked = len(stripe.requests)
+        assert ada.buys().status_code == 422
+        assert len(stripe.requests) == asked
 
     def test_come_back_when_the_cart_changes(self, order: Order, ada: Shopper, scarce: Product):
         ada.puts(scarce, 3)
@@ -137,6 +186,7 @@ class TestLateMoney:
         deliver(event_about(order))
         order.refresh_from_db()
         assert (order.status, left(scarce)) == ("PAID", 1)
+        assert not Hold.objects.exists()
 
     def test_for_goods_that_are_gone_needs_a_look(
         self, order: Order, ada: Shopper, scarce: Product
@@ -169,6 +219,15 @@ class TestTheMerchantsCount:
         assert (left(scarce), scarce.name) == (1, "Fine mouse")
         admin_client.post(page, form | {"stock": 10})
         assert left(scarce) == 8
+
+    def test_never_goes_below_nothing(self, order: Order, scarce: Product, admin_client):
+        page = f"/admin/storefront/product/{scarce.pk}/change/"
+        form = {
+            "name": "Mouse", "description": "", "price_cents": 2_999, "picture": "",
+            "position": 0, "is_on_sale": "on", "stock": 0, "initial-stock": 3,
+        }  # fmt: skip
+        assert admin_client.post(page, form).status_code == 302
+        assert left(scarce) == 0
 
 
 def test_a_session_lasts_as_long_as_set(stripe: StandIn, ada: Shopper, mouse: Product, settings):

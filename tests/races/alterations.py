@@ -26,6 +26,7 @@ from storefront.models import CartLine, Hold, Product
 WINDOW_SECONDS = 0.05
 PAUSE = "Pausing before the commit."
 PAUSE_SECONDS = 5
+MOMENT_SECONDS = 0.2
 
 logger = logging.getLogger("checkout")
 
@@ -85,6 +86,18 @@ def webhooks_pause_before_the_commit() -> None:
         return won
 
     setattr(Order, "move", move_and_wait)  # noqa: B010
+
+
+def moves_take_a_moment() -> None:
+    """No guard is missing here either: a kill at random finds somebody in the middle."""
+    move = Order.move
+
+    def move_slowly(self: Order, *args: Any, **kwargs: Any) -> bool:
+        won = move(self, *args, **kwargs)
+        time.sleep(MOMENT_SECONDS)
+        return won
+
+    setattr(Order, "move", move_slowly)  # noqa: B010
 
 
 def open_orders_repeat() -> None:

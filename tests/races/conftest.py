@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.races.chaos import closing_lines
 from tests.races.stage import Stage, new_stage
 
 
@@ -22,3 +23,8 @@ def stage(running_stage: Stage) -> Stage:
     running_stage.stripe.reset()
     running_stage.stripe.listen(running_stage.shop.webhook_url)
     return running_stage
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in closing_lines:
+        terminalreporter.write_line(line)

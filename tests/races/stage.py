@@ -108,7 +108,14 @@ def shop_for(
 @contextmanager
 def new_stage(folder: Path, workers: int = WORKERS) -> Iterator[Stage]:
     """Everything new and running, the seed products on the shelf."""
-    with new_database(folder) as database, StandIn(secret=SECRET) as stripe:
+    with new_database(folder) as database, stage_on(database, folder, workers) as stage:
+        yield stage
+
+
+@contextmanager
+def stage_on(database: str, folder: Path, workers: int = WORKERS) -> Iterator[Stage]:
+    """The same on a database that is there, and empty."""
+    with StandIn(secret=SECRET) as stripe:
         shop = shop_for(database, stripe, folder / "log", workers).prepare()
         with shop:
             yield Stage(shop, stripe, database)
