@@ -114,6 +114,12 @@ class TestOrdersWhoseEveryEventWasLost:
         assert "1 waiting orders looked at; nothing to change" in report
         assert "Stripe did not answer" not in report
 
+    def test_that_wait_for_the_bank_are_told_so_once(self, stripe: StandIn, order: Order):
+        stripe.pay_later(order.session_id or "")
+        for _ in range(3):
+            reconcile()
+        assert StripeEvent.objects.count() == 1
+
 
 class TestStripeDown:
     def test_is_told_in_the_report_and_harms_nothing(self, stripe: StandIn, order: Order):
