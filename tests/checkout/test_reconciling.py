@@ -197,6 +197,17 @@ class TestStockThatNobodyWillPayFor:
         scarce.refresh_from_db()
         assert (scarce.stock, ada.order.status) == (3, "EXPIRED")
 
+    def test_comes_back_when_the_session_is_over_and_stripe_is_down(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        Order.objects.update(session_expires_at=timezone.now() - timedelta(minutes=1))
+        stripe.fault("*", "/v1", status=500, times=10)
+        assert "Stripe did not answer" in reconcile()
+        scarce.refresh_from_db()
+        assert (scarce.stock, ada.order.status) == (3, "PENDING")
+
 
 class TestFollowUps:
     def test_are_done_once(self, stripe: StandIn, order: Order, caplog: pytest.LogCaptureFixture):
