@@ -118,6 +118,12 @@ class TestOrdersWhoseEveryEventWasLost:
         assert "1 waiting orders looked at; nothing to change" in report
         assert "Stripe did not answer" not in report
 
+    def test_that_wait_for_the_bank_are_told_so_once(self, stripe: StandIn, order: Order):
+        stripe.pay_later(order.session_id or "")
+        for _ in range(3):
+            reconcile()
+        assert StripeEvent.objects.count() == 1
+
 
 class TestStripeDown:
     def test_is_told_in_the_report_and_harms_nothing(self, stripe: StandIn, order: Order):
@@ -194,6 +200,17 @@ class TestStockThatNobodyWillPayFor:
         reconcile()
         scarce.refresh_from_db()
         assert (scarce.stock, ada.order.status) == (3, "EXPIRED")
+
+    def test_comes_back_when_the_session_is_over_and_stripe_is_down(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        Order.objects.update(session_expires_at=timezone.now() - timedelta(minutes=1))
+        stripe.fault("*", "/v1", status=500, times=10)
+        assert "Stripe did not answer" in reconcile()
+        scarce.refresh_from_db()
+        assert (scarce.stock, ada.order.status) == (3, "PENDING")
 
 
 class TestFollowUps:
