@@ -13,13 +13,6 @@ from tests.cast import Shopper, deliver, event_about
 from tests.stripe_stand_in import StandIn
 
 
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
-
-
 def look_again(response: Any) -> str:
     """Return the address that the panel would ask next, or nothing."""
     found = re.search(r'<section id="my-orders"[^>]* hx-get="([^"]+)"', response.text)

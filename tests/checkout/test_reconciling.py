@@ -26,13 +26,6 @@ def reconcile(minutes: int = 0) -> str:
     return out.getvalue()
 
 
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
-
-
 def status(order: Order) -> str:
     order.refresh_from_db()
     return order.status
