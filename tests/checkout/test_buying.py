@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from checkout import gateway
 from checkout.models import Order
-from storefront.models import Product
+from storefront.models import CartLine, Product
 from tests.cast import Shopper, deliver, event_about
 from tests.stripe_stand_in import StandIn
 
@@ -75,12 +76,29 @@ class TestAShopperBuys:
         deliver(event_about(ada_with_mice.order))
         assert ada_with_mice.cart == {"Mouse": 3, "Laptop": 1}
 
+    def test_a_strangers_cart_stays_when_she_has_paid(
+        self, stripe: StandIn, ada_with_mice: Shopper, bo: Shopper, mouse: Product
+    ):
+        bo.puts(mouse, 2)
+        ada_with_mice.buys()
+        deliver(event_about(ada_with_mice.order))
+        assert (ada_with_mice.cart, bo.cart) == ({}, {"Mouse": 2})
+
+    def test_by_a_form_alone(self, ada_with_mice: Shopper):
+        assert ada_with_mice.get("/create-checkout-session/").status_code == 405
+        assert ada_with_mice.orders == []
+
 
 class TestPressingBuyAgain:
     def test_leads_to_the_open_session(self, stripe: StandIn, ada_with_mice: Shopper):
         first, second = ada_with_mice.buys(), ada_with_mice.buys()
         assert first["Location"] == second["Location"]
         assert len(stripe.sessions) == len(ada_with_mice.orders) == 1
+
+    def test_asks_stripe_no_second_time(self, stripe: StandIn, ada_with_mice: Shopper):
+        ada_with_mice.buys()
+        ada_with_mice.buys()
+        assert len([call for call in stripe.requests if call.path == CREATE]) == 1
 
     def test_with_a_changed_cart_ends_the_old_session(
         self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
@@ -110,6 +128,32 @@ class TestPressingBuyAgain:
         assert "You don&#x27;t need to pay again" in response.text
         assert len(stripe.sessions) == 1
 
+    def test_while_the_bank_is_paying_the_same_asks_to_wait(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        deliver(event_about(ada_with_mice.order, payment_status="unpaid"))
+        response = ada_with_mice.buys()
+        assert response.status_code == 422
+        assert "Your bank is still paying order" in response.text
+
+    def test_while_the_earlier_session_cannot_be_closed_says_so(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        ada_with_mice.puts(mouse, 3)
+        stripe.fault("POST", CREATE, status=500, times=3)
+        assert ada_with_mice.buys().status_code == 503
+        assert len(stripe.sessions) == len(ada_with_mice.orders) == 1
+
+    def test_when_stripe_does_not_know_the_earlier_session_opens_a_new_one(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        Order.objects.update(session_id="cs_of_another_account")
+        ada_with_mice.puts(mouse, 3)
+        assert ada_with_mice.buys().status_code == 303
+
     def test_after_the_session_has_run_out_opens_a_new_order(
         self, stripe: StandIn, ada_with_mice: Shopper
     ):
@@ -126,6 +170,25 @@ class TestPressingBuyAgain:
         ada_with_mice.puts(mouse, 2)
         ada_with_mice.buys()
         assert sorted(order.status for order in ada_with_mice.orders) == ["PAID", "PENDING"]
+
+    def test_after_paying_with_another_cart_is_a_new_order_too(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        stripe.pay(ada_with_mice.order.session_id or "")
+        deliver(*stripe.events_of("checkout.session.completed"))
+        ada_with_mice.puts(mouse, 3)
+        assert ada_with_mice.buys().status_code == 303
+        assert sorted(order.status for order in ada_with_mice.orders) == ["PAID", "PENDING"]
+
+    def test_with_ever_other_carts_ends_each_session_once(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        for quantity in (1, 2, 3):
+            ada_with_mice.puts(mouse, quantity)
+            ada_with_mice.buys()
+        ended = [call.path for call in stripe.requests if call.path.endswith("/expire")]
+        assert len(ended) == len(set(ended)) == 2
 
 
 class TestStripeInTrouble:
@@ -164,6 +227,29 @@ class TestStripeInTrouble:
         stripe.clear_faults()
         assert ada_with_mice.buys().status_code == 303
         assert len(stripe.sessions) == 1
+
+    def test_the_same_attempt_asks_the_same_a_minute_later(
+        self, stripe: StandIn, ada_with_mice: Shopper, monkeypatch: pytest.MonkeyPatch
+    ):
+        stripe.fault("POST", CREATE, drop=True, after=True, times=3)
+        ada_with_mice.buys()
+        stripe.clear_faults()
+        later = timezone.now() + timedelta(minutes=1)
+        monkeypatch.setattr(timezone, "now", lambda: later)
+        assert ada_with_mice.buys().status_code == 303
+        assert len(stripe.sessions) == 1
+
+    def test_a_broken_connection_is_not_even_noticed(self, stripe: StandIn, ada_with_mice: Shopper):
+        stripe.fault("POST", CREATE, drop=True)
+        assert ada_with_mice.buys().status_code == 303
+
+    def test_she_does_not_wait_for_ever(
+        self, stripe: StandIn, ada_with_mice: Shopper, settings, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(gateway, "READ_SECONDS", 0.1)
+        settings.STRIPE_SECRET_KEY = "sk_test_of_a_client_of_its_own"
+        stripe.fault("POST", CREATE, hang=1, times=3)
+        assert ada_with_mice.buys().status_code == 503
 
     def test_a_short_fault_is_not_even_noticed(self, stripe: StandIn, ada_with_mice: Shopper):
         stripe.fault("POST", CREATE, status=500, times=1)
@@ -205,6 +291,16 @@ class TestWhatCannotBeBought:
         assert response.status_code == 422
         assert "Mouse is no longer for sale" in response.text
         assert ada_with_mice.cart == {"Mouse": 2}
+
+    def test_nothing_of_more_than_a_hundred_products(self, stripe: StandIn, ada: Shopper):
+        shelf = [Product(name=f"Thing {number}", price_cents=100) for number in range(101)]
+        ada.puts(Product.objects.bulk_create(shelf)[0], 1)
+        CartLine.objects.bulk_create(
+            CartLine(shopper=ada.id, product=product, quantity=1) for product in shelf[1:]
+        )
+        response = ada.buys()
+        assert response.status_code == 422
+        assert "100 different products at most" in response.text
 
     def test_nothing_above_what_stripe_takes(self, stripe: StandIn, ada: Shopper, laptop: Product):
         Product.objects.update(price_cents=50_000_000)
@@ -284,6 +380,24 @@ class TestBuyingByJson:
     ):
         assert ada.buys_by_json(self.items(mouse, quantity)).status_code == 400
         assert not Order.objects.exists()
+
+    def test_true_is_no_product(self, stripe: StandIn, ada: Shopper):
+        Product.objects.create(pk=1, name="Mouse", price_cents=2_999)
+        data = {"items": [{"product_id": True, "quantity": 1}]}
+        assert ada.buys_by_json(data).status_code == 400
+
+    def test_a_product_named_twice_cannot_exceed_the_most(
+        self, stripe: StandIn, ada: Shopper, mouse: Product
+    ):
+        item = {"product_id": mouse.pk, "quantity": 500}
+        response = ada.buys_by_json({"items": [item, item]})
+        assert response.status_code == 400
+        assert "up to 999 of one product" in response.json()["error"]
+
+    def test_megabytes_are_refused_in_words(self, stripe: StandIn, ada: Shopper):
+        response = ada.buys_by_json(" " * 3_000_000)
+        assert response.status_code == 400
+        assert response.json()["error"]
 
     def test_more_than_a_hundred_lines_are_refused(
         self, stripe: StandIn, ada: Shopper, mouse: Product

@@ -13,13 +13,6 @@ from tests.cast import Shopper, deliver, event_about
 from tests.stripe_stand_in import StandIn
 
 
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
-
-
 def look_again(response: Any) -> str:
     """Return the address that the panel would ask next, or nothing."""
     found = re.search(r'<section id="my-orders"[^>]* hx-get="([^"]+)"', response.text)
@@ -96,7 +89,8 @@ class TestComingBack:
         assert text.index('id="my-orders"') < text.index('id="catalogue-title"')
 
     @pytest.mark.parametrize(
-        "junk", ["", "x", "1' or 1=1", "\x00", "a" * 5_000, "\N{FULLWIDTH DIGIT ONE}"]
+        "junk",
+        ["", "x", "1' or 1=1", "\x00", "a" * 5_000, "9" * 5_000, "\N{SUPERSCRIPT TWO}"],
     )
     def test_with_junk_shows_the_shop(self, order: Order, ada: Shopper, junk: str):
         response = ada.browser.get("/", {"order": junk, "canceled": junk, "since": junk})
@@ -162,6 +156,26 @@ class TestPolling:
         else:
             assert seconds_between_looks(ada.get("/")) == seconds
 
+    def test_brings_a_refund_of_another_order(
+        self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
+    ):
+        deliver(event_about(order))
+        ada.puts(laptop, 1)
+        ada.buys()
+        address = look_again(ada.get("/"))
+        payment = {"payment_intent": f"pi_{order.pk.hex}", "amount_refunded": 1_000}
+        deliver(event_about(order, "charge.refunded", **payment))
+        assert "$10.00 of it went back to you" in ada.asks_by_htmx(address).text
+
+    @pytest.mark.parametrize("why", ["HX-Boosted", "HX-History-Restore-Request"])
+    def test_a_page_is_a_page_when_the_whole_of_it_is_swapped(
+        self, order: Order, ada: Shopper, why: str
+    ):
+        address = look_again(ada.get("/"))
+        response = ada.get(address, **{"HX-Request": "true", why: "true"})
+        assert response.status_code == 200
+        assert "<html" in response.text
+
     def test_a_page_is_a_page_without_htmx(self, order: Order, ada: Shopper):
         response = ada.get(look_again(ada.get("/")))
         assert response.status_code == 200
@@ -191,6 +205,9 @@ class TestTheOrderPage:
         bo.browser.cookies["shopper"] = str(ada.id)
         assert bo.get(f"/orders/{order.pk}/").status_code == 404
 
+    def test_is_a_page_without_htmx(self, order: Order, ada: Shopper):
+        assert "<html" in ada.get(f"/orders/{order.pk}/?seen=PENDING").text
+
     def test_watches_too_until_the_order_is_settled(self, order: Order, ada: Shopper):
         page = ada.get(f"/orders/{order.pk}/")
         assert f'hx-get="/orders/{order.pk}/?seen=PENDING"' in page.text
@@ -214,3 +231,14 @@ def test_home_costs_four_queries_however_many_there_are(
     with django_assert_max_num_queries(4):
         response = ada.get("/")
     assert len(states(response)) == 10
+    assert 'href="/orders/?page=2">Older orders' in response.text
+    older = ada.get("/orders/?page=2")
+    assert len(states(older)) == 2
+    assert not states(older).keys() & states(response).keys()
+    assert "Older orders" not in older.text
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "9" * 400, ""])
+def test_a_page_that_is_none_is_the_first(order: Order, ada: Shopper, page: str):
+    assert states(ada.get(f"/orders/?page={page}")).keys() <= {str(order.pk)}
+    assert ada.get(f"/orders/?page={page}").status_code == 200

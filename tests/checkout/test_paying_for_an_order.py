@@ -15,13 +15,6 @@ FAILED = "checkout.session.async_payment_failed"
 EXPIRED = "checkout.session.expired"
 
 
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
-
-
 def status_after(order: Order, *events: object) -> str:
     for event in events:
         assert deliver(event).status_code == 200
@@ -180,6 +173,34 @@ class TestMoneyThatDoesNotFit:
     def test_in_another_session_of_the_order_is_told(self, order: Order):
         assert status_after(order, event_about(order), event_about(order, id="cs_2")) == "PAID"
         assert "Money arrived in cs_2" in order.review_reason
+
+    def test_in_another_session_of_a_waiting_order_is_told(self, order: Order):
+        own = order.session_id
+        stray = event_about(order, id="cs_2", payment_intent="pi_2")
+        assert status_after(order, stray) == "REVIEW"
+        assert "Money arrived in cs_2" in order.review_reason
+        assert (order.session_id, order.payment_intent, order.received_cents) == (own, "", 0)
+
+    def test_keeps_the_money_of_the_orders_own_session_that_comes_after_it(self, order: Order):
+        stray = event_about(order, id="cs_2", payment_intent="pi_2")
+        assert status_after(order, stray, event_about(order)) == "REVIEW"
+        assert (order.payment_intent, order.received_cents) == (f"pi_{order.pk.hex}", 2_999)
+        assert "under review already" in order.review_reason
+
+    def test_in_another_payment_of_the_same_session_is_told(self, order: Order):
+        events = event_about(order), event_about(order, payment_intent="pi_2")
+        assert status_after(order, *events) == "PAID"
+        assert "its PaymentIntent is another" in order.review_reason
+        assert outcomes() == ["applied", "review"]
+
+    def test_of_one_order_never_pays_another_that_the_metadata_names(
+        self, order: Order, bo: Shopper, mouse: Product
+    ):
+        bo.puts(mouse, 1)
+        bo.buys()
+        event = event_about(order, metadata={"order_id": str(bo.order.pk)})
+        assert status_after(order, event) == "REVIEW"
+        assert bo.order.status == "PENDING"
 
     def test_the_same_misfit_is_told_once(self, order: Order):
         for _ in range(2):

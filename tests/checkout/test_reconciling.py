@@ -1,13 +1,17 @@
 """reconcile_orders: lost messages and crashes leave nothing behind."""
 
+import time
 from datetime import timedelta
 from io import StringIO
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from checkout import outbox
+from checkout.management.commands import reconcile_orders
 from checkout.models import Order, StripeEvent
 from storefront.models import Hold, Product
 from tests.cast import Shopper, deliver
@@ -20,13 +24,6 @@ def reconcile(minutes: int = 0) -> str:
     out = StringIO()
     call_command("reconcile_orders", older_than=minutes, stdout=out)
     return out.getvalue()
-
-
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
 
 
 def status(order: Order) -> str:
@@ -55,6 +52,7 @@ class TestEventsThatStripeCouldNotDeliver:
         stripe.refund(order.session_id or "")
         reconcile()
         assert status(order) == "REFUNDED"
+        assert StripeEvent.objects.earliest("id").type == "checkout.session.completed"
 
     def test_and_come_later_all_the_same_change_nothing(self, stripe: StandIn, order: Order):
         stripe.pay(order.session_id or "")
@@ -109,7 +107,15 @@ class TestOrdersWhoseEveryEventWasLost:
 
     def test_of_a_session_that_stripe_does_not_know_wait_on(self, order: Order):
         Order.objects.update(session_id="cs_test_unknown")
-        assert "nothing to change" in reconcile()
+        report = reconcile()
+        assert "1 waiting orders looked at; nothing to change" in report
+        assert "Stripe did not answer" not in report
+
+    def test_that_wait_for_the_bank_are_told_so_once(self, stripe: StandIn, order: Order):
+        stripe.pay_later(order.session_id or "")
+        for _ in range(3):
+            reconcile()
+        assert StripeEvent.objects.count() == 1
 
 
 class TestStripeDown:
@@ -136,6 +142,47 @@ class TestStockThatNobodyWillPayFor:
         scarce.refresh_from_db()
         assert (scarce.stock, Hold.objects.count()) == (3, 0)
 
+    def test_comes_back_when_who_replaced_the_order_died_in_the_middle(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        Order.objects.update(superseded_at=timezone.now())
+        reconcile()
+        scarce.refresh_from_db()
+        assert scarce.stock == 3
+
+    @pytest.mark.parametrize("minutes", [0, 5])
+    def test_stays_aside_while_it_can_be_paid(
+        self, stripe: StandIn, ada: Shopper, scarce: Product, minutes: int
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        reconcile(minutes)
+        scarce.refresh_from_db()
+        assert scarce.stock == 1
+
+    def test_stays_aside_while_the_order_is_being_placed(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        Order.objects.update(session_id=None)
+        reconcile(minutes=5)
+        scarce.refresh_from_db()
+        assert scarce.stock == 1
+
+    def test_stays_aside_while_the_bank_is_at_work(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        stripe.pay_later(ada.order.session_id or "")
+        Order.objects.update(session_expires_at=timezone.now() - timedelta(hours=1))
+        reconcile()
+        scarce.refresh_from_db()
+        assert (scarce.stock, ada.order.status) == (1, "PROCESSING")
+
     def test_comes_back_when_the_session_is_over(
         self, stripe: StandIn, ada: Shopper, scarce: Product
     ):
@@ -146,6 +193,17 @@ class TestStockThatNobodyWillPayFor:
         reconcile()
         scarce.refresh_from_db()
         assert (scarce.stock, ada.order.status) == (3, "EXPIRED")
+
+    def test_comes_back_when_the_session_is_over_and_stripe_is_down(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        Order.objects.update(session_expires_at=timezone.now() - timedelta(minutes=1))
+        stripe.fault("*", "/v1", status=500, times=10)
+        assert "Stripe did not answer" in reconcile()
+        scarce.refresh_from_db()
+        assert (scarce.stock, ada.order.status) == (3, "PENDING")
 
 
 class TestFollowUps:
@@ -182,6 +240,29 @@ class TestFollowUps:
             deliver(event)
         StripeEvent.objects.update(follow_up_claimed_at=timezone.now() - timedelta(hours=1))
         assert "1 follow-ups begun and not finished" in reconcile()
+
+
+class TestWithoutEnd:
+    def test_goes_on_when_the_database_was_away(
+        self, stripe: StandIn, monkeypatch: pytest.MonkeyPatch
+    ):
+        rounds = Mock(side_effect=[OperationalError("restarting"), KeyboardInterrupt])
+        monkeypatch.setattr(reconcile_orders, "reconcile", rounds)
+        monkeypatch.setattr(time, "sleep", Mock())
+        err = StringIO()
+        with pytest.raises(KeyboardInterrupt):
+            call_command("reconcile_orders", every=60, stderr=err)
+        assert "The database did not answer (restarting), so the next run goes on." in (
+            err.getvalue()
+        )
+
+    def test_once_fails_when_the_database_is_away(
+        self, stripe: StandIn, monkeypatch: pytest.MonkeyPatch
+    ):
+        away = Mock(side_effect=OperationalError("restarting"))
+        monkeypatch.setattr(reconcile_orders, "reconcile", away)
+        with pytest.raises(OperationalError):
+            reconcile()
 
 
 def test_a_demo_shop_asks_nobody():

@@ -75,6 +75,18 @@ class TestARefund:
         tell(event for event in money_back(stripe) if event["type"] in kinds)
         assert state(paid) == ("PAID", 1_500)
 
+    def test_told_before_the_payment_in_odd_words_is_not_lost(self, order: Order):
+        odd = {"status": "\x00", "currency": None, "id": "\ud800", "reason": "\x00"}
+        details = {"payment_intent": f"pi_{order.pk.hex}", "amount_refunded": 2_999, **odd}
+        tell([event_about(order, "charge.refunded", **details), event_about(order)])
+        assert state(order) == ("REFUNDED", 2_999)
+
+    def test_told_by_an_older_total_after_a_newer_one_stays(self, stripe: StandIn, paid: Order):
+        stripe.refund(paid.session_id or "", 1_000)
+        stripe.refund(paid.session_id or "", 500)
+        tell(stripe.events_of("charge.refunded")[::-1])
+        assert state(paid) == ("PAID", 1_500)
+
     def test_told_before_the_payment_is_not_lost(self, stripe: StandIn, order: Order):
         stripe.refund(order.session_id or "")
         tell(money_back(stripe))
@@ -152,6 +164,27 @@ class TestARefundThatFails:
         stripe.refund(paid.session_id or "", 500)
         stripe.fail_refund(refund["id"])
         tell(money_back(stripe))
+        assert state(paid) == ("PAID", 500)
+
+    @pytest.mark.parametrize("word", ["failed", "canceled"])
+    def test_is_undone_in_either_word(self, stripe: StandIn, paid: Order, word: str):
+        refund = stripe.refund(paid.session_id or "")
+        tell(money_back(stripe))
+        details = {"payment_intent": paid.payment_intent, "amount": 2_999, "status": word}
+        tell([event_about(paid, "refund.updated", id=refund["id"], **details)])
+        assert state(paid) == ("PAID", 0)
+
+    def test_is_not_taken_off_a_total_that_is_newer(self, paid: Order):
+        def told(kind: str, at: int, **details: Any) -> Any:
+            details |= {"id": "re_1", "payment_intent": paid.payment_intent}
+            return event_about(paid, kind, **details) | {"created": 1_800_000_000 + at}
+
+        failure = {"amount": 1_000, "status": "failed"}
+        tell([told("charge.refunded", 1, amount_refunded=1_000)])
+        tell([told("refund.failed", 2, **failure)])
+        tell([told("charge.refunded", 3, amount_refunded=500)])
+        assert state(paid) == ("PAID", 500)
+        tell([told("refund.updated", 4, **failure)])
         assert state(paid) == ("PAID", 500)
 
     def test_and_is_made_again_is_not_counted_twice(self, stripe: StandIn, paid: Order):

@@ -1,16 +1,24 @@
 """Stock: nobody pays for what isn't there, and what isn't paid for comes back once."""
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from checkout import gateway
+from checkout.gateway import CheckoutSession
 from checkout.models import Order
 from storefront.models import Hold, Product
 from tests.cast import Shopper, deliver, event_about
 from tests.stripe_stand_in import StandIn
 
 CREATE = "/v1/checkout/sessions"
+Meanwhile = Callable[[Callable[[Order], None]], None]
 
 
 @pytest.fixture
@@ -23,6 +31,12 @@ def scarce(mouse: Product) -> Product:
 def left(product: Product) -> int | None:
     product.refresh_from_db()
     return product.stock
+
+
+def products_changed_in(queries: CaptureQueriesContext) -> list[int]:
+    updates = [query["sql"] for query in queries if query["sql"].startswith("UPDATE")]
+    found = [re.search(r'"storefront_product"\."id" = (\d+)', sql) for sql in updates]
+    return [int(match[1]) for match in found if match]
 
 
 @pytest.fixture
@@ -55,6 +69,35 @@ class TestGoodsPutAside:
         deliver(ended(order, "async_payment_failed"))
         assert left(scarce) == 3
 
+    def test_stay_aside_through_an_expiry_during_a_bank_debit(self, order: Order, scarce: Product):
+        deliver(ended(order, "completed"))
+        deliver(ended(order, "expired"))
+        assert left(scarce) == 1
+        deliver(ended(order, "async_payment_failed"))
+        assert left(scarce) == 3
+
+    def test_come_back_when_money_under_review_is_given_back(self, order: Order, scarce: Product):
+        deliver(event_about(order, amount_total=1))
+        assert left(scarce) == 1
+        refund = {"payment_intent": f"pi_{order.pk.hex}", "amount_refunded": 1}
+        deliver(event_about(order, "charge.refunded", **refund))
+        assert left(scarce) == 3
+
+    def test_change_in_the_order_of_the_products_whatever_the_carts(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, laptop: Product
+    ):
+        Product.objects.filter(pk=mouse.pk).update(stock=5, position=2)
+        Product.objects.filter(pk=laptop.pk).update(stock=5, position=1)
+        ada.puts(mouse, 1)
+        ada.puts(laptop, 1)
+        assert list(ada.cart) == ["Laptop", "Mouse"]
+        with CaptureQueriesContext(connection) as buying:
+            ada.buys()
+        with CaptureQueriesContext(connection) as expiring:
+            deliver(ended(ada.order, "expired"))
+        for queries in (buying, expiring):
+            assert products_changed_in(queries) == [mouse.pk, laptop.pk]
+
     def test_come_back_when_no_session_could_be_opened(
         self, stripe: StandIn, ada: Shopper, scarce: Product
     ):
@@ -65,6 +108,17 @@ class TestGoodsPutAside:
         stripe.clear_faults()
         assert ada.buys().status_code == 303
         assert left(scarce) == 1
+
+    def test_that_are_gone_when_she_tries_again_are_not_asked_money_for(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        stripe.fault("POST", CREATE, status=429)
+        ada.puts(scarce, 2)
+        ada.buys()
+        Product.objects.update(stock=0)
+        asked = len(stripe.requests)
+        assert ada.buys().status_code == 422
+        assert len(stripe.requests) == asked
 
     def test_come_back_when_the_cart_changes(self, order: Order, ada: Shopper, scarce: Product):
         ada.puts(scarce, 3)
@@ -132,6 +186,7 @@ class TestLateMoney:
         deliver(event_about(order))
         order.refresh_from_db()
         assert (order.status, left(scarce)) == ("PAID", 1)
+        assert not Hold.objects.exists()
 
     def test_for_goods_that_are_gone_needs_a_look(
         self, order: Order, ada: Shopper, scarce: Product
@@ -165,6 +220,15 @@ class TestTheMerchantsCount:
         admin_client.post(page, form | {"stock": 10})
         assert left(scarce) == 8
 
+    def test_never_goes_below_nothing(self, order: Order, scarce: Product, admin_client):
+        page = f"/admin/storefront/product/{scarce.pk}/change/"
+        form = {
+            "name": "Mouse", "description": "", "price_cents": 2_999, "picture": "",
+            "position": 0, "is_on_sale": "on", "stock": 0, "initial-stock": 3,
+        }  # fmt: skip
+        assert admin_client.post(page, form).status_code == 302
+        assert left(scarce) == 0
+
 
 def test_a_session_lasts_as_long_as_set(stripe: StandIn, ada: Shopper, mouse: Product, settings):
     settings.CHECKOUT_LIFETIME = timedelta(minutes=60)
@@ -173,3 +237,64 @@ def test_a_session_lasts_as_long_as_set(stripe: StandIn, ada: Shopper, mouse: Pr
     assert ada.order.session_expires_at
     lasts = ada.order.session_expires_at - timezone.now()
     assert timedelta(minutes=59) < lasts < timedelta(minutes=66)
+
+
+class TestTwoClicks:
+    """The other click comes while Stripe is thinking about this one."""
+
+    @pytest.fixture
+    def meanwhile(self, stripe: StandIn, monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+        def do_before_stripe_answers(deed: Callable[[Order], None]) -> None:
+            def open_session(order: Order, *args: Any, **kwargs: Any) -> CheckoutSession:
+                session = ask_stripe(order, *args, **kwargs)
+                deed(order)
+                return session
+
+            ask_stripe = gateway.open_session
+            monkeypatch.setattr(gateway, "open_session", open_session)
+
+        return do_before_stripe_answers
+
+    def test_the_one_that_fails_leaves_the_goods_to_the_one_that_has_a_session(
+        self, ada: Shopper, scarce: Product, meanwhile: Meanwhile
+    ):
+        def other_succeeds(order: Order) -> None:
+            order.keep_session("cs_1", "https://stripe.example", timezone.now())
+            raise gateway.StripeDown("in progress", is_answered=False)
+
+        meanwhile(other_succeeds)
+        ada.puts(scarce, 2)
+        assert ada.buys().status_code == 503
+        assert left(scarce) == 1
+
+    def test_the_one_that_has_a_session_takes_the_goods_again(
+        self, ada: Shopper, scarce: Product, meanwhile: Meanwhile
+    ):
+        meanwhile(Order.give_back_stock)
+        ada.puts(scarce, 2)
+        assert ada.buys().status_code == 303
+        assert left(scarce) == 1
+
+    def test_a_session_for_goods_that_went_meanwhile_is_closed(
+        self, stripe: StandIn, ada: Shopper, scarce: Product, meanwhile: Meanwhile
+    ):
+        def others_buy_them(order: Order) -> None:
+            order.give_back_stock()
+            Product.objects.update(stock=1)
+
+        meanwhile(others_buy_them)
+        ada.puts(scarce, 2)
+        assert "Only 1 of Mouse left" in ada.buys().text
+        assert [session["status"] for session in stripe.sessions.values()] == ["expired"]
+        assert left(scarce) == 1
+
+    def test_a_payment_that_is_told_before_stripe_answers_takes_no_more(
+        self, ada: Shopper, scarce: Product, meanwhile: Meanwhile
+    ):
+        def is_paid(order: Order) -> None:
+            deliver(event_about(order, id="cs_quick"))
+
+        meanwhile(is_paid)
+        ada.puts(scarce, 2)
+        ada.buys()
+        assert (ada.order.status, left(scarce)) == ("PAID", 1)

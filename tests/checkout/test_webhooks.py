@@ -5,21 +5,14 @@ import time
 
 import pytest
 import stripe as sdk
+from django.db import IntegrityError
 from django.test import Client
 
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
 from tests.cast import SECRET, Shopper, deliver, event_about, signature
-from tests.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
 
 
 def assert_nothing_came_of_it(order: Order) -> None:
@@ -64,11 +57,12 @@ class TestAVerifiedDelivery:
         settings.SECURE_SSL_REDIRECT = True
         assert deliver(event_about(order)).status_code == 200
 
+    @pytest.mark.parametrize("error", [RuntimeError, IntegrityError])
     def test_that_fails_half_way_leaves_nothing_and_asks_again(
-        self, order: Order, monkeypatch: pytest.MonkeyPatch
+        self, order: Order, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
     ):
         def broken(*args: object, **kwargs: object) -> None:
-            raise RuntimeError("the disk is full")
+            raise error("the disk is full")
 
         with monkeypatch.context() as patch:
             patch.setattr(StripeEvent.objects, "create", broken)
@@ -114,6 +108,14 @@ class TestWhatStripeDidNotSend:
     def test_older_than_five_minutes_is_refused(self, order: Order):
         body = json.dumps(event_about(order)).encode()
         header = signature(body, timestamp=int(time.time()) - 301)
+        assert deliver(body, header=header).status_code == 400
+        assert_nothing_came_of_it(order)
+
+    @pytest.mark.parametrize("secret", ["whsec_old", "whsec_new"])
+    def test_older_is_refused_with_either_secret(self, order: Order, settings, secret: str):
+        settings.STRIPE_WEBHOOK_SECRET = "whsec_old,whsec_new"
+        body = json.dumps(event_about(order)).encode()
+        header = signature(body, secret, timestamp=int(time.time()) - 301)
         assert deliver(body, header=header).status_code == 400
         assert_nothing_came_of_it(order)
 

@@ -52,6 +52,15 @@ class TestSettingAQuantity:
         ada.puts(laptop, 1)
         assert ada.cart == {"Mouse": 2, "Laptop": 1}
 
+    def test_to_zero_leaves_a_strangers_line(self, ada: Shopper, bo: Shopper, mouse: Product):
+        ada.puts(mouse, 2)
+        bo.puts(mouse, 5)
+        ada.puts(mouse, 0)
+        assert (ada.cart, bo.cart) == ({}, {"Mouse": 5})
+
+    def test_by_a_link_is_refused(self, ada: Shopper, mouse: Product):
+        assert ada.get(f"/cart/{mouse.pk}/?quantity=1").status_code == 405
+
     def test_is_for_this_shopper_alone(self, ada: Shopper, bo: Shopper, mouse: Product):
         ada.puts(mouse, 2)
         bo.puts(mouse, 5)

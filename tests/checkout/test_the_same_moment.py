@@ -1,0 +1,193 @@
+"""Two at the same moment: one acts in the middle of the other, and each thing happens once.
+
+`meanwhile` lets the second act between two statements of the first, so that the order of the
+two is the same in every run. Real processes at once are in tests/races.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.utils import timezone
+
+from checkout import outbox
+from checkout.models import Order, StripeEvent
+from storefront.models import Hold, Product
+from tests.cast import Shopper, deliver, event_about
+from tests.stripe_stand_in import StandIn
+
+CREATE = "/v1/checkout/sessions"
+Meanwhile = Callable[..., None]
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    def let(owner: object, name: str, act: Callable[[], object], when: Any = None) -> None:
+        """Do `act` once, just before the first call of `owner.name` for which `when` holds."""
+        real, acts = getattr(owner, name), [act]
+
+        def interrupted(*args: Any, **options: Any) -> Any:
+            if acts and (when is None or when(*args, **options)):
+                acts.pop()()
+            return real(*args, **options)
+
+        monkeypatch.setattr(owner, name, interrupted)
+
+    return let
+
+
+def outcomes() -> list[str]:
+    return list(StripeEvent.objects.order_by("id").values_list("outcome", flat=True))
+
+
+def reconcile() -> str:
+    out = StringIO()
+    call_command("reconcile_orders", older_than=0, stdout=out)
+    return out.getvalue()
+
+
+class TestTwoDeliveries:
+    def test_of_one_payment_pay_once(self, order: Order, ada: Shopper, meanwhile: Meanwhile):
+        meanwhile(Order, "move", lambda: deliver(event_about(order)))
+        assert deliver(event_about(order)).status_code == 200
+        assert outcomes() == ["applied", "no change"]
+        assert ada.order.status == "PAID"
+
+    def test_of_payment_and_expiry_leave_it_paid(
+        self, order: Order, ada: Shopper, meanwhile: Meanwhile
+    ):
+        meanwhile(Order, "move", lambda: deliver(event_about(order)))
+        deliver(event_about(order, "checkout.session.expired", payment_status="unpaid"))
+        assert ada.order.status == "PAID"
+        assert outcomes() == ["applied", "no change"]
+
+    def test_of_one_session_never_stored_are_no_misfit(
+        self, order: Order, ada: Shopper, meanwhile: Meanwhile
+    ):
+        Order.objects.update(session_id=None)
+        meanwhile(Order, "move", lambda: deliver(event_about(order)))
+        deliver(event_about(order))
+        assert (ada.order.status, ada.order.review_reason) == ("PAID", "")
+
+    def test_of_two_sessions_are_two_payments(
+        self, order: Order, ada: Shopper, meanwhile: Meanwhile
+    ):
+        Order.objects.update(session_id=None)
+        meanwhile(Order, "move", lambda: deliver(event_about(order, id="cs_quick")))
+        deliver(event_about(order, id="cs_slow", payment_intent="pi_slow"))
+        assert (ada.order.status, ada.order.session_id) == ("PAID", "cs_quick")
+        assert "Money arrived in cs_slow" in ada.order.review_reason
+
+    def test_of_two_sessions_leave_the_order_its_own(
+        self, order: Order, ada: Shopper, meanwhile: Meanwhile
+    ):
+        Order.objects.update(session_id=None)
+        debit = event_about(order, id="cs_debit", payment_status="unpaid", payment_intent=None)
+        meanwhile(Order, "move", lambda: deliver(debit))
+        deliver(event_about(order, id="cs_card"))
+        assert (ada.order.status, ada.order.session_id) == ("REVIEW", "cs_debit")
+
+    def test_of_payment_and_refund_are_brought_together_by_the_worker(
+        self, stripe: StandIn, order: Order, ada: Shopper, meanwhile: Meanwhile
+    ):
+        stripe.pay(order.session_id or "")
+        stripe.refund(order.session_id or "")
+        (paid,) = stripe.events_of("checkout.session.completed")
+        (refunded,) = stripe.events_of("charge.refunded")
+        meanwhile(Order, "move", lambda: deliver(refunded))
+        deliver(paid)
+        assert ada.order.status == "PAID"
+        reconcile()
+        assert ada.order.status == "REFUNDED"
+
+
+class TestTwoClicks:
+    def test_that_ask_in_two_attempts_lead_to_one_session(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, meanwhile: Meanwhile
+    ):
+        def click_of_the_next_attempt() -> None:
+            Order.objects.update(attempt_at=timezone.now() - timedelta(minutes=6))
+            pages.append(ada.buys()["Location"])
+
+        pages: list[str] = []
+        ada.puts(mouse, 1)
+        meanwhile(Order, "keep_session", click_of_the_next_attempt)
+        pages.append(ada.buys()["Location"])
+        assert pages[0] == pages[1] == ada.order.session_url
+
+    def test_that_fail_count_as_one_attempt(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, meanwhile: Meanwhile
+    ):
+        stripe.fault("POST", CREATE, status=500, times=6)
+        ada.puts(mouse, 1)
+        meanwhile(Order, "begin_next_attempt", ada.buys)
+        ada.buys()
+        assert ada.order.attempt == 2
+
+    def test_one_of_which_comes_after_the_payment_are_two_orders(
+        self, order: Order, ada: Shopper, meanwhile: Meanwhile
+    ):
+        meanwhile(Order.objects, "create", lambda: None)
+        looks = iter([False, True])
+        paid = event_about(order)
+        meanwhile(Order.objects, "of", lambda: deliver(paid), lambda shopper: next(looks))
+        assert ada.buys().status_code == 303
+        assert sorted(order.status for order in ada.orders) == ["PAID", "PENDING"]
+
+
+class TestTwoWhoGiveGoodsBack:
+    def test_give_them_back_once(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, meanwhile: Meanwhile
+    ):
+        Product.objects.update(stock=3)
+        ada.puts(mouse, 2)
+        ada.buys()
+        old = event_about(ada.order, "checkout.session.expired", payment_status="unpaid")
+        ada.puts(mouse, 1)
+        meanwhile(Hold.objects, "filter", lambda: deliver(old), lambda **row: "pk" in row)
+        ada.buys()
+        mouse.refresh_from_db()
+        assert mouse.stock == 2
+
+
+class TestTwoWorkers:
+    def test_do_what_is_due_once(
+        self, order: Order, meanwhile: Meanwhile, monkeypatch: pytest.MonkeyPatch
+    ):
+        told: list[Order] = []
+        monkeypatch.setitem(outbox.DO, "order paid", told.append)
+        deliver(event_about(order))
+        meanwhile(outbox, "_send", reconcile)
+        reconcile()
+        assert told == [order]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTwoRefunds:
+    def test_wait_for_each_other(self, stripe: StandIn, mouse: Product):
+        ada = Shopper()
+        ada.puts(mouse, 1)
+        ada.buys()
+        deliver(event_about(ada.order))
+        intent, now = ada.order.payment_intent, timezone.now()
+        older = event_about(ada.order, "charge.refunded", payment_intent=intent, amount_refunded=1)
+        delivery = threading.Thread(target=deliver_and_leave, args=[older])
+        with transaction.atomic():
+            Order.objects.select_for_update().get()
+            delivery.start()
+            time.sleep(0.5)
+            newer = {"charge_refunded_cents": 2, "charge_refunded_at": now + timedelta(hours=1)}
+            Order.objects.update(refunded_cents=2, **newer)
+        delivery.join()
+        assert ada.order.refunded_cents == 2
+
+
+def deliver_and_leave(event: object) -> None:
+    deliver(event)
+    connection.close()
