@@ -225,7 +225,7 @@ class TheShop(RuleBasedStateMachine):
     @rule(who=people, which=nth, sign=st.sampled_from(["order", "canceled"]))
     def comes_back(self, who: str, which: int, sign: str) -> None:
         """A redirect tells nothing, so it changes nothing."""
-        orders = list(self.witness.orders) or [""]
+        orders = [str(order) for order in self.witness.orders] or [""]
         self.crashes.has_written = False
         answer = self.people[who].get(f"/?{sign}={latest(orders, which)}")
         assert answer.status_code == 200

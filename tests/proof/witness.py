@@ -206,8 +206,10 @@ class Witness:
         if totals and totals[-1]["id"] not in self.recorded:
             refunds = [r for r in self.books.refunds.values() if r["payment_intent"] == intent]
             amount: int = self._charge_of(intent)["amount"]
-            return min(sum(refund["amount"] for refund in refunds), amount)
-        return self.peaks[intent]
+            told: int = sum(refund["amount"] for refund in refunds)
+            return min(told, amount)
+        peak: int = self.peaks[intent]
+        return peak
 
     def _charge_of(self, intent: str) -> Json:
         return self.books.charges[self.books.payment_intents[intent]["latest_charge"]]
@@ -325,7 +327,8 @@ def _orders() -> list[Row]:
 def _rows(sql: str, *parameters: Any) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        rows: list[Any] = cursor.fetchall()
+        return rows
 
 
 def _uuid(value: Any) -> UUID:
