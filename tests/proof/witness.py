@@ -206,7 +206,8 @@ class Witness:
         if totals and totals[-1]["id"] not in self.recorded:
             refunds = [r for r in self.books.refunds.values() if r["payment_intent"] == intent]
             amount: int = self._charge_of(intent)["amount"]
-            return min(sum(refund["amount"] for refund in refunds), amount)
+            ever: int = sum(refund["amount"] for refund in refunds)
+            return min(ever, amount)
         return self.peaks[intent]
 
     def _charge_of(self, intent: str) -> Json:
@@ -325,7 +326,8 @@ def _orders() -> list[Row]:
 def _rows(sql: str, *parameters: Any) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        rows: list[Any] = cursor.fetchall()
+        return rows
 
 
 def _uuid(value: Any) -> UUID:
