@@ -206,10 +206,9 @@ class Witness:
         if totals and totals[-1]["id"] not in self.recorded:
             refunds = [r for r in self.books.refunds.values() if r["payment_intent"] == intent]
             amount: int = self._charge_of(intent)["amount"]
-            told: int = sum(refund["amount"] for refund in refunds)
-            return min(told, amount)
-        peak: int = self.peaks[intent]
-        return peak
+            ever: int = sum(refund["amount"] for refund in refunds)
+            return min(ever, amount)
+        return self.peaks[intent]
 
     def _charge_of(self, intent: str) -> Json:
         return self.books.charges[self.books.payment_intents[intent]["latest_charge"]]
