@@ -145,6 +145,12 @@ class Order(models.Model):
         """Whether the stored Checkout Session still takes money, as far as we know."""
         return bool(self.session_url and self.session_expires_at and self.session_expires_at > now)
 
+    @property
+    def is_offered(self) -> bool:
+        """Whether the shopper may go on paying where they left."""
+        is_open = self.status == self.Status.PENDING and self.superseded_at is None
+        return is_open and self.can_be_paid_at(timezone.now())
+
     def move(
         self, target: Status, *, sources: Iterable[Status], session_id: str, **changes: Any
     ) -> bool:
@@ -157,6 +163,14 @@ class Order(models.Model):
             Q(session_id=None) | Q(session_id=session_id), pk=self.pk, status__in=sources
         )
         return rows.update(status=target, session_id=session_id, **changes) == 1
+
+    def lock(self, **condition: Any) -> bool:
+        """Whether the condition holds, and will until the transaction ends.
+
+        SQLite has no locks of rows: there the transaction itself keeps all others waiting.
+        """
+        rows = Order.objects.select_for_update().filter(pk=self.pk, **condition)
+        return rows.first() is not None
 
     def flag(self, reason: str) -> None:
         """Tell the merchant why this order needs a look, once for each reason."""
@@ -231,6 +245,7 @@ class Refund(models.Model):
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="refunds")
     refund_id = models.CharField(max_length=255, unique=True)
     amount_cents = models.PositiveBigIntegerField("amount in minor units")
+    made_at = models.DateTimeField(default=timezone.now)
     failed_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

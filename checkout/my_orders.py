@@ -16,6 +16,7 @@ from checkout.models import WAITING, Order, OrderQuerySet
 Status = Order.Status
 
 SHOWN = 10
+LAST_PAGE = 1_000
 NEWS = {
     Status.PAID: "is paid",
     Status.REFUNDED: "is refunded",
@@ -30,8 +31,8 @@ class Watch:
     """What the browser shows, as it says itself: read from the address, never trusted.
 
     `order` is the one just returned to, `canceled` whether from Stripe's Back link, `since`
-    when the page was opened (seconds), `seen` the version shown and `waiting` the references
-    that were waiting in it.
+    when the page was opened (seconds), `seen` the version shown, `waiting` the references
+    that were waiting in it, and `page` how far back it looks, from 1.
     """
 
     order: UUID | None
@@ -39,18 +40,19 @@ class Watch:
     since: int
     seen: str = ""
     waiting: tuple[str, ...] = ()
+    page: int = 1
 
     @classmethod
     def read(cls, query: Mapping[str, str], now: float) -> "Watch":
         canceled = _uuid(query.get("canceled", ""))
-        since = query.get("since", "")
-        is_past = since.isascii() and since.isdigit() and len(since) < 12 and int(since) <= now
+        since = _number(query.get("since", ""))
         return cls(
             order=canceled or _uuid(query.get("order", "")),
             canceled=canceled is not None,
-            since=int(since) if is_past else int(now),
+            since=since if 0 < since <= now else int(now),
             seen=query.get("seen", ""),
             waiting=tuple(query.get("waiting", "").split(",")[:SHOWN]),
+            page=min(max(_number(query.get("page", "")), 1), LAST_PAGE),
         )
 
     @property
@@ -66,6 +68,8 @@ class MyOrders:
 
     orders: list[Order]
     watch: Watch
+    older_page: int = 0
+    """The page to go on with, 0 if these are all."""
 
     @property
     def is_waiting(self) -> bool:
@@ -92,7 +96,13 @@ class MyOrders:
         if not self.is_waiting:
             return ""
         waiting = ",".join(order.reference for order in self.orders if order.is_waiting)
-        query = {"seen": self.version, "since": self.watch.since, "waiting": waiting}
+        query: dict[str, object] = {
+            "seen": self.version,
+            "since": self.watch.since,
+            "waiting": waiting,
+        }
+        if self.watch.page > 1:
+            query["page"] = self.watch.page
         if self.watch.order:
             query["canceled" if self.watch.canceled else "order"] = self.watch.order
         return f"{reverse('checkout:orders')}?{urlencode(query)}"
@@ -122,8 +132,11 @@ class MyOrders:
 def my_orders(shopper: UUID | None, query: Mapping[str, str]) -> MyOrders:
     """Return the panel for a shopper; `query` is what the address says."""
     watch = Watch.read(query, time.time())
-    orders = list(_visible(shopper, watch)[:SHOWN]) if shopper else []
-    return MyOrders(orders, watch)
+    if not shopper:
+        return MyOrders([], watch)
+    end = watch.page * SHOWN
+    orders = list(_visible(shopper, watch)[end - SHOWN : end + 1])
+    return MyOrders(orders[:SHOWN], watch, watch.page + 1 if len(orders) > SHOWN else 0)
 
 
 def _visible(shopper: UUID, watch: Watch) -> OrderQuerySet:
@@ -135,6 +148,10 @@ def _visible(shopper: UUID, watch: Watch) -> OrderQuerySet:
     )
     waits_first = Case(When(status__in=WAITING, then=Value(0)), default=Value(1))
     return orders.order_by(waits_first, "-created_at")
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
 
 
 def _uuid(text: str) -> UUID | None:

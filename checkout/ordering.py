@@ -54,6 +54,7 @@ def buy(shopper: UUID, wanted: Sequence[Wanted], *, site: str, now: datetime) ->
     Raises CannotOrder, gateway.StripeDown or gateway.StripeRefused.
     """
     _refuse_the_impossible(wanted)
+    _refuse_what_the_bank_is_paying(shopper, _fingerprint(wanted))
     _close_other_sessions(shopper, _fingerprint(wanted), now)
     order = place_order(shopper, wanted, now)
     _open_checkout(order, site, now)
@@ -131,6 +132,16 @@ def _refuse_the_impossible(wanted: Sequence[Wanted]) -> None:
         raise CannotOrder(f"One order can come to {most} at most. Please split it.")
 
 
+def _refuse_what_the_bank_is_paying(shopper: UUID, fingerprint: str) -> None:
+    """A bank debit takes days, in which the cart still looks as if nothing had been bought."""
+    same = Order.objects.of(shopper).filter(fingerprint=fingerprint)
+    if order := same.filter(status=Order.Status.PROCESSING).first():
+        raise EarlierPayment(
+            f"Your bank is still paying order {order.reference}, which is the same as this. "
+            "You don't need to pay again. To buy more, change a quantity."
+        )
+
+
 def _close_other_sessions(shopper: UUID, fingerprint: str, now: datetime) -> None:
     """One shopper has one checkout: what an earlier cart opened takes no money any more."""
     for order in Order.objects.of(shopper).open():
@@ -153,24 +164,42 @@ def _open_checkout(order: Order, site: str, now: datetime) -> None:
         order.begin_next_attempt(now)
         order.refresh_from_db()
     _put_aside_again(order)
-    session = _session_for(order, site, now)
-    order.keep_session(session.id, session.url, session.expires_at)
+    _keep(order, _session_for(order, site, now), now)
     order.refresh_from_db()
     if settings.STRIPE_DEMO_MODE:
         demo.pay(order)
 
 
-def _put_aside_again(order: Order) -> None:
-    """An earlier try that opened no session gave the goods back."""
-    if not order.counts_stock or Hold.objects.filter(order=order.pk).exists():
-        return
-    items = order.items.select_related("product")
-    wanted = [Wanted(item.product, item.quantity) for item in items if item.product]
+def _keep(order: Order, session: gateway.CheckoutSession, now: datetime) -> None:
+    """Store the session, and see that the goods that it takes money for are aside."""
     try:
         with transaction.atomic():
-            _put_aside(order, wanted)
-    except IntegrityError:
-        return  # the other click was first
+            order.keep_session(session.id, session.url, session.expires_at)
+            _put_aside_again(order)
+    except CannotOrder:
+        # Another click failed meanwhile and gave them back, and somebody else was quick.
+        order.begin_next_attempt(now)
+        if not settings.STRIPE_DEMO_MODE:
+            gateway.close_session(session.id)
+        raise
+
+
+@transaction.atomic
+def _put_aside_again(order: Order) -> None:
+    """A try that opened no session gave the goods back; a paid order has them already."""
+    if not order.counts_stock or not order.lock(status=Order.Status.PENDING):
+        return
+    if Hold.objects.filter(order=order.pk).exists():
+        return
+    items = order.items.select_related("product")
+    _put_aside(order, [Wanted(item.product, item.quantity) for item in items if item.product])
+
+
+@transaction.atomic
+def _give_up(order: Order) -> None:
+    """Return the goods to the shelf, unless another click has got a session for them."""
+    if order.lock(session_id=None):
+        order.give_back_stock()
 
 
 def _session_for(order: Order, site: str, now: datetime) -> gateway.CheckoutSession:
@@ -191,7 +220,7 @@ def _session_for(order: Order, site: str, now: datetime) -> gateway.CheckoutSess
         logger.error("No Checkout Session for order %s: %s", order.pk, failure)
         if failure.is_answered:
             order.begin_next_attempt(now)
-        order.give_back_stock()
+        _give_up(order)
         raise
 
 

@@ -18,7 +18,7 @@ from checkout.verdict import Outcome, Verdict
 
 logger = logging.getLogger("checkout.events")
 
-KEPT = ("id", "payment_intent", "amount", "amount_refunded", "currency", "status")
+KEPT = ("id", "payment_intent", "amount", "amount_refunded", "currency", "status", "created")
 
 
 def charge_refunded(event: Json, charge: Json) -> Verdict:
@@ -105,8 +105,9 @@ def _note_refund(order: Order, refund: Json, at: datetime) -> bool:
     refund_id, cents = reading.identifier(refund.get("id")), reading.amount(refund.get("amount"))
     if not refund_id or cents is None:
         return False
+    made_at = reading.moment(refund.get("created")) or at
     row, _ = Refund.objects.get_or_create(
-        refund_id=refund_id, defaults={"order": order, "amount_cents": cents}
+        refund_id=refund_id, defaults={"order": order, "amount_cents": cents, "made_at": made_at}
     )
     if refund.get("status") in ("failed", "canceled"):
         Refund.objects.filter(pk=row.pk, failed_at=None).update(failed_at=at)
@@ -114,20 +115,10 @@ def _note_refund(order: Order, refund: Json, at: datetime) -> bool:
 
 
 def _settle_refunds(order: Order, *, has_changed: bool = False) -> bool:
-    """Work out what has gone back, from everything told so far, and where that leads.
-
-    The running total holds refunds that we never heard of, each refund's own row those that
-    failed since: both are Stripe's word, and the larger of the two is the newer one.
-    """
-    rows = list(order.refunds.all())
-    since = order.charge_refunded_at
-    failed = sum(
-        row.amount_cents for row in rows if row.failed_at and since and row.failed_at >= since
-    )
-    standing = sum(row.amount_cents for row in rows if not row.failed_at)
-    refunded = max(order.charge_refunded_cents - failed, standing, 0)
-    has_changed = has_changed or refunded != order.refunded_cents
+    """Work out what has gone back, from everything told so far, and where that leads."""
     received = order.received_cents or order.total_cents
+    refunded = min(_refunded(order), received)
+    has_changed = has_changed or refunded != order.refunded_cents
     fact = Fact.REFUNDED
     if refunded < received:
         fact = Fact.REVIEW_REOPENED if order.was_reviewed else Fact.REFUND_UNDONE
@@ -142,6 +133,23 @@ def _settle_refunds(order: Order, *, has_changed: bool = False) -> bool:
     if (before, after) == (Order.Status.REVIEW, Order.Status.REFUNDED):
         order.give_back_stock()
     return has_changed
+
+
+def _refunded(order: Order) -> int:
+    """Add to the newest running total what was told of refunds made or failed since.
+
+    The total holds refunds that we never heard of, and lacks those that had failed by then,
+    which we may not have heard of either: together, what was told before can't be more than it.
+    """
+    rows, since = list(order.refunds.all()), order.charge_refunded_at
+    if since is None:
+        return sum(row.amount_cents for row in rows if not row.failed_at)
+    earlier = [row for row in rows if row.made_at <= since]
+    later = sum(r.amount_cents for r in rows if r not in earlier and not r.failed_at)
+    standing = sum(row.amount_cents for row in earlier if not row.failed_at)
+    failed = sum(r.amount_cents for r in earlier if r.failed_at and r.failed_at >= since)
+    total = order.charge_refunded_cents
+    return max(total - failed, min(standing, total)) + later
 
 
 def _note_dispute(order: Order, dispute: Json, at: datetime) -> bool:

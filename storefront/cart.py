@@ -27,6 +27,11 @@ class Cart:
         """What Buy would charge now, in minor units; products no longer sold don't count."""
         return sum(line.amount_cents for line in self.lines if line.product.is_on_sale)
 
+    @property
+    def is_buyable(self) -> bool:
+        """Whether there is anything to buy; a product no longer sold alone is not."""
+        return any(line.product.is_on_sale for line in self.lines)
+
     @cached_property
     def count(self) -> int:
         return sum(line.quantity for line in self.lines)

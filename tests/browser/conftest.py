@@ -1,14 +1,26 @@
-"""A real browser and a real server for the tests in this folder."""
+"""Real browsers, and shops in processes of their own: one in demo mode, one before Stripe."""
 
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserType, Playwright
-from pytest_django import Settings
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import BrowserType
+from pytest_playwright.pytest_playwright import CreateContextCallback
 
 from tests import chromium
+from tests.browser.complaints import Complaints
+from tests.browser.merchant import Merchant
+from tests.browser.shopper import Shopper
+from tests.cast import SECRET
+from tests.shop_process import PROJECT, ShopProcess, new_database
+from tests.stripe_stand_in import StandIn
+
+NewShopper = Callable[..., Shopper]
 
 
 @pytest.fixture(scope="session")
@@ -22,22 +34,119 @@ def browser_type_launch_args(
 
 
 @pytest.fixture(scope="session")
-def playwright(django_db_setup: None, playwright: Playwright) -> Iterator[Playwright]:
-    """Let Django's ORM work beside Playwright's event loop, for as long as that loop exists.
+def base_url() -> str:
+    """Nothing: there are two shops, and each shopper knows which is meant."""
+    return ""
 
-    The database is made before it and removed after it.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-        yield playwright
+
+# The shops
 
 
 @pytest.fixture(scope="session")
-def base_url(live_server: LiveServer) -> str:
-    return live_server.url
+def as_in_production(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Collect the static files; the environment to serve them with."""
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "tests.browser.production",
+        "STATIC_ROOT": str(tmp_path_factory.mktemp("static")),
+    }
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity=0"],
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        check=True,
+    )
+    return environment
+
+
+@pytest.fixture(scope="session")
+def demo_shop(
+    tmp_path_factory: pytest.TempPathFactory, as_in_production: dict[str, str]
+) -> Iterator[ShopProcess]:
+    with running_shop(tmp_path_factory.mktemp("demo"), as_in_production) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> Iterator[StandIn]:
+    with StandIn(secret=SECRET) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(scope="session")
+def real_shop(
+    tmp_path_factory: pytest.TempPathFactory,
+    as_in_production: dict[str, str],
+    stand_in: StandIn,
+) -> Iterator[ShopProcess]:
+    environment = {
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_shop",
+        "STRIPE_SECRET_KEY": "sk_test_shop",
+        "STRIPE_WEBHOOK_SECRET": SECRET,
+        # Another site than the shop's 127.0.0.1, as Stripe is: it decides about cookies.
+        "STRIPE_API_BASE": f"http://localhost:{stand_in.port}",
+    }
+    folder = tmp_path_factory.mktemp("real")
+    with running_shop(folder, {**as_in_production, **environment}) as shop:
+        stand_in.webhook_url = shop.webhook_url
+        yield shop
+
+
+@contextmanager
+def running_shop(folder: Path, environment: dict[str, Any]) -> Iterator[ShopProcess]:
+    with new_database(folder) as database_url:
+        shop = ShopProcess(database_url, log=folder / "log", **environment)
+        with shop.prepare():
+            yield shop
+
+
+@pytest.fixture
+def shop(real_shop: ShopProcess) -> ShopProcess:
+    """The shop of the test; the demo's tests say so."""
+    return real_shop
+
+
+@pytest.fixture
+def stripe(stand_in: StandIn, real_shop: ShopProcess) -> Iterator[StandIn]:
+    """Stripe, played for the real shop, with nothing in its books."""
+    stand_in.reset()
+    yield stand_in
+    stand_in.reset()
+
+
+@pytest.fixture
+def merchant(shop: ShopProcess) -> Iterator[Merchant]:
+    merchant = Merchant(shop)
+    yield merchant
+    merchant.clears_the_shelf()
+
+
+# The shoppers
 
 
 @pytest.fixture(autouse=True)
-def site_url(settings: Settings, live_server: LiveServer) -> None:
-    """Send shoppers back to the live server, not to the address of the other tests."""
-    settings.SITE_URL = live_server.url
+def complaints() -> Complaints:
+    """What the browsers of this test complain about; nothing is allowed that isn't expected."""
+    return Complaints()
+
+
+@pytest.fixture
+def new_shopper(
+    shop: ShopProcess, new_context: CreateContextCallback, complaints: Complaints
+) -> Iterator[NewShopper]:
+    def _new_shopper(**options: Any) -> Shopper:
+        context = new_context(**options)
+        complaints.listen(context)
+        return Shopper(shop, context)
+
+    yield _new_shopper
+    complaints.check()
+
+
+@pytest.fixture
+def ada(new_shopper: NewShopper) -> Shopper:
+    return new_shopper()
+
+
+@pytest.fixture
+def bo(new_shopper: NewShopper) -> Shopper:
+    return new_shopper()

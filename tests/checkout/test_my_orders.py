@@ -13,13 +13,6 @@ from tests.cast import Shopper, deliver, event_about
 from tests.stripe_stand_in import StandIn
 
 
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
-
-
 def look_again(response: Any) -> str:
     """Return the address that the panel would ask next, or nothing."""
     found = re.search(r'<section id="my-orders"[^>]* hx-get="([^"]+)"', response.text)
@@ -243,3 +236,14 @@ def test_home_costs_four_queries_however_many_there_are(
     with django_assert_max_num_queries(4):
         response = ada.get("/")
     assert len(states(response)) == 10
+    assert 'href="/orders/?page=2">Older orders' in response.text
+    older = ada.get("/orders/?page=2")
+    assert len(states(older)) == 2
+    assert not states(older).keys() & states(response).keys()
+    assert "Older orders" not in older.text
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "9" * 400, ""])
+def test_a_page_that_is_none_is_the_first(order: Order, ada: Shopper, page: str):
+    assert states(ada.get(f"/orders/?page={page}")).keys() <= {str(order.pk)}
+    assert ada.get(f"/orders/?page={page}").status_code == 200

@@ -1,13 +1,17 @@
 """reconcile_orders: lost messages and crashes leave nothing behind."""
 
+import time
 from datetime import timedelta
 from io import StringIO
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from checkout import outbox
+from checkout.management.commands import reconcile_orders
 from checkout.models import Order, StripeEvent
 from storefront.models import Hold, Product
 from tests.cast import Shopper, deliver
@@ -20,13 +24,6 @@ def reconcile(minutes: int = 0) -> str:
     out = StringIO()
     call_command("reconcile_orders", older_than=minutes, stdout=out)
     return out.getvalue()
-
-
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
 
 
 def status(order: Order) -> str:
@@ -243,6 +240,29 @@ class TestFollowUps:
             deliver(event)
         StripeEvent.objects.update(follow_up_claimed_at=timezone.now() - timedelta(hours=1))
         assert "1 follow-ups begun and not finished" in reconcile()
+
+
+class TestWithoutEnd:
+    def test_goes_on_when_the_database_was_away(
+        self, stripe: StandIn, monkeypatch: pytest.MonkeyPatch
+    ):
+        rounds = Mock(side_effect=[OperationalError("restarting"), KeyboardInterrupt])
+        monkeypatch.setattr(reconcile_orders, "reconcile", rounds)
+        monkeypatch.setattr(time, "sleep", Mock())
+        err = StringIO()
+        with pytest.raises(KeyboardInterrupt):
+            call_command("reconcile_orders", every=60, stderr=err)
+        assert "The database did not answer (restarting), so the next run goes on." in (
+            err.getvalue()
+        )
+
+    def test_once_fails_when_the_database_is_away(
+        self, stripe: StandIn, monkeypatch: pytest.MonkeyPatch
+    ):
+        away = Mock(side_effect=OperationalError("restarting"))
+        monkeypatch.setattr(reconcile_orders, "reconcile", away)
+        with pytest.raises(OperationalError):
+            reconcile()
 
 
 def test_a_demo_shop_asks_nobody():

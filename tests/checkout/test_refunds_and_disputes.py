@@ -187,6 +187,15 @@ class TestARefundThatFails:
         tell([told("refund.updated", 4, **failure)])
         assert state(paid) == ("PAID", 500)
 
+    def test_and_is_made_again_is_not_counted_twice(self, stripe: StandIn, paid: Order):
+        stripe.fail_refund(stripe.refund(paid.session_id or "", 2_000)["id"])
+        stripe.advance(60)
+        stripe.refund(paid.session_id or "", 2_000)
+        tell(e for e in money_back(stripe) if e["data"]["object"]["status"] != "failed")
+        assert state(paid) == ("PAID", 2_000)
+        tell(money_back(stripe))
+        assert state(paid) == ("PAID", 2_000)
+
     def test_does_not_come_back_by_late_news(self, stripe: StandIn, paid: Order):
         refund = stripe.refund(paid.session_id or "")
         early = money_back(stripe)

@@ -1,19 +1,24 @@
 """Stock: nobody pays for what isn't there, and what isn't paid for comes back once."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from checkout import gateway
+from checkout.gateway import CheckoutSession
 from checkout.models import Order
 from storefront.models import Hold, Product
 from tests.cast import Shopper, deliver, event_about
 from tests.stripe_stand_in import StandIn
 
 CREATE = "/v1/checkout/sessions"
+Meanwhile = Callable[[Callable[[Order], None]], None]
 
 
 @pytest.fixture
@@ -103,6 +108,17 @@ class TestGoodsPutAside:
         stripe.clear_faults()
         assert ada.buys().status_code == 303
         assert left(scarce) == 1
+
+    def test_that_are_gone_when_she_tries_again_are_not_asked_money_for(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        stripe.fault("POST", CREATE, status=429)
+        ada.puts(scarce, 2)
+        ada.buys()
+        Product.objects.update(stock=0)
+        asked = len(stripe.requests)
+        assert ada.buys().status_code == 422
+        assert len(stripe.requests) == asked
 
     def test_come_back_when_the_cart_changes(self, order: Order, ada: Shopper, scarce: Product):
         ada.puts(scarce, 3)
@@ -221,3 +237,64 @@ def test_a_session_lasts_as_long_as_set(stripe: StandIn, ada: Shopper, mouse: Pr
     assert ada.order.session_expires_at
     lasts = ada.order.session_expires_at - timezone.now()
     assert timedelta(minutes=59) < lasts < timedelta(minutes=66)
+
+
+class TestTwoClicks:
+    """The other click comes while Stripe is thinking about this one."""
+
+    @pytest.fixture
+    def meanwhile(self, stripe: StandIn, monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+        def do_before_stripe_answers(deed: Callable[[Order], None]) -> None:
+            def open_session(order: Order, *args: Any, **kwargs: Any) -> CheckoutSession:
+                session = ask_stripe(order, *args, **kwargs)
+                deed(order)
+                return session
+
+            ask_stripe = gateway.open_session
+            monkeypatch.setattr(gateway, "open_session", open_session)
+
+        return do_before_stripe_answers
+
+    def test_the_one_that_fails_leaves_the_goods_to_the_one_that_has_a_session(
+        self, ada: Shopper, scarce: Product, meanwhile: Meanwhile
+    ):
+        def other_succeeds(order: Order) -> None:
+            order.keep_session("cs_1", "https://stripe.example", timezone.now())
+            raise gateway.StripeDown("in progress", is_answered=False)
+
+        meanwhile(other_succeeds)
+        ada.puts(scarce, 2)
+        assert ada.buys().status_code == 503
+        assert left(scarce) == 1
+
+    def test_the_one_that_has_a_session_takes_the_goods_again(
+        self, ada: Shopper, scarce: Product, meanwhile: Meanwhile
+    ):
+        meanwhile(Order.give_back_stock)
+        ada.puts(scarce, 2)
+        assert ada.buys().status_code == 303
+        assert left(scarce) == 1
+
+    def test_a_session_for_goods_that_went_meanwhile_is_closed(
+        self, stripe: StandIn, ada: Shopper, scarce: Product, meanwhile: Meanwhile
+    ):
+        def others_buy_them(order: Order) -> None:
+            order.give_back_stock()
+            Product.objects.update(stock=1)
+
+        meanwhile(others_buy_them)
+        ada.puts(scarce, 2)
+        assert "Only 1 of Mouse left" in ada.buys().text
+        assert [session["status"] for session in stripe.sessions.values()] == ["expired"]
+        assert left(scarce) == 1
+
+    def test_a_payment_that_is_told_before_stripe_answers_takes_no_more(
+        self, ada: Shopper, scarce: Product, meanwhile: Meanwhile
+    ):
+        def is_paid(order: Order) -> None:
+            deliver(event_about(order, id="cs_quick"))
+
+        meanwhile(is_paid)
+        ada.puts(scarce, 2)
+        ada.buys()
+        assert (ada.order.status, left(scarce)) == ("PAID", 1)

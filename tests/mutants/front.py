@@ -50,8 +50,8 @@ WHO = [
         "who returns to an order sees it, whoever's it is",
         (
             MY_ORDERS,
-            "if shopper else []",
-            "if shopper else list(Order.objects.filter(pk=watch.order))",
+            "return MyOrders([], watch)",
+            "return MyOrders(list(Order.objects.filter(pk=watch.order)), watch)",
         ),
         at=PANEL,
     ),
@@ -145,17 +145,17 @@ WHEN_TO_ASK = [
     ),
     mutant(
         "an odd digit in the address is our fault",
-        (MY_ORDERS, "since.isascii() and since.isdigit()", "since.isdigit()"),
+        (MY_ORDERS, "text.isascii() and text.isdigit()", "text.isdigit()"),
         at=PANEL,
     ),
     mutant(
         "a number without end in the address is our fault",
-        (MY_ORDERS, " and len(since) < 12", ""),
+        (MY_ORDERS, " and len(text) < 12", ""),
         at=PANEL,
     ),
     mutant(
         "all orders ever are shown",
-        (MY_ORDERS, "_visible(shopper, watch)[:SHOWN]", "_visible(shopper, watch)"),
+        (MY_ORDERS, "MyOrders(orders[:SHOWN], ", "MyOrders(orders, "),
         at=PANEL,
     ),
     mutant(

@@ -39,16 +39,21 @@ MUTANTS = [
     ),
     mutant(
         "a failure from before the running total is taken off it",
-        (REFUNDS, "if row.failed_at and since and row.failed_at >= since", "if row.failed_at"),
+        (REFUNDS, "if r.failed_at and r.failed_at >= since", "if r.failed_at"),
         at=MONEY_BACK,
     ),
     mutant(
         "a refund is known from the running total alone",
         (
             REFUNDS,
-            "max(order.charge_refunded_cents - failed, standing, 0)",
-            "max(order.charge_refunded_cents - failed, 0)",
+            "return sum(row.amount_cents for row in rows if not row.failed_at)",
+            "return 0",
         ),
+        at=MONEY_BACK,
+    ),
+    mutant(
+        "a refund told of after the running total is none",
+        (REFUNDS, "max(total - failed, min(standing, total)) + later", "max(total - failed, 0)"),
         at=MONEY_BACK,
     ),
     mutant(

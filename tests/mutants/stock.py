@@ -86,7 +86,7 @@ MUTANTS = [
     ),
     mutant(
         "goods stay aside when no session could be opened",
-        (ORDERING, "        order.give_back_stock()\n        raise\n", "        raise\n"),
+        (ORDERING, "        _give_up(order)\n        raise\n", "        raise\n"),
         at=STOCK,
     ),
     mutant(
@@ -100,14 +100,14 @@ MUTANTS = [
     ),
     mutant(
         "the next try puts nothing aside",
-        (ORDERING, "    _put_aside_again(order)\n", ""),
+        (ORDERING, "    _put_aside_again(order)\n    _keep(", "    _keep("),
         at=STOCK,
     ),
     # Either of the two guards is enough, so both are gone here.
     Mutant(
         "an order puts its goods aside twice",
         (
-            Swap(ORDERING, "or Hold.objects.filter(order=order.pk).exists():", "or False:"),
+            Swap(ORDERING, "if Hold.objects.filter(order=order.pk).exists():", "if False:"),
             DropConstraint("storefront/models.py", "an_order_holds_a_product_once"),
             DropConstraint(
                 "storefront/migrations/0001_initial.py", "an_order_holds_a_product_once"

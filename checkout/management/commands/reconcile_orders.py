@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from checkout.outbox import send_due
@@ -34,11 +34,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         older_than = timedelta(minutes=options["older_than"])
-        self._run(older_than)
-        while options["every"]:
+        if not options["every"]:
+            return self._run(older_than)
+        while True:
+            self._run_if_the_database_answers(older_than)
             time.sleep(options["every"])
             close_old_connections()
+
+    def _run_if_the_database_answers(self, older_than: timedelta) -> None:
+        """A restart of the database, or a lock held too long, is no reason to end for good."""
+        try:
             self._run(older_than)
+        except (InterfaceError, OperationalError) as error:
+            self.stderr.write(f"The database did not answer ({error}), so the next run goes on.")
 
     def _run(self, older_than: timedelta) -> None:
         now = timezone.now()

@@ -1,0 +1,65 @@
+"""What a browser complains about: its console, violations of the policy, requests that failed."""
+
+import re
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
+
+# Chromium writes violations into the console as well, but not all: a blocked navigation is
+# reported here even when the page is on its way out.
+LISTENER = """
+document.addEventListener("securitypolicyviolation", event =>
+    console.error(`CSP: ${event.effectiveDirective} blocked ${event.blockedURI}`));
+"""
+
+
+class Complaints:
+    """Collects them from all tabs of the contexts that it watches."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.expected: list[str] = []
+        self.contexts: list[BrowserContext] = []
+
+    def listen(self, context: BrowserContext) -> None:
+        context.add_init_script(LISTENER)
+        context.on("console", self._console)
+        context.on("weberror", self._web_error)
+        context.on("requestfailed", self._request_failed)
+        self.contexts.append(context)
+
+    def expect(self, *patterns: str) -> None:
+        """Let complaints that match happen in this test, each at least once."""
+        self.expected += patterns
+
+    def expect_status(self, status: int) -> None:
+        """Chromium logs each answer of 400 and more."""
+        self.expect(rf"^error: Failed to load resource: .* status of {status} ")
+
+    def check(self) -> None:
+        """Raise AssertionError for complaints nobody expected, and for expected silence."""
+        for context in self.contexts:
+            for page in context.pages:
+                page.wait_for_timeout(1)  # hear what is on its way
+        surprises = [line for line in self.heard if not self._is_expected(line)]
+        assert not surprises, "The browser complained:\n" + "\n".join(surprises)
+        missing = [
+            pattern
+            for pattern in self.expected
+            if not any(re.search(pattern, line) for line in self.heard)
+        ]
+        assert not missing, f"The browser did not complain about {missing}"
+
+    def _is_expected(self, line: str) -> bool:
+        return any(re.search(pattern, line) for pattern in self.expected)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.heard.append(f"{message.type}: {message.text} at {message.location['url']}")
+
+    def _web_error(self, error: WebError) -> None:
+        self.heard.append(f"exception: {error.error}")
+
+    def _request_failed(self, request: Request) -> None:
+        # A page that is left takes its unanswered requests with it.
+        if request.failure != "net::ERR_ABORTED":
+            self.heard.append(f"failed: {request.method} {request.url} {request.failure}")

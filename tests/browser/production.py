@@ -1,0 +1,13 @@
+"""The shop's settings with static files collected elsewhere, hashed and compressed as on a PaaS."""
+
+import os
+from pathlib import Path
+
+from storefront.settings import *  # noqa: F403
+from storefront.settings import STORAGES
+
+STATIC_ROOT = Path(os.environ["STATIC_ROOT"])
+STORAGES["staticfiles"] = {
+    "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage",
+}
+WHITENOISE_USE_FINDERS = False

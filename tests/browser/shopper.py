@@ -1,0 +1,132 @@
+"""A shopper in front of a real browser: what they see and what they do."""
+
+import re
+from collections.abc import Callable
+from typing import Self
+
+from playwright.sync_api import BrowserContext, Locator, Page, Response, expect
+
+from tests.shop_process import ShopProcess
+
+PAYMENT_PAGE = re.compile(r"/c/pay/")
+
+
+class Shopper:
+    """One tab of one browser; Ada buys, Bo is the stranger."""
+
+    def __init__(self, shop: ShopProcess, context: BrowserContext) -> None:
+        self.shop = shop
+        self.context = context
+        self.page: Page = context.new_page()
+
+    # What they see
+
+    @property
+    def cart(self) -> Locator:
+        return self.page.locator("#cart")
+
+    @property
+    def total(self) -> Locator:
+        return self.page.locator("#cart-total")
+
+    @property
+    def orders(self) -> Locator:
+        return self.page.locator("#my-orders [data-order]")
+
+    @property
+    def announcement(self) -> Locator:
+        return self.page.get_by_role("status").filter(visible=True).and_(self._outside_cart)
+
+    @property
+    def _outside_cart(self) -> Locator:
+        # <output> is a live region too, and the total is one.
+        return self.page.locator(":not(output)")
+
+    @property
+    def alert(self) -> Locator:
+        return self.page.get_by_role("alert")
+
+    @property
+    def refresh(self) -> Locator:
+        return self.page.get_by_role("link", name="Refresh")
+
+    def quantity_of(self, product: str) -> Locator:
+        return self.page.get_by_label(f"Quantity of {product}")
+
+    def plus(self, product: str) -> Locator:
+        return self.page.get_by_role("button", name=f"One {product} more")
+
+    def minus(self, product: str) -> Locator:
+        return self.page.get_by_role("button", name=f"One {product} less")
+
+    def remove(self, product: str) -> Locator:
+        return self.cart.get_by_role("button", name=f"Remove {product}")
+
+    @property
+    def buy(self) -> Locator:
+        return self.page.locator("form[action='/create-checkout-session/']").get_by_role("button")
+
+    # What they do
+
+    def visits(self, path: str = "/") -> Response:
+        response = self.page.goto(self.shop.url + path)
+        assert response
+        return response
+
+    def wants(self, quantity: object, product: str) -> None:
+        """Type a quantity and leave the field."""
+        self.quantity_of(product).fill(str(quantity))
+        self.quantity_of(product).press("Tab")
+
+    def fills_the_cart(self) -> None:
+        """Two mice for $59.98."""
+        self.visits()
+        self.wants(2, "Mouse")
+        expect(self.total).to_have_text("$59.98")
+
+    def goes_to_stripe(self) -> None:
+        self.buy.click()
+        expect(self.page).to_have_url(PAYMENT_PAGE)
+
+    def presses(self, label: str) -> None:
+        """Press a button of Stripe's page."""
+        self.page.get_by_role("button", name=label, exact=True).click()
+
+    def leaves_stripe(self) -> None:
+        """Follow the link of Stripe's page that leads back to the shop."""
+        self.page.get_by_role("link", name="Back", exact=True).click()
+
+    def moves_in_history(self, steps: int) -> None:
+        """Press the browser's own Back or Forward so many times, through its cache."""
+        with self.page.expect_event("framenavigated"):
+            # A moment later, or the page that answers is gone before its answer.
+            self.page.evaluate("steps => void setTimeout(() => history.go(steps), 10)", steps)
+
+    def double_clicks(self, button: Locator, wait_between: Callable[[], None]) -> None:
+        """Click, and click again while the first click is still being answered."""
+        button.scroll_into_view_if_needed()
+        box = button.bounding_box()
+        assert box
+        # The mouse, because a locator waits for the navigation that the first click began.
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self.page.mouse.click(*middle)
+        wait_between()
+        self.page.mouse.click(*middle)
+
+    def opens_another_tab(self) -> "Shopper":
+        return Shopper(self.shop, self.context)
+
+    def buys(self) -> Self:
+        """Pay for two mice and come back to the shop."""
+        self.fills_the_cart()
+        self.goes_to_stripe()
+        self.presses("Pay")
+        expect(self.page).to_have_url(re.compile(r"/\?order="))
+        return self
+
+    # What they expect
+
+    def sees_order(self, status: str) -> None:
+        """One order, and it has come to this state."""
+        expect(self.orders).to_have_count(1)
+        expect(self.orders).to_have_attribute("data-status", status)

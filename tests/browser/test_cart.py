@@ -1,0 +1,188 @@
+"""The live cart: every way to change it moves the totals, and none is lost."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.complaints import Complaints
+from tests.browser.shopper import Shopper
+from tests.shop_process import ShopProcess
+
+
+@pytest.fixture
+def shop(demo_shop: ShopProcess) -> ShopProcess:
+    return demo_shop
+
+
+@pytest.fixture
+def ada(ada: Shopper) -> Shopper:
+    ada.visits()
+    return ada
+
+
+def let_the_network_be_slow(page: Page) -> None:
+    """Each answer takes a fifth of a second, so that clicks come faster than answers."""
+    conditions = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Network.emulateNetworkConditions", {**conditions, "latency": 200})
+
+
+class TestChangingTheCart:
+    def test_plus_and_minus_move_the_totals(self, ada: Shopper):
+        ada.plus("Mouse").click()
+        expect(ada.total).to_have_text("$29.99")
+        ada.plus("Mouse").click()
+        expect(ada.total).to_have_text("$59.98")
+        expect(ada.cart).to_contain_text("2 × $29.99")
+        ada.minus("Mouse").click()
+        expect(ada.total).to_have_text("$29.99")
+        expect(ada.quantity_of("Mouse")).to_have_value("1")
+
+    def test_a_typed_amount_counts_when_the_field_is_left(self, ada: Shopper):
+        ada.wants(3, "Laptop")
+        expect(ada.total).to_have_text("$2,999.97")
+
+    def test_a_typed_amount_counts_at_enter(self, ada: Shopper):
+        ada.quantity_of("Keyboard").fill("12")
+        ada.quantity_of("Keyboard").press("Enter")
+        expect(ada.total).to_have_text("$959.88")
+
+    def test_plus_goes_on_from_a_typed_amount(self, ada: Shopper):
+        ada.quantity_of("Mouse").fill("5")
+        ada.plus("Mouse").click()
+        expect(ada.total).to_have_text("$179.94")
+        expect(ada.quantity_of("Mouse")).to_have_value("6")
+
+    def test_remove_takes_one_product_out(self, ada: Shopper):
+        ada.wants(2, "Mouse")
+        ada.wants(1, "Laptop")
+        expect(ada.total).to_have_text("$1,059.97")
+        ada.remove("Laptop").click()
+        expect(ada.total).to_have_text("$59.98")
+        expect(ada.quantity_of("Laptop")).to_have_value("0")
+
+    def test_the_last_one_less_empties_the_cart(self, ada: Shopper):
+        ada.plus("Mouse").click()
+        expect(ada.buy).to_be_visible()
+        ada.minus("Mouse").click()
+        expect(ada.total).to_have_text("$0.00")
+        expect(ada.buy).to_have_count(0)
+
+    def test_a_change_is_there_after_a_reload(self, ada: Shopper):
+        ada.wants(4, "Mouse")
+        expect(ada.total).to_have_text("$119.96")
+        ada.page.reload()
+        expect(ada.total).to_have_text("$119.96")
+        expect(ada.quantity_of("Mouse")).to_have_value("4")
+
+    def test_a_change_is_announced_without_replacing_the_live_region(self, ada: Shopper):
+        region = ada.announcement.element_handle()
+        ada.wants(2, "Mouse")
+        expect(ada.announcement).to_contain_text("Total $59.98")
+        assert region.evaluate("node => node.isConnected")
+
+
+class TestClicksFasterThanAnswers:
+    @pytest.fixture(autouse=True)
+    def slow_network(self, ada: Shopper) -> None:
+        let_the_network_be_slow(ada.page)
+
+    def test_all_clicks_on_plus_count(self, ada: Shopper):
+        for _ in range(5):
+            ada.plus("Mouse").click()
+        expect(ada.total).to_have_text("$149.95")
+        expect(ada.quantity_of("Mouse")).to_have_value("5")
+
+    def test_a_click_on_minus_after_plus_takes_back_one(self, ada: Shopper):
+        for button in [ada.plus, ada.plus, ada.plus, ada.minus]:
+            button("Mouse").click()
+        ada.page.wait_for_load_state("networkidle")
+        expect(ada.quantity_of("Mouse")).to_have_value("2")
+
+    def test_clicks_count_when_the_focus_moves_on(self, ada: Shopper):
+        ada.plus("Mouse").click(click_count=2)
+        ada.quantity_of("Keyboard").focus()
+        ada.page.wait_for_load_state("networkidle")
+        expect(ada.quantity_of("Mouse")).to_have_value("2")
+
+    def test_clicks_on_two_products_count_for_each(self, ada: Shopper):
+        for product in ["Mouse", "Laptop", "Mouse", "Laptop"]:
+            ada.plus(product).click()
+        expect(ada.total).to_have_text("$2,059.96")
+        ada.page.reload()
+        expect(ada.total).to_have_text("$2,059.96")
+
+    def test_remove_counts_while_another_answer_is_awaited(self, ada: Shopper):
+        ada.plus("Mouse").click()
+        expect(ada.total).to_have_text("$29.99")
+        ada.plus("Laptop").click()
+        ada.remove("Mouse").click()
+        expect(ada.total).to_have_text("$999.99")
+        ada.page.reload()
+        expect(ada.total).to_have_text("$999.99")
+
+
+class TestABadQuantity:
+    @pytest.fixture(autouse=True)
+    def two_mice(self, ada: Shopper, complaints: Complaints) -> None:
+        complaints.expect_status(422)
+        ada.wants(2, "Mouse")
+        expect(ada.total).to_have_text("$59.98")
+
+    @pytest.mark.parametrize("quantity", ["-3", "1000", "two", "1.5", "٣", "", "9" * 400])
+    def test_is_refused_beside_the_field_with_the_old_value_kept(self, ada: Shopper, quantity: str):
+        ada.wants(quantity, "Mouse")
+        expect(ada.alert).to_be_visible()
+        expect(ada.quantity_of("Mouse")).to_have_value("2")
+        expect(ada.total).to_have_text("$59.98")
+
+    def test_is_announced_and_belongs_to_the_field(self, ada: Shopper):
+        ada.wants("many", "Mouse")
+        field = ada.quantity_of("Mouse")
+        expect(field).to_have_attribute("aria-invalid", "true")
+        expect(field).to_have_accessible_description("Please enter a whole number from 0 to 999.")
+        expect(ada.alert).to_have_text("Please enter a whole number from 0 to 999.")
+
+    def test_is_forgotten_with_the_next_good_one(self, ada: Shopper):
+        ada.wants(-1, "Mouse")
+        expect(ada.alert).to_be_visible()
+        ada.wants(3, "Mouse")
+        expect(ada.alert).to_have_count(0)
+        expect(ada.total).to_have_text("$89.97")
+        expect(ada.quantity_of("Mouse")).not_to_have_attribute("aria-invalid", "true")
+
+
+class TestWithTheKeyboardAlone:
+    def press_tab_until(self, ada: Shopper, name: str) -> None:
+        """Tab through the page, as long as it takes but not for ever."""
+        focused = ada.page.locator(":focus")
+        for _ in range(60):
+            ada.page.keyboard.press("Tab")
+            if name in (focused.get_attribute("aria-label") or focused.inner_text()):
+                return
+        raise AssertionError(f"Tab never reaches {name}")
+
+    def test_enter_on_plus_counts_and_the_focus_stays(self, ada: Shopper):
+        self.press_tab_until(ada, "One Mouse more")
+        ada.page.keyboard.press("Enter")
+        expect(ada.total).to_have_text("$29.99")
+        expect(ada.plus("Mouse")).to_be_focused()
+        ada.page.keyboard.press("Enter")
+        expect(ada.total).to_have_text("$59.98")
+        expect(ada.plus("Mouse")).to_be_focused()
+
+    def test_enter_in_the_field_leaves_the_focus_there(self, ada: Shopper):
+        ada.quantity_of("Mouse").focus()
+        ada.page.keyboard.press("ControlOrMeta+a")
+        ada.page.keyboard.type("3")
+        ada.page.keyboard.press("Enter")
+        expect(ada.total).to_have_text("$89.97")
+        expect(ada.quantity_of("Mouse")).to_be_focused()
+
+    def test_an_order_can_be_placed(self, ada: Shopper):
+        self.press_tab_until(ada, "One Mouse more")
+        ada.page.keyboard.press("Enter")
+        expect(ada.total).to_have_text("$29.99")
+        self.press_tab_until(ada, "Buy for $29.99")
+        ada.page.keyboard.press("Enter")
+        ada.sees_order("PAID")

@@ -1,0 +1,256 @@
+"""Every page, in each of its states: accessible, quiet, small, and without scripts of its own."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, Request, expect
+
+from tests.browser.complaints import Complaints
+from tests.browser.conftest import NewShopper
+from tests.browser.merchant import Merchant
+from tests.browser.shopper import Shopper
+from tests.shop_process import ShopProcess
+from tests.stripe_stand_in import StandIn
+
+# Without wcag22aa axe looks at no target sizes.
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]},
+    "resultTypes": ["violations"],
+}
+KILOBYTE = 1024
+
+
+@dataclass
+class Visit:
+    """Who comes to a page, and who has to play along."""
+
+    ada: Shopper
+    stripe: StandIn
+    merchant: Merchant
+
+    def order_page(self) -> None:
+        self.ada.orders.get_by_role("link", name=re.compile("^Order ")).click()
+        expect(self.ada.page.get_by_role("heading", name=re.compile("^Order "))).to_be_visible()
+
+
+def home(visit: Visit) -> None:
+    visit.ada.visits()
+
+
+def home_with_a_cart(visit: Visit) -> None:
+    visit.ada.fills_the_cart()
+
+
+def home_with_a_bad_quantity(visit: Visit) -> None:
+    visit.ada.fills_the_cart()
+    visit.ada.wants(-1, "Mouse")
+    expect(visit.ada.alert).to_be_visible()
+
+
+def home_with_a_refused_purchase(visit: Visit) -> None:
+    visit.merchant.sells_a_lamp()
+    visit.ada.visits()
+    visit.ada.wants(1, "Lamp")
+    expect(visit.ada.total).to_have_text("$40.00")
+    visit.merchant.withdraws_the_lamp()
+    visit.ada.buy.click()
+    expect(visit.ada.alert).to_be_visible()
+
+
+def home_while_stripe_is_down(visit: Visit) -> None:
+    visit.ada.fills_the_cart()
+    visit.stripe.fault("POST", "/v1/checkout/sessions", status=500, times=3)
+    visit.ada.buy.click()
+    expect(visit.ada.alert).to_be_visible()
+
+
+def returned_and_waiting(visit: Visit) -> None:
+    visit.stripe.hold()
+    visit.ada.buys()
+    visit.ada.sees_order("PENDING")
+
+
+def returned_and_paid(visit: Visit) -> None:
+    visit.ada.buys()
+    visit.ada.sees_order("PAID")
+
+
+def waiting_for_the_bank(visit: Visit) -> None:
+    visit.ada.fills_the_cart()
+    visit.ada.goes_to_stripe()
+    visit.ada.presses("Pay later")
+    visit.ada.sees_order("PROCESSING")
+
+
+def failed_at_the_bank(visit: Visit) -> None:
+    waiting_for_the_bank(visit)
+    (session,) = visit.stripe.sessions
+    visit.stripe.fail(session)
+    visit.ada.sees_order("FAILED")
+
+
+def canceled(visit: Visit) -> None:
+    visit.ada.fills_the_cart()
+    visit.ada.goes_to_stripe()
+    visit.ada.leaves_stripe()
+    visit.ada.sees_order("PENDING")
+
+
+def no_orders(visit: Visit) -> None:
+    visit.ada.visits("/orders/")
+
+
+def some_orders(visit: Visit) -> None:
+    returned_and_paid(visit)
+    visit.ada.visits("/orders/")
+
+
+def order_that_waits(visit: Visit) -> None:
+    returned_and_waiting(visit)
+    visit.order_page()
+
+
+def order_that_is_paid(visit: Visit) -> None:
+    returned_and_paid(visit)
+    visit.order_page()
+
+
+def no_such_page(visit: Visit) -> None:
+    visit.ada.visits("/no-such-page/")
+
+
+def expired_form(visit: Visit) -> None:
+    visit.ada.fills_the_cart()
+    visit.ada.context.clear_cookies()
+    visit.ada.buy.click()
+    expect(visit.ada.page.get_by_role("heading", level=1)).to_contain_text("expired")
+
+
+def admin_login(visit: Visit) -> None:
+    visit.ada.visits("/admin/login/")
+
+
+# How each page is reached, and the status that its browser complains about.
+PAGES: dict[Callable[[Visit], None], int | None] = {
+    home: None,
+    home_with_a_cart: None,
+    home_with_a_bad_quantity: 422,
+    home_with_a_refused_purchase: 422,
+    home_while_stripe_is_down: 503,
+    returned_and_waiting: None,
+    returned_and_paid: None,
+    waiting_for_the_bank: None,
+    failed_at_the_bank: None,
+    canceled: None,
+    no_orders: None,
+    some_orders: None,
+    order_that_waits: None,
+    order_that_is_paid: None,
+    no_such_page: 404,
+    expired_form: 403,
+    admin_login: None,
+}
+
+
+@pytest.fixture
+def scripts(ada: Shopper) -> list[str]:
+    """The scripts that the browser asks for; Django's desk for merchants has its own."""
+    asked: list[str] = []
+
+    def hear(request: Request) -> None:
+        if request.resource_type == "script" and "/static/admin/" not in request.url:
+            asked.append(request.url)
+
+    ada.page.on("request", hear)
+    return asked
+
+
+@pytest.fixture(params=PAGES, ids=lambda page: page.__name__.replace("_", "-"))
+def page_shown(
+    request: pytest.FixtureRequest,
+    ada: Shopper,
+    stripe: StandIn,
+    merchant: Merchant,
+    complaints: Complaints,
+    scripts: list[str],
+) -> Page:
+    if status := PAGES[request.param]:
+        complaints.expect_status(status)
+    request.param(Visit(ada, stripe, merchant))
+    return ada.page
+
+
+def violations(page: Page) -> list[str]:
+    found: list[dict[str, Any]] = Axe().run(page, options=RULES).response["violations"]
+    return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
+
+
+class TestEveryPage:
+    """That none of them brings a complaint of the browser is checked by the fixture."""
+
+    def test_is_accessible_and_has_no_script_but_htmx(self, page_shown: Page, scripts: list[str]):
+        assert violations(page_shown) == []
+        page_shown.emulate_media(color_scheme="dark")
+        page_shown.set_viewport_size({"width": 360, "height": 740})
+        assert violations(page_shown) == []
+        assert [url for url in scripts if "/django_htmx/htmx" not in url] == []
+        assert page_shown.locator("script:not([src])").count() == 0
+        width = page_shown.evaluate("document.documentElement.scrollWidth")
+        assert width <= 360, "It can be pushed sideways on a small telephone."
+
+
+class TestTheComplaintsOfABrowser:
+    """The controls: what the fixture would not notice could not fail a test."""
+
+    def test_a_style_in_the_page_is_noticed(self, ada: Shopper, complaints: Complaints):
+        complaints.expect("CSP: style-src-attr", "violates the following Content Security Policy")
+        ada.visits()
+        ada.page.evaluate("document.body.setAttribute('style', 'color: red')")
+
+    def test_a_form_that_leads_elsewhere_is_noticed(self, ada: Shopper, complaints: Complaints):
+        complaints.expect("CSP: form-action", "violates the following Content Security Policy")
+        ada.fills_the_cart()
+        elsewhere = "form.action = 'http://127.0.0.1:9/'; form.requestSubmit()"
+        ada.buy.evaluate(f"button => {{ const form = button.form; {elsewhere} }}")
+        ada.page.wait_for_timeout(50)
+
+    def test_an_exception_is_noticed(self, ada: Shopper, complaints: Complaints):
+        complaints.expect("^exception: .*nothing like it")
+        ada.visits()
+        ada.page.evaluate("void setTimeout(() => { throw new Error('nothing like it') })")
+        ada.page.wait_for_timeout(50)
+
+    def test_a_missing_file_is_noticed(self, ada: Shopper, complaints: Complaints):
+        complaints.expect_status(404)
+        ada.visits()
+        ada.page.evaluate("fetch('/static/missing.png')")
+
+    def test_axe_sees_a_picture_without_words(self, ada: Shopper):
+        ada.visits()
+        ada.page.evaluate("document.body.append(document.createElement('img'))")
+        assert violations(ada.page) == ["image-alt: <img>"]
+
+
+class TestTheFirstVisit:
+    def test_transfers_no_more_than_32_kilobytes_besides_pictures(
+        self, new_shopper: NewShopper, shop: ShopProcess
+    ):
+        ada = new_shopper()
+        sizes: dict[str, float] = {}
+        session = ada.context.new_cdp_session(ada.page)
+        session.send("Network.enable")
+        kinds: dict[str, str] = {}
+        session.on("Network.responseReceived", lambda e: kinds.update({e["requestId"]: e["type"]}))
+        session.on(
+            "Network.loadingFinished",
+            lambda e: sizes.update({e["requestId"]: e["encodedDataLength"]}),
+        )
+        ada.visits()
+        ada.page.wait_for_load_state("networkidle")
+        counted = {kinds[id]: size for id, size in sizes.items() if kinds[id] != "Image"}
+        assert counted.keys() >= {"Document", "Stylesheet", "Script"}
+        assert sum(counted.values()) <= 32 * KILOBYTE, counted

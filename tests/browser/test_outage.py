@@ -1,0 +1,50 @@
+"""The shop dies while somebody is waiting, and comes back."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.complaints import Complaints
+from tests.browser.shopper import Shopper
+from tests.shop_process import ShopProcess
+from tests.stripe_stand_in import StandIn
+
+
+@pytest.fixture(autouse=True)
+def comes_back(real_shop: ShopProcess) -> Iterator[None]:
+    yield
+    if not real_shop.is_ready():
+        real_shop.start()
+
+
+class TestTheServerIsKilled:
+    def test_the_waiting_page_recovers_by_itself(
+        self, ada: Shopper, stripe: StandIn, shop: ShopProcess, complaints: Complaints
+    ):
+        complaints.expect("ERR_CONNECTION_REFUSED", "^error: htmx:(sendError|afterRequest)")
+        stripe.hold()
+        ada.buys()
+        ada.sees_order("PENDING")
+        with ada.page.expect_event("requestfailed"):
+            shop.kill()
+        ada.sees_order("PENDING")
+        shop.start()
+        stripe.release()
+        ada.sees_order("PAID")
+        expect(ada.announcement).to_contain_text("is paid")
+
+    def test_a_webhook_that_found_nobody_is_delivered_later(
+        self, ada: Shopper, stripe: StandIn, shop: ShopProcess, complaints: Complaints
+    ):
+        complaints.expect("ERR_CONNECTION_REFUSED", "^error: htmx:(sendError|afterRequest)")
+        stripe.hold()
+        ada.buys()
+        with ada.page.expect_event("requestfailed"):
+            shop.kill()
+        stripe.release()
+        stripe.wait_until_quiet()
+        assert [attempt.status for attempt in stripe.deliveries] == [0]
+        shop.start()
+        stripe.advance(seconds=5 * 60)
+        ada.sees_order("PAID")

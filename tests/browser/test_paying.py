@@ -1,0 +1,194 @@
+"""Paying on Stripe's page and coming back, in every way a payment can go."""
+
+import re
+
+from playwright.sync_api import Page, Request, expect
+
+from tests.browser.shopper import Shopper
+from tests.stripe_stand_in import StandIn
+
+A_MINUTE = 60_000
+# A busy machine takes its time over a view transition, while the next poll goes out.
+SLOW_TRANSITIONS = """
+const start = document.startViewTransition.bind(document);
+document.startViewTransition = change => start(
+    () => new Promise(done => setTimeout(() => { change(); done(); }, 1500)));
+"""
+
+
+class Polls:
+    """Counts how often a page asks for news of the orders."""
+
+    def __init__(self, page: Page) -> None:
+        self.count = 0
+        page.on("request", self._hear)
+
+    def _hear(self, request: Request) -> None:
+        self.count += "/orders/" in request.url
+
+
+class TestPayingByCard:
+    def test_waiting_becomes_paid_without_a_reload(self, ada: Shopper, stripe: StandIn):
+        ada.fills_the_cart()
+        ada.goes_to_stripe()
+        stripe.hold(seconds=5)
+        ada.presses("Pay")
+        ada.sees_order("PENDING")
+        expect(ada.orders).to_contain_text("Waiting")
+        ada.page.evaluate("document.body.dataset.mark = 'the same page'")
+        expect(ada.orders).to_have_attribute("data-status", "PAID", timeout=10_000)
+        expect(ada.page.locator("body")).to_have_attribute("data-mark", "the same page")
+
+    def test_nothing_is_asked_for_any_more_once_it_is_paid(self, ada: Shopper, stripe: StandIn):
+        ada.page.clock.install()
+        stripe.hold()
+        ada.buys()
+        polls = Polls(ada.page)
+        for _ in range(3):
+            with ada.page.expect_response(re.compile("/orders/")):
+                ada.page.clock.run_for(1_000)
+        assert polls.count >= 3  # so it would be noticed below
+        stripe.release()
+        ada.sees_order("PAID")
+        polls.count = 0
+        ada.page.clock.run_for(A_MINUTE)
+        assert polls.count == 0
+
+    def test_the_news_is_announced_without_replacing_the_live_region(
+        self, ada: Shopper, stripe: StandIn
+    ):
+        stripe.hold()
+        ada.buys()
+        region = ada.announcement.element_handle()
+        expect(ada.announcement).to_have_text("")
+        stripe.release()
+        expect(ada.announcement).to_have_text(re.compile(r"Order [A-Z2-7-]{9} is paid"))
+        assert region.evaluate("node => node.isConnected")
+
+    def test_on_a_slow_machine_the_news_comes_without_an_error(self, ada: Shopper, stripe: StandIn):
+        ada.context.add_init_script(SLOW_TRANSITIONS)
+        stripe.hold()
+        ada.buys()
+        stripe.release()
+        ada.sees_order("PAID")
+        ada.page.wait_for_load_state("networkidle")
+        expect(ada.announcement).to_contain_text("is paid")
+
+    def test_the_focus_stays_on_the_order_when_the_news_comes(self, ada: Shopper, stripe: StandIn):
+        stripe.hold()
+        ada.buys()
+        link = ada.orders.get_by_role("link", name=re.compile("^Order "))
+        link.focus()
+        stripe.release()
+        ada.sees_order("PAID")
+        expect(link).to_be_focused()
+
+    def test_who_has_just_paid_is_not_asked_to_pay(self, ada: Shopper, stripe: StandIn):
+        stripe.hold()
+        ada.buys()
+        ada.sees_order("PENDING")
+        expect(ada.page.get_by_role("link", name="Continue to payment")).to_have_count(0)
+
+    def test_the_cart_is_empty_after_it(self, ada: Shopper, stripe: StandIn):
+        ada.buys()
+        ada.sees_order("PAID")
+        ada.visits()
+        expect(ada.total).to_have_text("$0.00")
+
+    def test_the_order_page_turns_paid_too(self, ada: Shopper, stripe: StandIn):
+        stripe.hold()
+        ada.buys()
+        ada.orders.get_by_role("link", name=re.compile("^Order ")).click()
+        state = ada.page.locator("[data-order] [data-status]")
+        expect(state).to_have_attribute("data-status", "PENDING")
+        stripe.release()
+        expect(state).to_have_attribute("data-status", "PAID", timeout=10_000)
+
+    def test_a_stranger_finds_no_such_order(
+        self, ada: Shopper, bo: Shopper, stripe: StandIn, complaints
+    ):
+        ada.buys()
+        complaints.expect_status(404)
+        order = ada.orders.get_attribute("data-order")
+        assert bo.visits(f"/orders/{order}/").status == 404
+
+
+class TestLeavingStripeWithoutPaying:
+    def test_the_cart_is_intact_and_nothing_was_charged(self, ada: Shopper, stripe: StandIn):
+        ada.fills_the_cart()
+        ada.goes_to_stripe()
+        ada.leaves_stripe()
+        expect(ada.page).to_have_url(re.compile(r"/\?canceled="))
+        expect(ada.page.get_by_text("Nothing was charged")).to_be_visible()
+        expect(ada.total).to_have_text("$59.98")
+
+    def test_the_payment_can_be_continued_from_there(self, ada: Shopper, stripe: StandIn):
+        ada.fills_the_cart()
+        ada.goes_to_stripe()
+        ada.leaves_stripe()
+        ada.page.get_by_role("link", name="Continue to payment").click()
+        ada.presses("Pay")
+        ada.sees_order("PAID")
+
+    def test_a_declined_card_can_be_followed_by_a_good_one(self, ada: Shopper, stripe: StandIn):
+        ada.fills_the_cart()
+        ada.goes_to_stripe()
+        ada.presses("Decline")
+        expect(ada.alert).to_have_text("Your card was declined.")
+        ada.presses("Pay")
+        ada.sees_order("PAID")
+
+    def test_after_a_declined_card_the_cart_is_intact(self, ada: Shopper, stripe: StandIn):
+        ada.fills_the_cart()
+        ada.goes_to_stripe()
+        ada.presses("Decline")
+        ada.leaves_stripe()
+        expect(ada.total).to_have_text("$59.98")
+        ada.sees_order("PENDING")
+
+
+class TestPayingByABankDebit:
+    def pays_later(self, ada: Shopper, stripe: StandIn) -> str:
+        """Go through Stripe's page; the id of the session."""
+        ada.fills_the_cart()
+        ada.goes_to_stripe()
+        ada.presses("Pay later")
+        ada.sees_order("PROCESSING")
+        (session,) = stripe.sessions
+        return session
+
+    def test_it_waits_for_the_bank_and_then_it_is_paid(self, ada: Shopper, stripe: StandIn):
+        session = self.pays_later(ada, stripe)
+        expect(ada.orders).to_contain_text("Waiting for the bank")
+        stripe.settle(session)
+        ada.sees_order("PAID")
+        expect(ada.announcement).to_contain_text("is paid")
+
+    def test_it_waits_for_the_bank_and_then_it_fails(self, ada: Shopper, stripe: StandIn):
+        session = self.pays_later(ada, stripe)
+        stripe.fail(session)
+        ada.sees_order("FAILED")
+        expect(ada.orders).to_contain_text("nothing was charged")
+        expect(ada.announcement).to_contain_text("could not be paid")
+
+    def test_what_failed_can_be_bought_again(self, ada: Shopper, stripe: StandIn):
+        stripe.fail(self.pays_later(ada, stripe))
+        ada.sees_order("FAILED")
+        ada.visits()
+        expect(ada.total).to_have_text("$59.98")
+        ada.goes_to_stripe()
+        ada.presses("Pay")
+        expect(ada.page.locator("[data-status=PAID][data-order]")).to_have_count(1)
+
+
+class TestWhenStripeIsInTrouble:
+    def test_the_shopper_is_told_and_can_try_again(self, ada: Shopper, stripe: StandIn, complaints):
+        complaints.expect_status(503)
+        ada.fills_the_cart()
+        stripe.fault("POST", "/v1/checkout/sessions", status=500, times=3)
+        ada.buy.click()
+        expect(ada.alert).to_contain_text("You were not charged")
+        expect(ada.total).to_have_text("$59.98")
+        ada.goes_to_stripe()
+        ada.presses("Pay")
+        ada.sees_order("PAID")

@@ -1,0 +1,209 @@
+"""Two tabs, two clicks, the Back button and a shelf that changes meanwhile."""
+
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.complaints import Complaints
+from tests.browser.merchant import Merchant
+from tests.browser.shopper import PAYMENT_PAGE, Shopper
+from tests.stripe_stand_in import StandIn
+
+SESSIONS = "/v1/checkout/sessions"
+
+
+def states(stripe: StandIn) -> list[tuple[int, str]]:
+    """What each session at Stripe's asks for, and whether it still does; newest last."""
+    return [(session["amount_total"], session["status"]) for session in stripe.sessions.values()]
+
+
+def wait_for_a_request(stripe: StandIn) -> None:
+    while not stripe.requests:
+        time.sleep(0.01)
+
+
+class TestTwoTabs:
+    @pytest.fixture
+    def other(self, ada: Shopper) -> Shopper:
+        """Ada's second tab, opened when the cart held nothing but a mouse."""
+        ada.visits()
+        ada.wants(1, "Mouse")
+        expect(ada.total).to_have_text("$29.99")
+        other = ada.opens_another_tab()
+        other.visits()
+        return other
+
+    def test_what_one_adds_the_other_does_not_lose(self, ada: Shopper, other: Shopper):
+        ada.wants(1, "Laptop")
+        expect(ada.total).to_have_text("$1,029.98")
+        other.wants(1, "Keyboard")
+        expect(other.total).to_have_text("$1,109.97")
+        ada.page.reload()
+        expect(ada.total).to_have_text("$1,109.97")
+
+    def test_both_buy_the_same_in_one_session(self, ada: Shopper, other: Shopper, stripe: StandIn):
+        ada.goes_to_stripe()
+        other.goes_to_stripe()
+        assert other.page.url == ada.page.url
+        assert states(stripe) == [(2999, "open")]
+
+    def test_both_pay_and_only_one_payment_is_made(
+        self, ada: Shopper, other: Shopper, stripe: StandIn
+    ):
+        ada.goes_to_stripe()
+        other.goes_to_stripe()
+        ada.presses("Pay")
+        ada.sees_order("PAID")
+        other.presses("Pay")
+        expect(other.page.get_by_text("You have already paid.")).to_be_visible()
+        other.page.get_by_role("link", name="Continue to the shop").click()
+        other.sees_order("PAID")
+        assert len(stripe.events_of("checkout.session.completed")) == 1
+
+    def test_buy_in_a_tab_with_an_older_total_shows_the_new_one_first(
+        self, ada: Shopper, other: Shopper, stripe: StandIn, complaints: Complaints
+    ):
+        complaints.expect_status(422)
+        ada.wants(3, "Mouse")
+        expect(ada.total).to_have_text("$89.97")
+        other.buy.click()
+        expect(other.alert).to_contain_text("$89.97")
+        assert not stripe.sessions
+        other.goes_to_stripe()
+        assert states(stripe) == [(8997, "open")]
+
+    def test_buy_in_a_tab_whose_cart_was_bought_already_charges_nothing(
+        self, ada: Shopper, other: Shopper, stripe: StandIn, complaints: Complaints
+    ):
+        complaints.expect_status(422)
+        ada.goes_to_stripe()
+        ada.presses("Pay")
+        ada.sees_order("PAID")
+        other.buy.click()
+        expect(other.alert).to_be_visible()
+        assert states(stripe) == [(2999, "complete")]
+
+
+class TestPressingBuyTwice:
+    def test_a_double_click_places_one_order(self, ada: Shopper, stripe: StandIn):
+        ada.fills_the_cart()
+        stripe.fault("POST", SESSIONS, hang=1, after=True)
+        ada.double_clicks(ada.buy, wait_between=lambda: wait_for_a_request(stripe))
+        expect(ada.page).to_have_url(PAYMENT_PAGE)
+        assert len(stripe.requests) > 1, "The second click never came to anything."
+        assert states(stripe) == [(5998, "open")]
+        ada.presses("Pay")
+        ada.sees_order("PAID")
+
+    def test_buying_the_same_once_more_after_paying_is_a_new_order(
+        self, ada: Shopper, stripe: StandIn
+    ):
+        ada.buys()
+        ada.sees_order("PAID")
+        ada.buys()
+        expect(ada.page.locator("[data-order][data-status=PAID]")).to_have_count(2)
+
+
+class TestBackFromStripe:
+    @pytest.fixture(autouse=True)
+    def ada_went_back(self, ada: Shopper, stripe: StandIn) -> None:
+        ada.fills_the_cart()
+        ada.goes_to_stripe()
+        ada.moves_in_history(-1)
+
+    def test_the_cache_would_be_used_if_the_shop_allowed_it(self, ada: Shopper):
+        """Playwright turns it off unless told otherwise, and then this class proves nothing."""
+        reasons = ada.page.evaluate(
+            "performance.getEntriesByType('navigation')[0].notRestoredReasons?.reasons"
+        )
+        assert reasons
+        assert all("no-store" in reason["reason"] for reason in reasons)
+
+    def test_buy_leads_to_the_same_session_again(self, ada: Shopper, stripe: StandIn):
+        expect(ada.buy).to_be_enabled()
+        ada.goes_to_stripe()
+        assert states(stripe) == [(5998, "open")]
+        ada.presses("Pay")
+        ada.sees_order("PAID")
+
+    def test_a_changed_cart_gets_a_session_of_its_own_and_ends_the_other(
+        self, ada: Shopper, stripe: StandIn
+    ):
+        ada.plus("Mouse").click()
+        expect(ada.total).to_have_text("$89.97")
+        ada.goes_to_stripe()
+        assert states(stripe) == [(5998, "expired"), (8997, "open")]
+        ada.presses("Pay")
+        ada.sees_order("PAID")
+        expect(ada.orders).to_contain_text("3 × Mouse")
+
+    def test_a_cart_changed_there_and_back_asks_for_money_once(self, ada: Shopper, stripe: StandIn):
+        ada.plus("Mouse").click()
+        expect(ada.total).to_have_text("$89.97")
+        ada.goes_to_stripe()
+        ada.moves_in_history(-1)
+        ada.minus("Mouse").click()
+        expect(ada.total).to_have_text("$59.98")
+        ada.goes_to_stripe()
+        assert [status for _, status in states(stripe)].count("open") == 1
+        ada.presses("Pay")
+        ada.sees_order("PAID")
+
+    def test_the_way_forward_still_leads_to_stripe(self, ada: Shopper):
+        ada.moves_in_history(+1)
+        expect(ada.page).to_have_url(PAYMENT_PAGE)
+        ada.presses("Pay")
+        ada.sees_order("PAID")
+
+    def test_back_after_paying_shows_what_is_true_now(self, ada: Shopper):
+        ada.goes_to_stripe()
+        ada.presses("Pay")
+        ada.sees_order("PAID")
+        ada.moves_in_history(-2)
+        expect(ada.page).to_have_url(f"{ada.shop.url}/")
+        ada.sees_order("PAID")
+        expect(ada.total).to_have_text("$0.00")
+
+
+class TestTheShelfChangesMeanwhile:
+    @pytest.fixture(autouse=True)
+    def a_lamp_in_the_cart(self, ada: Shopper, merchant: Merchant, complaints: Complaints) -> None:
+        complaints.expect_status(422)
+        merchant.sells_a_lamp()
+        ada.visits()
+        ada.wants(1, "Lamp")
+        expect(ada.total).to_have_text("$40.00")
+
+    def test_a_new_price_is_shown_and_asked_about_first(
+        self, ada: Shopper, merchant: Merchant, stripe: StandIn
+    ):
+        merchant.asks_for_a_lamp(price_cents=4500)
+        ada.buy.click()
+        expect(ada.alert).to_contain_text("$45.00")
+        expect(ada.total).to_have_text("$45.00")
+        assert not stripe.sessions
+        ada.goes_to_stripe()
+        assert states(stripe) == [(4500, "open")]
+
+    def test_what_was_withdrawn_is_named_and_can_be_removed(
+        self, ada: Shopper, merchant: Merchant, stripe: StandIn
+    ):
+        ada.wants(1, "Mouse")
+        expect(ada.total).to_have_text("$69.99")
+        merchant.withdraws_the_lamp()
+        ada.buy.click()
+        expect(ada.alert).to_be_visible()
+        expect(ada.cart).to_contain_text("No longer for sale")
+        ada.buy.click()
+        expect(ada.alert).to_contain_text("Lamp is no longer for sale")
+        assert not stripe.sessions
+        ada.remove("Lamp").click()
+        expect(ada.cart).not_to_contain_text("Lamp")
+        ada.goes_to_stripe()
+        assert states(stripe) == [(2999, "open")]
+
+    def test_a_lamp_added_after_it_was_withdrawn_is_refused(self, ada: Shopper, merchant: Merchant):
+        merchant.withdraws_the_lamp()
+        ada.plus("Lamp").click()
+        expect(ada.page.get_by_text("Lamp is no longer for sale")).to_be_visible()

@@ -1,0 +1,137 @@
+"""Where the shop can die: before and after each step that a crash may part from the next."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+from django.db import connection
+from hypothesis import strategies as st
+
+import checkout.views
+from checkout import events, gateway, ordering, outbox, payments, reconciling, refunds
+from checkout.models import Order, StripeEvent
+from storefront import stock
+from storefront.models import Hold
+
+# The places by hand. Besides them, the shop can die before or after any statement that writes.
+Places = dict[str, tuple[Any, str]]
+BUYING: Places = {
+    "buying": (checkout.views, "buy"),
+    "closing other sessions": (ordering, "_close_other_sessions"),
+    "closing a session": (gateway, "close_session"),
+    "superseding an order": (Order, "supersede"),
+    "placing the order": (ordering, "place_order"),
+    "storing the order": (ordering, "_store_order"),
+    "putting goods aside": (stock, "put_aside"),
+    "holding a product": (Hold, "save"),
+    "putting goods aside again": (ordering, "_put_aside_again"),
+    "beginning the next attempt": (Order, "begin_next_attempt"),
+    "opening a session": (gateway, "open_session"),
+    "keeping the session": (Order, "keep_session"),
+    "giving back an order's stock": (Order, "give_back_stock"),
+    "giving back": (stock, "give_back"),
+}
+RECEIVING: Places = {
+    "receiving an event": (events, "receive"),
+    "moving an order": (Order, "move"),
+    "paying": (payments, "_pay"),
+    "letting stock go": (payments, "_let_stock_go"),
+    "selling": (stock, "sell"),
+    "emptying the cart": (Order, "take_out_of_cart"),
+    "reviewing": (payments, "_review"),
+    "flagging an order": (Order, "flag"),
+    "telling what was parked": (refunds, "tell_parked"),
+    "settling refunds": (refunds, "_settle_refunds"),
+    "noting a dispute": (refunds, "_note_dispute"),
+    "recording an event": (StripeEvent, "save"),
+}
+RECONCILING: Places = {
+    "listing what was undelivered": (gateway, "undelivered_events"),
+    "replaying what was undelivered": (reconciling, "_replay_undelivered"),
+    "asking about a session": (gateway, "session_now"),
+    "receiving what was asked for": (reconciling, "_receive"),
+    "asking about what waits": (reconciling, "_ask_about_waiting"),
+    "telling all that was parked": (reconciling, "_tell_parked"),
+    "giving back what was abandoned": (reconciling, "_give_back_abandoned"),
+    "sending what is due": (outbox, "send_due"),
+    "sending one thing": (outbox, "_send"),
+    "doing a follow-up": (outbox.DO, StripeEvent.FollowUp.ORDER_PAID),
+}
+PLACES = BUYING | RECEIVING | RECONCILING
+STATEMENT = "a statement that writes"
+
+Death = tuple[str, int]
+"""A point, and how often it is passed before the shop dies there."""
+
+
+def deaths(*places: Places) -> st.SearchStrategy[Death | None]:
+    """Where one could die in such work; mostly nowhere."""
+    names = [STATEMENT, *(name for some in places for name in some)]
+    points = [f"{moment} {name}" for name in names for moment in ("before", "after")]
+    some = st.tuples(st.sampled_from(points), st.sampled_from([0, 0, 0, 1, 2, 4]))
+    anywhere = st.tuples(st.just(f"after {STATEMENT}"), st.integers(0, 12))
+    return st.sampled_from([False, False, False, True]).flatmap(
+        lambda dies: some | anywhere if dies else st.none()
+    )
+
+
+class Crash(BaseException):
+    """The process dies here. Nothing in the shop may catch it."""
+
+
+class Crashes:
+    """Lets the shop die where it was ordered to."""
+
+    def __init__(self) -> None:
+        self.happened: list[str] = []
+        self.has_written = False
+        self._point, self._times_left = "", 0
+
+    @contextmanager
+    def survived(self, death: Death | None = None) -> Iterator[None]:
+        """The shop works here; if it dies, the world goes on."""
+        self._point, self._times_left = death or ("", 0)
+        try:
+            yield
+        except Crash:
+            assert not connection.in_atomic_block, "A crash left a transaction open."
+        finally:
+            self._point = ""
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        with ExitStack() as undo:
+            for place, (owner, name) in PLACES.items():
+                undo.enter_context(self._patched(place, owner, name))
+            undo.enter_context(connection.execute_wrapper(self._statement))
+            yield
+
+    def _patched(self, place: str, owner: Any, name: str) -> Any:
+        if isinstance(owner, dict):
+            return mock.patch.dict(owner, {name: self._guarded(place, owner[name])})
+        return mock.patch.object(owner, name, self._guarded(place, getattr(owner, name)))
+
+    def _guarded(self, place: str, step: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(*args: Any, **options: Any) -> Any:
+            self._reach(f"before {place}")
+            result = step(*args, **options)
+            self._reach(f"after {place}")
+            return result
+
+        return guarded
+
+    def _statement(self, execute: Any, sql: str, *rest: Any) -> Any:
+        if not sql.startswith(("INSERT", "UPDATE", "DELETE")):
+            return execute(sql, *rest)
+        self.has_written = True
+        return self._guarded(STATEMENT, execute)(sql, *rest)
+
+    def _reach(self, point: str) -> None:
+        if point != self._point:
+            return
+        self._times_left -= 1
+        if self._times_left < 0:
+            self._point = ""
+            self.happened.append(point)
+            raise Crash(point)

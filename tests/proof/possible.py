@@ -1,0 +1,77 @@
+"""What could happen next at Stripe, by what its books say."""
+
+from tests.stripe_stand_in import StandIn
+from tests.stripe_stand_in.shapes import Json
+
+
+class Possible:
+    """Lists of ids that one of its verbs would accept, in the order in which they came."""
+
+    def __init__(self, stand_in: StandIn) -> None:
+        self.books, self.postman = stand_in.books, stand_in.postman
+
+    def payments(self) -> list[str]:
+        self.books.expire_due()
+        return [id for id, session in self.books.sessions.items() if session["status"] == "open"]
+
+    def bank_decisions(self) -> list[str]:
+        return [id for id in self.books.sessions if self.books.is_awaiting_bank(id)]
+
+    def disputes(self) -> list[str]:
+        return [
+            id
+            for id in self.books.sessions
+            if (charge := self.charge_of(id))
+            and charge["status"] == "succeeded"
+            and not charge["disputed"]
+        ]
+
+    def refunds(self) -> list[str]:
+        return [id for id in self.disputes() if self.left_of(id)]
+
+    def left_of(self, session_id: str) -> int:
+        """How much of a session's money was not given back."""
+        charge = self.charge_of(session_id) or {"amount": 0, "amount_refunded": 0}
+        left: int = charge["amount"] - charge["amount_refunded"]
+        return left
+
+    def refund_failures(self) -> list[str]:
+        return [id for id, refund in self.books.refunds.items() if refund["status"] != "failed"]
+
+    def dispute_ends(self) -> list[str]:
+        intents = {
+            dispute["payment_intent"]
+            for dispute in self.books.disputes.values()
+            if dispute["status"] == "needs_response"
+        }
+        sessions = self.books.sessions.items()
+        return [id for id, session in sessions if session["payment_intent"] in intents]
+
+    def deliveries(self) -> list[str]:
+        """Events that go to the shop, those included that it has had."""
+        events = self.books.events
+        return [event["id"] for event in events if event["type"] in self.postman.enabled_events]
+
+    def first_deliveries(self) -> list[str]:
+        """Events that the shop has not answered yet."""
+        return [id for id in self.deliveries() if id in self.postman.undelivered]
+
+    def losses(self, waiting: set[str]) -> list[str]:
+        """News that the shop can do without: it asks about the sessions that it waits for."""
+        return [
+            event["id"]
+            for event in self.books.events
+            if event["id"] in self.postman.undelivered
+            and event["type"].startswith("checkout.session.")
+            and event["data"]["object"]["id"] in waiting
+            and len(self._sessions_for(event["data"]["object"]["client_reference_id"])) == 1
+        ]
+
+    def charge_of(self, session_id: str) -> Json | None:
+        session = self.books.sessions[session_id]
+        intent = self.books.payment_intents.get(session["payment_intent"] or "")
+        return self.books.charges[intent["latest_charge"]] if intent else None
+
+    def _sessions_for(self, order: str) -> list[str]:
+        sessions = self.books.sessions.items()
+        return [id for id, session in sessions if session["client_reference_id"] == order]

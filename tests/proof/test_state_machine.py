@@ -1,0 +1,469 @@
+"""No payment is lost, doubled or invented, whatever happens and in whatever order.
+
+A state machine plays shoppers, merchant, Stripe, the network and power cuts against the shop.
+`make prove` runs it for long; STEPS and SEED in the environment say how long, and from where.
+"""
+
+import os
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from io import StringIO
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.core.management import call_command
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from pytest_django import Settings
+
+from checkout import events, outbox, reconciling
+from checkout.management.commands.reconcile_orders import Command
+from checkout.models import Order, StripeEvent
+from storefront.admin import _restock
+from storefront.models import CartLine, Hold, Product
+from tests.cast import SECRET, Shopper
+from tests.proof.crashes import BUYING, RECEIVING, RECONCILING, Crashes, Death, deaths
+from tests.proof.possible import Possible
+from tests.proof.stage import API, new_stand_in, set_for
+from tests.proof.witness import Witness, stock_of
+
+IS_LONG = bool(os.environ.get("PROVE"))
+STEPS = int(os.environ.get("STEPS", 100_000 if IS_LONG else 2_000))
+STEPS_PER_EXAMPLE = 60
+EXAMPLES_PER_RUN = 200 if IS_LONG else 40
+
+SECOND, MINUTE, HOUR, DAY = 1, 60, 60 * 60, 24 * 60 * 60
+STRIPE_KEEPS_EVENTS = 30 * DAY
+PAUSES = [SECOND, SECOND, MINUTE, 6 * MINUTE, 36 * MINUTE, 7 * HOUR, 3 * DAY]
+CREATE, SESSION, EVENTS = "/v1/checkout/sessions", "/v1/checkout/sessions/cs_", "/v1/events"
+CALLS = [("POST", CREATE), ("POST", SESSION), ("GET", SESSION), ("GET", EVENTS)]
+BEFORE = [{"status": status} for status in (500, 400, 401, 402, 409, 429)] + [{"drop": True}]
+AFTER = [{"status": 500, "after": True}, {"drop": True, "after": True}]
+
+people = st.sampled_from(["ada", "bo", "cy"])
+goods = st.sampled_from(["mouse", "laptop", "sticker"])
+nth = st.integers(0, 20)
+news = st.sampled_from(["told", "told in reverse", "not told", "not told"])
+troubles = st.sampled_from([False, False, True]).flatmap(
+    lambda is_there: (
+        st.lists(
+            st.tuples(
+                st.sampled_from(CALLS), st.sampled_from(AFTER + BEFORE), st.sampled_from([3, 1])
+            ),
+            min_size=1,
+            max_size=2,
+        )
+        if is_there
+        else st.just([])
+    )
+)
+Troubles = list[tuple[tuple[str, str], dict[str, Any], int]]
+
+
+class Figures:
+    """What was run so far, in all examples."""
+
+    steps = examples = crashes = 0
+    moves: Counter[Any] = Counter()
+    deaths: Counter[Any] = Counter()
+
+
+class TheShop(RuleBasedStateMachine):
+    """Everybody acts at random; the witness looks after every event and every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stand_in = new_stand_in(SECRET)
+        self.books, self.postman = self.stand_in.books, self.stand_in.postman
+        self.possible = Possible(self.stand_in)
+        self.crashes = Crashes()
+        self.witness = Witness(self.stand_in)
+        self.is_mail_down = False
+        self.people: dict[str, Shopper] = {}
+        self.goods: dict[str, Product] = {}
+        self.totals_seen: dict[str, str] = {}
+        self.undo = ExitStack()
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Look at each event by itself: a run of the reconciler brings many."""
+        mail = {StripeEvent.FollowUp.ORDER_PAID: self._mail}
+        with (
+            mock.patch.object(events, "receive", self._watched(events.receive)),
+            mock.patch.object(reconciling, "_tell_parked", self._watched(reconciling._tell_parked)),
+            mock.patch.dict(outbox.DO, mail),
+        ):
+            yield
+
+    def _watched(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*args: Any, **options: Any) -> Any:
+            result = step(*args, **options)
+            self.look()
+            return result
+
+        return watched
+
+    def _mail(self, order: Order) -> None:
+        if self.is_mail_down:
+            raise OSError("no route to the mail server")
+        self.witness.follow_up_happened(order)
+
+    @initialize(
+        stocks=st.tuples(*[st.sampled_from([3, None, 10, 1, 0])] * 3),
+        carts=st.lists(st.tuples(people, goods, st.integers(1, 3)), max_size=4),
+        ending=st.sampled_from(["reconciled", "in order", "in reverse", "shuffled", "twice"]),
+        chance=st.integers(0, 2**16),
+    )
+    def begins(
+        self,
+        stocks: tuple[int | None, ...],
+        carts: list[tuple[str, str, int]],
+        ending: str,
+        chance: int,
+    ) -> None:
+        Figures.examples += 1
+        for setting in (set_for(self.stand_in), self._watching(), self.crashes.installed()):
+            self.undo.enter_context(setting)
+        for model in (StripeEvent, Order, CartLine, Hold, Product):
+            model.objects.all().delete()
+        self.ending, self.chance = ending, random.Random(chance)
+        prices = {"mouse": 2_999, "laptop": 99_999, "sticker": 100}
+        for (name, cents), stock in zip(prices.items(), stocks, strict=True):
+            self.goods[name] = Product.objects.create(name=name, price_cents=cents, stock=stock)
+            self.witness.merchant_counted(self.goods[name])
+        for who in ("ada", "bo", "cy"):
+            self.people[who] = Shopper()
+            self.puts(who, "mouse", 0)
+        for cart in carts:
+            self.puts(*cart)
+
+    # Shoppers
+
+    @rule(who=people, what=goods, quantity=st.sampled_from([1, 2, 3, 0, 11]))
+    def puts(self, who: str, what: str, quantity: int) -> None:
+        shopper, product = self.people[who], self.goods[what]
+        answer = shopper.puts(product, quantity)
+        if answer.status_code == 303:
+            self.witness.shopper_put(shopper.id, product, quantity)
+        self.totals_seen[who] = self.total_of(who)
+
+    @rule(
+        who=people,
+        has_looked=st.sampled_from([True, True, True, False]),
+        then=st.sampled_from(["pay", "stay", "pay", "pay_later"]),
+        troubles=troubles,
+        death=deaths(BUYING),
+    )
+    def buys(
+        self, who: str, has_looked: bool, then: str, troubles: Troubles, death: Death | None
+    ) -> None:
+        if has_looked:
+            self.totals_seen[who] = self.total_of(who)
+        with self.stripe_in(troubles), self.crashes.survived(death):
+            answer = self.people[who].buys(total_cents=self.totals_seen[who])
+            assert answer.status_code in (303, 422, 503, 502)
+            if answer.status_code == 303:
+                self.goes_on(answer["Location"], then)
+
+    @rule(
+        who=people,
+        what=goods,
+        quantity=st.sampled_from([1, 2, 3]),
+        then=st.sampled_from(["stay", "pay", "pay_later"]),
+        troubles=troubles,
+        death=deaths(BUYING),
+    )
+    def buys_by_json(
+        self,
+        who: str,
+        what: str,
+        quantity: int,
+        then: str,
+        troubles: Troubles,
+        death: Death | None,
+    ) -> None:
+        items = [{"product_id": self.goods[what].pk, "quantity": quantity}]
+        with self.stripe_in(troubles), self.crashes.survived(death):
+            answer = self.people[who].buys_by_json({"items": items})
+            assert answer.status_code in (200, 400, 503, 502)
+            if answer.status_code == 200:
+                self.goes_on(answer.json()["url"], then)
+
+    def total_of(self, who: str) -> str:
+        lines = CartLine.objects.filter(shopper=self.people[who].id, product__is_on_sale=True)
+        prices = lines.values_list("quantity", "product__price_cents")
+        return str(sum(quantity * cents for quantity, cents in prices))
+
+    def goes_on(self, url: str, then: str) -> None:
+        """The shopper is at Stripe's page now."""
+        order = Order.objects.get(session_url=url)
+        session = self.books.sessions[order.session_id or ""]
+        assert session["amount_total"] == order.total_cents
+        if then != "stay" and session["id"] in self.possible.payments():
+            getattr(self.stand_in, then)(session["id"])
+
+    @contextmanager
+    def stripe_in(self, troubles: Troubles) -> Iterator[None]:
+        for (method, path), fault, times in troubles:
+            self.stand_in.fault(method, path, times=times, **fault)
+        yield
+        self.stand_in.clear_faults()
+
+    @rule(who=people, which=nth, sign=st.sampled_from(["order", "canceled"]))
+    def comes_back(self, who: str, which: int, sign: str) -> None:
+        """A redirect tells nothing, so it changes nothing."""
+        orders = list(self.witness.orders) or [""]
+        self.crashes.has_written = False
+        answer = self.people[who].get(f"/?{sign}={latest(orders, which)}")
+        assert answer.status_code == 200
+        assert not self.crashes.has_written, "A redirect wrote something."
+
+    # The merchant
+
+    @rule(
+        what=goods,
+        change=st.sampled_from([{"price_cents": cents} for cents in (100, 2_999, 99_999, 1)])
+        | st.sampled_from([{"stock": stock} for stock in (5, 2, 0, None)])
+        | st.sampled_from([{"is_on_sale": True}, {"is_on_sale": True}, {"is_on_sale": False}]),
+    )
+    def merchant_edits(self, what: str, change: dict[str, Any]) -> None:
+        Product.objects.filter(pk=self.goods[what].pk).update(**change)
+        if "stock" in change:
+            self.witness.merchant_counted(self.goods[what])
+
+    @rule(what=goods, more=st.integers(-2, 5), sold_meanwhile=st.integers(0, 2))
+    def merchant_restocks(self, what: str, more: int, sold_meanwhile: int) -> None:
+        """By the desk's form, which may have been opened before the last sales."""
+        product = self.goods[what]
+        now = stock_of(product)
+        seen = None if now is None else now + sold_meanwhile
+        product.stock = None if seen is None else max(seen + more, 0)
+        _restock(product, seen)
+        self.witness.merchant_counted(product)
+
+    # At Stripe's
+
+    def happens(self, verb: str, id: str, news: str, *arguments: Any, **options: Any) -> None:
+        known = set(self.possible.deliveries())
+        getattr(self.stand_in, verb)(id, *arguments, **options)
+        ids = [id for id in self.possible.deliveries() if id not in known]
+        if news == "told in reverse":
+            ids.reverse()
+        for id in ids if news != "not told" else ():
+            self.deliver(id)
+
+    @precondition(lambda self: self.possible.payments())
+    @rule(which=nth, how=st.sampled_from(["pay", "pay_later", "decline", "expire"]), news=news)
+    def session_goes_on(self, which: int, how: str, news: str) -> None:
+        self.happens(how, latest(self.possible.payments(), which), news)
+
+    @precondition(lambda self: self.possible.bank_decisions())
+    @rule(which=nth, how=st.sampled_from(["settle", "fail"]), news=news)
+    def bank_decides(self, which: int, how: str, news: str) -> None:
+        self.happens(how, latest(self.possible.bank_decisions(), which), news)
+
+    @precondition(lambda self: self.possible.refunds())
+    @rule(which=nth, cents=st.sampled_from([None, 60, 1, 2_000]), news=news)
+    def merchant_refunds(self, which: int, cents: int | None, news: str) -> None:
+        id = latest(self.possible.refunds(), which)
+        amount = min(cents, self.possible.left_of(id)) if cents else None
+        self.happens("refund", id, news, amount)
+
+    @precondition(lambda self: self.possible.refund_failures())
+    @rule(which=nth, news=news)
+    def refund_fails(self, which: int, news: str) -> None:
+        self.happens("fail_refund", latest(self.possible.refund_failures(), which), news)
+
+    @precondition(lambda self: self.possible.disputes())
+    @rule(which=nth, news=news)
+    def shopper_disputes(self, which: int, news: str) -> None:
+        self.happens("dispute", latest(self.possible.disputes(), which), news)
+
+    @precondition(lambda self: self.possible.dispute_ends())
+    @rule(which=nth, news=news, is_won=st.booleans())
+    def dispute_ends(self, which: int, news: str, is_won: bool) -> None:
+        id = latest(self.possible.dispute_ends(), which)
+        self.happens("close_dispute", id, news, won=is_won)
+
+    # The network
+
+    @precondition(lambda self: self.possible.deliveries())
+    @rule(which=nth, death=deaths(RECEIVING))
+    def any_event_comes(self, which: int, death: Death | None) -> None:
+        self.deliver(latest(self.possible.deliveries(), which), death)
+
+    @precondition(lambda self: self.possible.first_deliveries())
+    @rule(which=nth, death=deaths(RECEIVING))
+    def event_comes(self, which: int, death: Death | None) -> None:
+        self.deliver(latest(self.possible.first_deliveries(), which), death)
+
+    @precondition(lambda self: self.possible.first_deliveries())
+    @rule(chance=st.integers(0, 100))
+    def all_events_come(self, chance: int) -> None:
+        ids = self.possible.first_deliveries()
+        if chance:
+            random.Random(chance).shuffle(ids)
+        for id in ids:
+            self.deliver(id)
+
+    @precondition(lambda self: self.possible.deliveries())
+    @rule(which=nth, death=deaths(RECEIVING))
+    def another_event_tells_the_same(self, which: int, death: Death | None) -> None:
+        event = self.books.event(latest(self.possible.deliveries(), which))
+        copies = StripeEvent.objects.filter(event_id__startswith=event["id"]).count()
+        with self.crashes.survived(death):
+            assert self.stand_in.send(event | {"id": f"{event['id']}_{copies}"}) == 200
+
+    def deliver(self, id: str, death: Death | None = None) -> None:
+        with self.crashes.survived(death):
+            assert self.stand_in.deliver(id) == 200
+            assert StripeEvent.objects.filter(event_id=id).count() == 1
+
+    def waiting(self) -> set[str]:
+        orders = self.witness.orders.values()
+        return {o.session_id or "" for o in orders if o.status in ("PENDING", "PROCESSING")}
+
+    @precondition(lambda self: self.possible.losses(self.waiting()))
+    @rule(which=nth)
+    def event_is_lost(self, which: int) -> None:
+        """Somebody answered 200 in the shop's place, so Stripe won't tell again."""
+        id = latest(self.possible.losses(self.waiting()), which)
+        self.postman._delivered(self.books.event(id))
+
+    # Time and mending
+
+    @rule(is_down=st.booleans())
+    def mail_server(self, is_down: bool) -> None:
+        self.is_mail_down = is_down
+
+    @rule(seconds=st.sampled_from(PAUSES))
+    def time_passes(self, seconds: int) -> None:
+        if self.stand_in.clock.skipped + seconds < STRIPE_KEEPS_EVENTS - 2 * DAY:
+            self.stand_in.advance(seconds)
+
+    @rule(
+        minutes=st.sampled_from([0, 5, 60]),
+        times=st.sampled_from([1, 2]),
+        troubles=troubles,
+        death=deaths(RECONCILING, RECEIVING),
+    )
+    def reconciles(self, minutes: int, times: int, troubles: Troubles, death: Death | None) -> None:
+        for _ in range(times):
+            with self.stripe_in(troubles), self.crashes.survived(death):
+                self.reconcile(minutes)
+
+    def reconcile(self, minutes: int = 0) -> None:
+        out = StringIO()
+        call_command(Command(stdout=out), older_than=minutes)
+        assert out.getvalue().endswith(".\n")
+
+    @invariant()
+    def nothing_is_lost_doubled_or_invented(self) -> None:
+        Figures.steps += 1
+        if self.witness.expected:
+            self.look()
+
+    def look(self) -> None:
+        """Look, unless nothing was written since."""
+        self.witness.note_charges()
+        if self.crashes.has_written:
+            self.crashes.has_written = False
+            self.witness.look()
+
+    # The end
+
+    def teardown(self) -> None:
+        Figures.crashes += len(self.crashes.happened)
+        Figures.deaths.update(self.crashes.happened)
+        Figures.moves += self.witness.moves
+        with self.undo:
+            if sys.exception() is None and self.witness.expected:
+                self.ends_well()
+
+    def ends_well(self) -> None:
+        """Everything is delivered and reconciled, and nothing goes wrong any more."""
+        self.is_mail_down = False
+        self.brings_the_rest()
+        self.stand_in.advance(2 * HOUR)
+        self.brings_the_rest()
+        for _ in range(2):
+            self.reconcile()
+        self.stand_in.advance(DAY)
+        self.reconcile()
+        self.witness.look()
+        unsure = StripeEvent.objects.filter(
+            follow_up_done_at=None, follow_up_claimed_at__isnull=False
+        )
+        self.witness.look_at_the_end(unsure.count())
+
+    def brings_the_rest(self) -> None:
+        ids = self.possible.first_deliveries()
+        if self.ending == "reconciled":
+            return
+        if self.ending == "in reverse":
+            ids.reverse()
+        elif self.ending == "shuffled":
+            self.chance.shuffle(ids)
+        for id in ids * (2 if self.ending == "twice" else 1):
+            self.deliver(id)
+
+
+def latest[T](things: list[T], which: int) -> T:
+    """One of them, counted from the last."""
+    return things[-1 - which % len(things)]
+
+
+@pytest.fixture
+def real_mode(settings: Settings) -> None:
+    settings.STRIPE_PUBLISHABLE_KEY = "pk_test_shop"
+    settings.STRIPE_SECRET_KEY = "sk_test_shop"
+    settings.STRIPE_WEBHOOK_SECRET = SECRET
+    settings.STRIPE_API_BASE = API
+    settings.STRIPE_KEY_PRESENT, settings.STRIPE_DEMO_MODE = True, False
+
+
+PROFILE = settings(
+    max_examples=EXAMPLES_PER_RUN,
+    stateful_step_count=STEPS_PER_EXAMPLE,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate, Phase.shrink],
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+
+
+def test_no_payment_is_lost_doubled_or_invented(
+    transactional_db: None, real_mode: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = int(os.environ.get("SEED") or random.SystemRandom().randrange(1_000_000))
+    began, outcome, number = time.monotonic(), "1 violation", first
+    try:
+        while Figures.steps < STEPS:
+            seed(number)(TheShop)
+            run_state_machine_as_test(TheShop, settings=PROFILE)
+            number += 1
+        outcome = "0 violations"
+    finally:
+        with capsys.disabled():
+            if os.environ.get("FIGURES"):
+                for what, n in (Figures.moves + Figures.deaths).most_common():
+                    print(what, n)
+            print(
+                f"\nstate machine: {Figures.steps:,} steps in {Figures.examples:,} examples, "
+                f"{Figures.crashes:,} crashes, seeds {first} to {number}, {outcome}, "
+                f"{time.monotonic() - began:.0f} s"
+            )

@@ -1,0 +1,191 @@
+"""Each takes one guard out of the shop that runs it, so that a test can show what it guards.
+
+Where the shop lets the database decide, these read, wait and write, as one is tempted to.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import stripe
+from django.db import connections
+from django.db.models import F
+
+from checkout import events, ordering
+from checkout.models import Order, StripeEvent
+from checkout.ordering import Wanted
+from storefront import stock, views
+from storefront.models import CartLine, Hold, Product
+
+# Wide enough for everybody else to come in between.
+WINDOW_SECONDS = 0.05
+PAUSE = "Pausing before the commit."
+PAUSE_SECONDS = 5
+MOMENT_SECONDS = 0.2
+
+logger = logging.getLogger("checkout")
+
+
+def moves_read_then_write() -> None:
+    def move(
+        self: Order, target: str, *, sources: Iterable[str], session_id: str, **changes: Any
+    ) -> bool:
+        order = Order.objects.get(pk=self.pk)
+        time.sleep(WINDOW_SECONDS)
+        if order.status not in sources or order.session_id not in (None, session_id):
+            return False
+        rows = Order.objects.filter(pk=self.pk)
+        return rows.update(status=target, session_id=session_id, **changes) == 1
+
+    setattr(Order, "move", move)  # noqa: B010
+
+
+def webhooks_have_no_transaction() -> None:
+    setattr(events, "transaction", SimpleNamespace(atomic=nullcontext))  # noqa: B010
+
+
+def event_ids_repeat() -> None:
+    save = StripeEvent.save
+
+    def save_under_another_id(self: StripeEvent, *args: Any, **kwargs: Any) -> None:
+        self.event_id += f"#{uuid4().hex}"
+        save(self, *args, **kwargs)
+
+    setattr(StripeEvent, "save", save_under_another_id)  # noqa: B010
+
+
+def sqlite_locks_at_the_first_write() -> None:
+    """SQLite's own default, which fails a transaction that has read what is stale by then."""
+    connections.settings["default"]["OPTIONS"].pop("transaction_mode")
+
+
+def sessions_are_not_adopted() -> None:
+    """Only the session that we noted ourselves counts."""
+    move = Order.move
+
+    def move_what_is_known(self: Order, *args: Any, **kwargs: Any) -> bool:
+        known = Order.objects.filter(pk=self.pk, session_id__isnull=False)
+        return known.exists() and move(self, *args, **kwargs)
+
+    setattr(Order, "move", move_what_is_known)  # noqa: B010
+
+
+def webhooks_pause_before_the_commit() -> None:
+    """No guard is missing here: there is time to be killed in."""
+    move = Order.move
+
+    def move_and_wait(self: Order, *args: Any, **kwargs: Any) -> bool:
+        won = move(self, *args, **kwargs)
+        logger.info(PAUSE)
+        time.sleep(PAUSE_SECONDS)
+        return won
+
+    setattr(Order, "move", move_and_wait)  # noqa: B010
+
+
+def moves_take_a_moment() -> None:
+    """No guard is missing here either: a kill at random finds somebody in the middle."""
+    move = Order.move
+
+    def move_slowly(self: Order, *args: Any, **kwargs: Any) -> bool:
+        won = move(self, *args, **kwargs)
+        time.sleep(MOMENT_SECONDS)
+        return won
+
+    setattr(Order, "move", move_slowly)  # noqa: B010
+
+
+def open_orders_repeat() -> None:
+    """Look for an open order and make one if there is none, past the constraint."""
+
+    def place_order(shopper: UUID, wanted: Sequence[Wanted], now: datetime) -> Order:
+        if same := Order.objects.of(shopper).open().first():
+            return same
+        time.sleep(WINDOW_SECONDS)
+        return ordering._store_order(shopper, wanted, now)
+
+    # An empty one is outside of the constraint's condition.
+    setattr(ordering, "_fingerprint", lambda wanted: "")  # noqa: B010
+    setattr(ordering, "place_order", place_order)  # noqa: B010
+
+
+def stripe_is_asked_without_a_key() -> None:
+    create = stripe.checkout.SessionService.create
+
+    def create_another(self: Any, params: Any, options: Any = None) -> Any:
+        return create(self, params)
+
+    setattr(stripe.checkout.SessionService, "create", create_another)  # noqa: B010
+
+
+def carts_are_written_whole() -> None:
+    """As a cart in a session is."""
+
+    def set_quantity(shopper: UUID, product: Product, quantity: int) -> None:
+        cart = {line.product_id: line.quantity for line in CartLine.objects.of(shopper)}
+        time.sleep(WINDOW_SECONDS)
+        CartLine.objects.filter(shopper=shopper).delete()
+        for pk, number in {**cart, product.pk: quantity}.items():
+            CartLine.objects.update_or_create(
+                shopper=shopper, product_id=pk, defaults={"quantity": number}
+            )
+
+    setattr(views, "set_quantity", set_quantity)  # noqa: B010
+
+
+def cart_lines_are_looked_up_then_added() -> None:
+    def set_quantity(shopper: UUID, product: Product, quantity: int) -> None:
+        line = CartLine.objects.filter(shopper=shopper, product=product).first()
+        time.sleep(WINDOW_SECONDS)
+        line = line or CartLine(shopper=shopper, product=product)
+        line.quantity = quantity
+        line.save()
+
+    setattr(views, "set_quantity", set_quantity)  # noqa: B010
+
+
+def stock_is_read_then_written() -> None:
+    def put_aside(order: UUID, shopper: UUID, wanted: Iterable[tuple[Product, int]]) -> bool:
+        for product, quantity in wanted:
+            left = Product.objects.get(pk=product.pk).stock or 0
+            if left < quantity:
+                raise stock.SoldOut(product)
+            time.sleep(WINDOW_SECONDS)
+            Product.objects.filter(pk=product.pk).update(stock=left - quantity)
+            Hold.objects.create(order=order, shopper=shopper, product=product, quantity=quantity)
+        return True
+
+    setattr(stock, "put_aside", put_aside)  # noqa: B010
+
+
+def orders_have_no_transaction() -> None:
+    setattr(ordering, "transaction", SimpleNamespace(atomic=nullcontext))  # noqa: B010
+
+
+def stock_is_taken_in_any_order() -> None:
+    """Half of the carts begin at the other end of the shelf."""
+
+    def put_aside(order: UUID, shopper: UUID, wanted: Iterable[tuple[Product, int]]) -> bool:
+        backwards = order.int % 2 == 1
+        for product, quantity in sorted(wanted, key=lambda line: line[0].pk, reverse=backwards):
+            Product.objects.filter(pk=product.pk).update(stock=F("stock") - quantity)
+            time.sleep(WINDOW_SECONDS)
+        return True
+
+    setattr(stock, "put_aside", put_aside)  # noqa: B010
+
+
+def stock_is_given_back_by_everybody() -> None:
+    def give_back(order: UUID) -> None:
+        holds = list(Hold.objects.filter(order=order))
+        time.sleep(WINDOW_SECONDS)
+        for hold in holds:
+            Hold.objects.filter(pk=hold.pk).delete()
+            Product.objects.filter(pk=hold.product_id).update(stock=F("stock") + hold.quantity)
+
+    setattr(stock, "give_back", give_back)  # noqa: B010

@@ -1,0 +1,342 @@
+"""Shoppers, payments and the post under way, while processes of the shop are killed at random.
+
+Everything runs in threads of the test until enough was struck down. Their dice are thrown from
+one seed; what the machine does in between, no seed can repeat.
+"""
+
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from tests.races.reckoning import Photograph, is_paid, photograph
+from tests.races.stage import Stage
+from tests.races.visitor import Answer, at_once
+from tests.shop_process import PROJECT, ShopProcess
+from tests.stripe_stand_in import Refusal
+from tests.stripe_stand_in.shapes import Json
+from tests.stripe_stand_in.webhooks import RETRIES
+
+SHOPPERS, PAYERS = 6, 2
+IN_STOCK = 12
+SCARCE_AT_A_TIME = 3
+STRIKES_PER_PRODUCT = 7
+PURCHASES_BETWEEN_STRIKES = 3
+LONGEST_LULL_SECONDS = 10
+"""How long the next strike waits for purchases; a dead shop sells nothing."""
+
+SIX_MINUTES, DAY = 6 * 60, 24 * 60 * 60
+MOST_SKIPPED_SECONDS = 20 * 60 * 60
+"""Checkouts are offered for longer, so that time may pass at Stripe, whose clock is not ours."""
+CHECKOUT_MINUTES = "1400"
+PATIENCE_SECONDS = 300
+
+BOOTED = re.compile(rb"Booting worker with pid: (\d+)")
+TABLES = (
+    "checkout_refund",
+    "checkout_stripeevent",
+    "checkout_orderitem",
+    "checkout_order",
+    "storefront_hold",
+    "storefront_cartline",
+)
+
+closing_lines: list[str] = []
+"""What the tests have to say at the end, even if they are silent otherwise."""
+
+Strike = Callable[[], bool]
+"""Strikes something down. False if it was not there to be struck."""
+
+
+def seed() -> int:
+    """A new one each time, or the one to look at once more."""
+    return int(os.environ.get("CHAOS_SEED") or random.SystemRandom().randrange(10**6))
+
+
+def in_proof(proof: int, otherwise: int) -> int:
+    return proof if os.environ.get("PROVE") else otherwise
+
+
+class Reconciler:
+    """`reconcile_orders` without end; started anew when it is gone, as a platform does."""
+
+    def __init__(self, shop: ShopProcess, log: Path) -> None:
+        self._shop = shop
+        self.log = log
+        self.log.touch()
+        self.deaths = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, *options: str) -> None:
+        command = [sys.executable, "manage.py", "reconcile_orders", "--older-than=0", *options]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=PROJECT,
+                env=self._shop.environment,
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def keep_running(self) -> None:
+        if self._process and self._process.poll() is not None:
+            self.deaths += 1
+        if self._process is None or self._process.poll() is not None:
+            self.run("--every=1")
+
+    def run_once(self) -> None:
+        self.run()
+        assert self._process
+        assert self._process.wait(PATIENCE_SECONDS) == 0, self.log.read_text()[-3000:]
+
+    def kill(self) -> bool:
+        process, self._process = self._process, None
+        was_there = process is not None and process.poll() is None
+        if process:
+            process.kill()
+            process.wait()
+        return was_there
+
+
+class Chaos:
+    """One run, on a stage that is its own until the run is over."""
+
+    def __init__(self, stage: Stage, seed: int) -> None:
+        self.stage = stage
+        self.seed = seed
+        self.random = self._dice("strikes")
+        self.reconciler = Reconciler(stage.shop, stage.shop.log.with_suffix(f".outbox-{seed}"))
+        self.over = threading.Event()
+        self.struck = 0
+        self.answers: Counter[int] = Counter()
+        self.troubles: list[str] = []
+        self._killed: set[int] = set()
+        self._skipped = 0
+        self._sales = 0
+        self._lock = threading.Lock()
+
+    # Before
+
+    def begin(self, strikes: int) -> None:
+        """Forget earlier runs, and put enough on the shelf that something is always scarce."""
+        for table in TABLES:
+            self.stage.sql(f"DELETE FROM {table}")
+        count = SCARCE_AT_A_TIME + strikes // STRIKES_PER_PRODUCT
+        self.scarce = self.stage.add_products(count)
+        self.plenty = self.stage.add_products(SCARCE_AT_A_TIME)
+        self.initial = dict.fromkeys(self.scarce, IN_STOCK)
+        for product in self.scarce:
+            self.stage.sql(f"UPDATE storefront_product SET stock = {IN_STOCK} WHERE id = {product}")
+
+    # What is struck down
+
+    def kill_a_worker(self) -> bool:
+        workers = self._workers()
+        return bool(workers) and self._kill(self.random.choice(workers))
+
+    def kill_all_workers(self) -> bool:
+        """At once, so that nobody is left who could have had the request."""
+        killed = [self._kill(pid) for pid in self._workers()]
+        return any(killed)
+
+    def kill_them_all(self) -> bool:
+        self.stage.shop.kill()
+        time.sleep(self.random.uniform(0, 0.3))
+        self.stage.shop.start()
+        return True
+
+    def kill_the_reconciler(self) -> bool:
+        return self.reconciler.kill()
+
+    def _workers(self) -> list[int]:
+        booted = BOOTED.findall(self.stage.shop.log.read_bytes())
+        return [pid for pid in sorted({*map(int, booted)} - self._killed) if self._is_ours(pid)]
+
+    def _kill(self, pid: int) -> bool:
+        self._killed.add(pid)
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether the worker still is in the shop's group: a number may be somebody else's now."""
+        try:
+            return os.getpgid(pid) == self.stage.shop.group
+        except ProcessLookupError:
+            return False
+
+    def run(self, count: int, strikes: dict[Strike, int]) -> Photograph:
+        """Strike so often under load, let it become quiet, and return what is so then.
+
+        `strikes` says how often each is chosen; none is left out.
+        """
+        self.begin(count)
+        to_come = [*strikes]
+        with self._load():
+            while self.struck < count:
+                self._wait_for_purchases()
+                [chosen] = self.random.choices([*strikes], [*strikes.values()])
+                if (to_come.pop() if to_come else chosen)():
+                    self.struck += 1
+        self.quiet_down()
+        return photograph(self.stage, self.initial, self.reconciler.log)
+
+    def _wait_for_purchases(self) -> None:
+        before, lull = self._sales, time.monotonic() + LONGEST_LULL_SECONDS
+        while self._sales < before + PURCHASES_BETWEEN_STRIKES and time.monotonic() < lull:
+            self.reconciler.keep_running()
+            time.sleep(0.02)
+        time.sleep(self.random.uniform(0, 0.4))
+
+    # The load
+
+    @contextmanager
+    def _load(self) -> Iterator[None]:
+        deeds = [*[self._shop] * SHOPPERS, *[self._pay] * PAYERS, self._trouble_the_post]
+        threads = [
+            threading.Thread(target=self._repeat, args=(deed, self._dice(f"{number}")))
+            for number, deed in enumerate(deeds)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self.over.set()
+            for thread in threads:
+                thread.join(PATIENCE_SECONDS)
+            self.reconciler.kill()
+
+    def _repeat(self, deed: Callable[[random.Random], None], dice: random.Random) -> None:
+        while not self.over.is_set():
+            try:
+                deed(dice)
+            except Refusal:
+                continue  # Somebody else ended the session first.
+            except Exception as error:
+                self.troubles.append(f"{deed.__name__}: {error!r}")
+                raise
+
+    def _dice(self, whose: str) -> random.Random:
+        return random.Random(f"{self.seed}/{whose}")
+
+    def _shop(self, dice: random.Random) -> None:
+        """Somebody comes, fills a cart and buys, and sometimes thinks again and buys once more."""
+        visitor = self.stage.visitor()
+        for _ in range(dice.choice((1, 1, 2))):
+            wanted = self._wanted(dice)
+            for product, quantity in wanted:
+                self._note(visitor.puts(product, quantity))
+            by_json = partial(visitor.buys_by_json, *wanted)
+            buys = dice.choice((visitor.buys, visitor.buys, by_json))
+            for answer in at_once([buys] * dice.choice((1, 1, 1, 2))):
+                self._note(answer, is_purchase=True)
+            self.over.wait(dice.uniform(0, 0.3))
+
+    def _wanted(self, dice: random.Random) -> list[tuple[int, int]]:
+        """One to three products, in any order; the scarce ones change as time goes on."""
+        first = min(self.struck // STRIKES_PER_PRODUCT, len(self.scarce) - SCARCE_AT_A_TIME)
+        scarce = self.scarce[first : first + SCARCE_AT_A_TIME]
+        chosen = dice.sample([*scarce, *self.plenty], dice.randint(1, 3))
+        return [(product, dice.randint(1, 2)) for product in chosen]
+
+    def _note(self, answer: Answer, *, is_purchase: bool = False) -> None:
+        with self._lock:
+            self.answers[answer.status] += 1
+            self._sales += is_purchase and answer.status in (200, 303)
+        if answer.status == 0:
+            self.over.wait(0.1)  # The shop is down, and would be asked a thousand times.
+
+    def _pay(self, dice: random.Random) -> None:
+        """Somebody at Stripe's page, or their bank, or the merchant in Stripe's dashboard."""
+        self.over.wait(dice.uniform(0.02, 0.15))
+        stripe = self.stage.stripe
+        [deed] = dice.choices(("pay", "later", "bank", "expire", "refund"), (50, 14, 12, 8, 8))
+        if deed == "bank" and (session := self._one_of(dice, self._is_with_the_bank)):
+            dice.choice((stripe.settle, stripe.settle, stripe.fail))(session)
+        elif deed == "refund" and (session := self._one_of(dice, is_paid)):
+            self._refund(dice, session)
+        elif session := self._one_of(dice, lambda session: session["status"] == "open"):
+            if dice.random() < 0.1:
+                stripe.decline(session)
+            elif deed == "later":
+                stripe.pay_later(session)
+            elif deed == "expire":
+                stripe.expire(session)
+            else:
+                stripe.pay(session)
+
+    def _refund(self, dice: random.Random, session: str) -> None:
+        part = dice.choice((None, None, 100, 450))
+        refund = self.stage.stripe.refund(session, part)
+        if dice.random() < 0.2:
+            self.stage.stripe.fail_refund(refund["id"])
+
+    def _is_with_the_bank(self, session: Json) -> bool:
+        is_unpaid = session["status"] == "complete" and session["payment_status"] == "unpaid"
+        return is_unpaid and self.stage.stripe.books.is_awaiting_bank(session["id"])
+
+    def _one_of(self, dice: random.Random, is_meant: Callable[[Json], bool]) -> str:
+        with self.stage.stripe.books.lock:
+            sessions = self.stage.stripe.books.sessions.values()
+            found = [session["id"] for session in sessions if is_meant(session)]
+        return dice.choice(found) if found else ""
+
+    def _trouble_the_post(self, dice: random.Random) -> None:
+        """The network between Stripe and the shop has its own days."""
+        stripe = self.stage.stripe
+        trouble = dice.choice(("nothing", "twice", "lost", "held", "late"))
+        if trouble == "twice":
+            stripe.duplicate(dice.choice((2, 3)))
+        elif trouble == "lost":
+            stripe.lose()
+        elif trouble == "held":
+            stripe.hold()
+        elif trouble == "late" and self._skipped < MOST_SKIPPED_SECONDS:
+            self._skipped += SIX_MINUTES
+            stripe.advance(SIX_MINUTES)
+        self.over.wait(dice.uniform(0.1, 0.4 if trouble == "lost" else 1.2))
+        stripe.release(dice.choice((None, "reversed", dice.randrange(1000))))
+        stripe.deliver_normally()
+
+    # After
+
+    def quiet_down(self) -> None:
+        """No more strikes: let everything arrive, and let all that is open come to its end."""
+        stripe, shop = self.stage.stripe, self.stage.shop
+        if not shop.is_ready():
+            shop.kill()
+            shop.start()
+        self._banks_decide()
+        stripe.deliver_normally()
+        for _ in RETRIES:
+            stripe.advance(DAY)
+            stripe.wait_until_quiet(PATIENCE_SECONDS)
+            if not stripe.postman.letters:
+                break
+        stripe.advance(DAY)
+        stripe.wait_until_quiet(PATIENCE_SECONDS)
+        self.reconciler.run_once()
+        self.reconciler.run_once()
+
+    def _banks_decide(self) -> None:
+        """Most of what is with a bank is settled; a few debits take longer than all of this."""
+        with self.stage.stripe.books.lock:
+            sessions = self.stage.stripe.books.sessions.values()
+            waiting = [session["id"] for session in sessions if self._is_with_the_bank(session)]
+        for number, session in enumerate(waiting):
+            if number % 4 < 3:
+                (self.stage.stripe.fail if number % 4 else self.stage.stripe.settle)(session)

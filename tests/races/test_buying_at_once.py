@@ -1,0 +1,94 @@
+"""A shopper clicks twice, or has two tabs open: one order, and nobody's change is lost."""
+
+from functools import partial
+
+import pytest
+
+from tests.races.stage import Stage, is_lost_within_some_rounds
+from tests.races.visitor import Answer, Visitor, at_once
+
+CLICKS = 10
+PRODUCTS = 12
+
+
+@pytest.fixture(scope="module")
+def products(running_stage: Stage) -> list[int]:
+    return running_stage.add_products(PRODUCTS)
+
+
+def test_ten_clicks_on_buy_open_one_checkout(stage: Stage):
+    ada, answers = clicks_buy(stage)
+    [(status, session)] = stage.orders(ada)
+    assert status == "PENDING"
+    assert [(answer.status, str(session) in answer.location) for answer in answers] == [
+        (303, True)
+    ] * CLICKS
+    assert list(stage.stripe.sessions) == [session]
+
+
+def test_without_the_constraint_clicks_make_several_orders(stage: Stage):
+    with stage.altered("open_orders_repeat") as unguarded:
+        assert is_lost_within_some_rounds(
+            lambda: len(unguarded.orders(clicks_buy(unguarded)[0])) <= 1
+        )
+
+
+def test_without_the_idempotency_key_clicks_open_several_sessions(stage: Stage):
+    with stage.altered("stripe_is_asked_without_a_key") as unguarded:
+        assert is_lost_within_some_rounds(lambda: sessions_of_clicks(unguarded) <= 1)
+
+
+def test_two_tabs_lose_none_of_their_changes(stage: Stage, products: list[int]):
+    ada, wanted, answers = fills_a_cart_in_two_tabs(stage, products)
+    assert (stage.cart(ada), answers) == (wanted, {303})
+
+
+def test_two_tabs_that_add_the_same_product_meet_in_one_line(stage: Stage):
+    ada, answers = adds_the_same_in_ten_tabs(stage)
+    assert (stage.cart(ada)[stage.product("Mouse")], answers) == (7, {303})
+
+
+def test_a_cart_that_is_written_whole_loses_changes(stage: Stage, products: list[int]):
+    def race() -> bool:
+        ada, wanted, _ = fills_a_cart_in_two_tabs(unguarded, products)
+        return unguarded.cart(ada) == wanted
+
+    with stage.altered("carts_are_written_whole") as unguarded:
+        assert is_lost_within_some_rounds(race)
+
+
+def test_without_the_upsert_the_second_tab_fails(stage: Stage):
+    with stage.altered("cart_lines_are_looked_up_then_added") as unguarded:
+        assert is_lost_within_some_rounds(
+            lambda: 500 not in adds_the_same_in_ten_tabs(unguarded)[1]
+        )
+
+
+def clicks_buy(stage: Stage) -> tuple[Visitor, list[Answer]]:
+    ada = stage.visitor()
+    ada.puts(stage.product("Mouse"), 2)
+    return ada, at_once([ada.buys] * CLICKS)
+
+
+def sessions_of_clicks(stage: Stage) -> int:
+    stage.stripe.reset()
+    clicks_buy(stage)
+    return len(stage.stripe.sessions)
+
+
+def fills_a_cart_in_two_tabs(
+    stage: Stage, products: list[int]
+) -> tuple[Visitor, dict[int, int], set[int]]:
+    """Return who did it, what the cart has to hold then, and how the shop answered."""
+    ada, mouse = stage.visitor(), stage.product("Mouse")
+    ada.puts(mouse, 1)
+    wanted = {product: number for number, product in enumerate(products, 2)}
+    answers = at_once([partial(ada.puts, *line) for line in wanted.items()])
+    return ada, {mouse: 1, **wanted}, {answer.status for answer in answers}
+
+
+def adds_the_same_in_ten_tabs(stage: Stage) -> tuple[Visitor, set[int]]:
+    ada = stage.visitor()
+    ada.puts(stage.product("Laptop"), 1)
+    answers = at_once([partial(ada.puts, stage.product("Mouse"), 7)] * 10)
+    return ada, {answer.status for answer in answers}

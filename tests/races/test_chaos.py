@@ -1,0 +1,110 @@
+"""Processes die at any moment while people buy and pay: nothing is lost, doubled or invented."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.postgresql import Cluster, programs
+from tests.races.chaos import CHECKOUT_MINUTES, Chaos, closing_lines, in_proof, seed
+from tests.races.reckoning import Photograph, complaints
+from tests.races.retouches import RETOUCHES
+from tests.races.stage import Stage, is_lost_within_some_rounds, new_stage, stage_on
+
+KILLS, RESTARTS = in_proof(200, 20), in_proof(10, 2)
+KILLS_OF_ALL = 6
+
+
+@pytest.fixture(scope="module", autouse=True)
+def long_checkouts() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CHECKOUT_MINUTES", CHECKOUT_MINUTES)
+        yield
+
+
+@pytest.fixture(scope="module")
+def running_stage(
+    tmp_path_factory: pytest.TempPathFactory, long_checkouts: None
+) -> Iterator[Stage]:
+    with new_stage(tmp_path_factory.mktemp("stage")) as stage:
+        yield stage
+
+
+@dataclass(frozen=True)
+class Run:
+    chaos: Chaos
+    seen: Photograph
+
+
+@pytest.fixture(scope="module")
+def run(running_stage: Stage) -> Run:
+    """The long one: processes die under load, and then it is quiet."""
+    running_stage.stripe.listen(running_stage.shop.webhook_url)
+    began, chaos = time.monotonic(), Chaos(running_stage, seed())
+    strikes = {chaos.kill_a_worker: 12, chaos.kill_the_reconciler: 3, chaos.kill_them_all: 1}
+    seen = chaos.run(KILLS, strikes)
+    tell("kills", chaos, seen, began)
+    return Run(chaos, seen)
+
+
+def test_processes_killed_at_any_moment_lose_nothing(run: Run):
+    assert complaints(run.seen) == []
+    assert (run.chaos.troubles, run.chaos.answers[500], run.chaos.reconciler.deaths) == ([], 0, 0)
+
+
+def test_without_the_transaction_of_the_webhook_something_is_lost(stage: Stage):
+    with stage.altered("webhooks_have_no_transaction", "moves_take_a_moment") as unguarded:
+        assert is_lost_within_some_rounds(lambda: not complaints(kills_workers(unguarded)))
+
+
+@pytest.mark.parametrize(("retouch", "words"), RETOUCHES)
+def test_the_reckoning_notices(run: Run, retouch: Callable[[Photograph], Photograph], words: str):
+    assert re.search(words, "\n".join(complaints(retouch(run.seen))))
+
+
+def test_a_database_restarted_under_load_loses_nothing(tmp_path: Path):
+    began = time.monotonic()
+    with cluster() as server, stage_on(server.url, tmp_path) as stage:
+        stage.stripe.listen(stage.shop.webhook_url)
+        chaos = Chaos(stage, seed())
+
+        def restart_the_database() -> bool:
+            server.restart("immediate")
+            return True
+
+        seen = chaos.run(RESTARTS, {restart_the_database: 1})
+    tell("restarts of PostgreSQL", chaos, seen, began)
+    assert complaints(seen) == []
+    assert (chaos.troubles, chaos.reconciler.deaths) == ([], 0)
+
+
+def kills_workers(stage: Stage) -> Photograph:
+    stage.stripe.reset()
+    chaos = Chaos(stage, seed())
+    return chaos.run(KILLS_OF_ALL, {chaos.kill_all_workers: 1})
+
+
+def cluster() -> Cluster:
+    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        pytest.skip("The tests run on SQLite, which has no server to restart.")
+    try:
+        programs()
+    except LookupError as error:
+        pytest.skip(str(error))
+    return Cluster(durable=True)
+
+
+def tell(what: str, chaos: Chaos, seen: Photograph, began: float) -> None:
+    wrong = complaints(seen)
+    line = (
+        f"chaos: {chaos.struck} {what}, {len(seen.orders):,} purchases, "
+        f"{len(seen.paid_sessions):,} paid, seed {chaos.seed}, "
+        f"{f'{len(wrong)} complaints' if wrong else 'nothing lost'} "
+        f"({time.monotonic() - began:.0f} s)"
+    )
+    print(line, dict(chaos.answers), f"reconciler died {chaos.reconciler.deaths} times")
+    closing_lines.append(line)

@@ -1,0 +1,169 @@
+"""The server dies between two steps of a purchase: nothing is lost, and nothing happens twice."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from tests.races.alterations import PAUSE
+from tests.races.stage import Stage
+from tests.races.visitor import Visitor
+
+SESSIONS = "/v1/checkout/sessions"
+UNTIL_STRIPE_SENDS_AGAIN = 6 * 60
+MOMENTS = (0.005, 0.01, 0.02, 0.04)
+"""Seconds after the first of several deliveries."""
+PAYMENTS = 4
+PATIENCE_SECONDS = 10
+
+NOTHING_DONE = ("PENDING", 2, 0)
+PAID_ONCE = ("PAID", 0, 1)
+"""Status, number in the cart, events recorded."""
+
+
+def test_a_session_that_could_not_be_noted_is_paid_all_the_same(stage: Stage):
+    ada = dies_after_stripe_opened_the_session(stage)
+    [session] = stage.stripe.sessions
+    learns_of_payment(stage, session)
+    assert (stage.orders(ada), stage.cart(ada)) == ([("PAID", session)], {})
+    answer = ada.buys()
+    assert (answer.status, "Your cart is empty" in answer.text) == (422, True)
+
+
+def test_without_adoption_it_is_paid_in_vain(stage: Stage):
+    ada = dies_after_stripe_opened_the_session(stage)
+    with stage.altered("sessions_are_not_adopted") as unguarded:
+        learns_of_payment(unguarded, *stage.stripe.sessions)
+    assert stage.orders(ada) == [("PENDING", None)]
+
+
+def test_pressing_buy_again_finds_the_session_that_could_not_be_noted(stage: Stage):
+    ada = dies_after_stripe_opened_the_session(stage)
+    assert ada.buys().status == 303
+    [session] = stage.stripe.sessions
+    learns_of_payment(stage, session)
+    assert stage.orders(ada) == [("PAID", session)]
+
+
+def test_without_the_idempotency_key_pressing_buy_again_opens_a_second(stage: Stage):
+    ada = dies_after_stripe_opened_the_session(stage)
+    with stage.altered("stripe_is_asked_without_a_key") as unguarded:
+        assert ada.at(unguarded.shop.url).buys().status == 303
+    assert len(stage.stripe.sessions) == 2
+
+
+def test_pressing_buy_again_goes_on_where_stripe_was_not_asked_yet(stage: Stage):
+    ada = puts_two_into_the_cart(stage)
+    stage.stripe.fault("POST", SESSIONS, hang=0.3, drop=True)
+    with in_the_background(ada.buys):
+        wait_until(lambda: bool(stage.stripe.requests))
+        stage.shop.kill()
+    stage.shop.start()
+    assert (stage.orders(ada), stage.stripe.sessions) == ([("PENDING", None)], {})
+    assert ada.buys().status == 303
+    assert stage.orders(ada) == [("PENDING", *stage.stripe.sessions)]
+
+
+def test_a_webhook_that_was_cut_off_has_done_nothing(stage: Stage):
+    assert states_around_a_death_in_a_webhook(stage) == (NOTHING_DONE, PAID_ONCE)
+
+
+def test_without_the_transaction_it_has_done_half_and_never_does_the_rest(stage: Stage):
+    states = states_around_a_death_in_a_webhook(stage, "webhooks_have_no_transaction")
+    assert [(status, in_cart) for status, in_cart, _ in states] == [("PAID", 2)] * 2
+
+
+def test_killed_at_any_moment_under_repeated_deliveries_all_are_paid_once(stage: Stage):
+    for moment in MOMENTS:
+        stage.stripe.reset()
+        buyers = [has_a_checkout(stage) for _ in range(PAYMENTS)]
+        stage.stripe.duplicate(3)
+        stage.stripe.hold()
+        for buyer in buyers:
+            stage.stripe.pay(session_of(stage, buyer))
+        stage.stripe.release()
+        time.sleep(moment)
+        stage.shop.kill()
+        stage.shop.start()
+        stripe_sends_again(stage)
+        assert [state(stage, buyer) for buyer in buyers] == [PAID_ONCE] * PAYMENTS
+
+
+def dies_after_stripe_opened_the_session(stage: Stage) -> Visitor:
+    """Somebody pressed Buy; the shop died before it had the answer, and runs again."""
+    ada = puts_two_into_the_cart(stage)
+    stage.stripe.fault("POST", SESSIONS, after=True, hang=0.7)
+    with in_the_background(ada.buys):
+        wait_until(lambda: bool(stage.stripe.sessions))
+        stage.shop.kill()
+    stage.shop.start()
+    assert stage.orders(ada) == [("PENDING", None)]
+    return ada
+
+
+def states_around_a_death_in_a_webhook(
+    stage: Stage, *alterations: str
+) -> tuple[tuple[str, int, int], tuple[str, int, int]]:
+    """Return what is so after the death, and what after Stripe has sent again."""
+    with stage.altered("webhooks_pause_before_the_commit", *alterations) as slow:
+        ada = has_a_checkout(slow)
+        slow.stripe.duplicate(3)
+        slow.stripe.pay(session_of(slow, ada))
+        wait_until(lambda: PAUSE in slow.shop.log_tail())
+        slow.shop.kill()
+    cut_off = state(stage, ada)
+    stripe_sends_again(stage)
+    return cut_off, state(stage, ada)
+
+
+def stripe_sends_again(stage: Stage) -> None:
+    stage.stripe.wait_until_quiet(PATIENCE_SECONDS)
+    stage.stripe.listen(stage.shop.webhook_url)
+    stage.stripe.advance(UNTIL_STRIPE_SENDS_AGAIN)
+    stage.stripe.wait_until_quiet(PATIENCE_SECONDS)
+
+
+def state(stage: Stage, visitor: Visitor) -> tuple[str, int, int]:
+    [(status, session)] = stage.orders(visitor)
+    events = (
+        "SELECT COUNT(*) FROM checkout_stripeevent e JOIN checkout_order o ON e.order_id = o.id"
+    )
+    recorded = stage.number(f"{events} WHERE o.session_id = '{session}'")
+    return status, sum(stage.cart(visitor).values()), recorded
+
+
+def puts_two_into_the_cart(stage: Stage) -> Visitor:
+    ada = stage.visitor()
+    ada.puts(stage.product("Mouse"), 2)
+    return ada
+
+
+def has_a_checkout(stage: Stage) -> Visitor:
+    ada = puts_two_into_the_cart(stage)
+    assert ada.buys().status == 303
+    return ada
+
+
+def session_of(stage: Stage, visitor: Visitor) -> str:
+    [(_, session)] = stage.orders(visitor)
+    return str(session)
+
+
+def learns_of_payment(stage: Stage, session: str) -> None:
+    stage.stripe.pay(session)
+    stage.stripe.wait_until_quiet(PATIENCE_SECONDS)
+
+
+@contextmanager
+def in_the_background(deed: Callable[[], object]) -> Iterator[None]:
+    thread = threading.Thread(target=deed)
+    thread.start()
+    yield
+    thread.join(PATIENCE_SECONDS)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, "It did not come to that."
+        time.sleep(0.002)

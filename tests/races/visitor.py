@@ -1,0 +1,83 @@
+"""A shopper of the running shop, and what many do at the same moment."""
+
+import http.client
+import json
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
+
+# Ours to choose: what protects is that the form and the cookie say the same.
+CSRF_TOKEN = "races" * 6 + "ok"
+PATIENCE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the shop said; status 0 if it died before it could."""
+
+    status: int
+    location: str = ""
+    text: str = ""
+
+
+class Visitor:
+    """Somebody with a browser. Every request has its own connection, so threads may share it."""
+
+    def __init__(self, shop_url: str) -> None:
+        self._address = urlsplit(shop_url).netloc
+        self._cookies = {"csrftoken": CSRF_TOKEN}
+
+    @property
+    def id(self) -> UUID:
+        return UUID(self._cookies["shopper"].partition(":")[0])
+
+    def at(self, shop_url: str) -> Self:
+        """The same browser, at another server of the shop."""
+        self._address = urlsplit(shop_url).netloc
+        return self
+
+    def puts(self, product: int, quantity: int) -> Answer:
+        return self._post(f"/cart/{product}/", urlencode({"quantity": quantity}))
+
+    def buys(self) -> Answer:
+        return self._post("/create-checkout-session/", "")
+
+    def buys_by_json(self, *items: tuple[int, int]) -> Answer:
+        lines = [{"product_id": product, "quantity": quantity} for product, quantity in items]
+        body = json.dumps({"items": lines})
+        return self._post("/create-checkout-session/", body, "application/json")
+
+    def _post(
+        self, path: str, body: str, kind: str = "application/x-www-form-urlencoded"
+    ) -> Answer:
+        connection = http.client.HTTPConnection(self._address, timeout=PATIENCE_SECONDS)
+        cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        headers = {"Content-Type": kind, "Cookie": cookies, "X-CSRFToken": CSRF_TOKEN}
+        try:
+            connection.request("POST", path, body, headers)
+            response = connection.getresponse()
+            text = response.read().decode()
+        except (OSError, http.client.HTTPException):
+            return Answer(0)
+        finally:
+            connection.close()
+        cookie = SimpleCookie(response.headers.get("Set-Cookie", ""))
+        self._cookies |= {name: morsel.value for name, morsel in cookie.items()}
+        return Answer(response.status, response.headers.get("Location", ""), text)
+
+
+def at_once[Result](deeds: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Do all of it at the same moment, each in a thread, and return what came of it."""
+    start = threading.Barrier(len(deeds), timeout=PATIENCE_SECONDS)
+
+    def after_the_start(deed: Callable[[], Any]) -> Any:
+        start.wait()
+        return deed()
+
+    with ThreadPoolExecutor(len(deeds)) as crowd:
+        return list(crowd.map(after_the_start, deeds))

@@ -1,0 +1,30 @@
+"""How the shop's processes end."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.shop_process import ShopProcess, new_database
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[ShopProcess]:
+    with new_database(tmp_path) as database_url:
+        shop = ShopProcess(database_url, log=tmp_path / "log").prepare()
+        with shop:
+            yield shop
+
+
+class TestTheEndOfAProcess:
+    def test_an_idle_shop_stops_at_once(self, shop: ShopProcess):
+        """A PaaS kills after 30 s what it asked to stop, whether or not it still has work."""
+        began = time.monotonic()
+        shop.stop()
+        assert time.monotonic() - began < 5
+
+    def test_a_command_ends_when_its_work_is_done(self, shop: ShopProcess):
+        began = time.monotonic()
+        shop.manage("shell", "--command", "Product.objects.count()")
+        assert time.monotonic() - began < 10
