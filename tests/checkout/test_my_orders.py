@@ -69,6 +69,11 @@ class TestThePanel:
         deliver(event_about(order, amount_total=1))
         assert states(ada.get("/")) == {str(order.pk): "REVIEW"}
 
+    def test_is_empty_for_another_shopper(self, order: Order, bo: Shopper, mouse: Product):
+        bo.puts(mouse, 1)
+        for page in ("/", "/orders/"):
+            assert states(bo.get(page)) == {}
+
     def test_is_empty_for_a_stranger(self, order: Order, bo: Shopper):
         for page in ("/", "/orders/", f"/?order={order.pk}", f"/orders/?order={order.pk}"):
             assert states(bo.get(page)) == {}

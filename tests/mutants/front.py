@@ -204,7 +204,7 @@ THE_CART = [
         "a quantity goes below nothing", (CART, "max(0, int(text)", "max(-1, int(text)"), at=CARTS
     ),
     mutant(
-        "a second tab adds a second line",
+        "the quantity that another tab sets is ignored",
         (CART, "        update_conflicts=True,\n", "        ignore_conflicts=True,\n"),
         (
             CART,
