@@ -32,7 +32,8 @@ class Watch:
 
     `order` is the one just returned to, `canceled` whether from Stripe's Back link, `since`
     when the page was opened (seconds), `seen` the version shown, `waiting` the references
-    that were waiting in it, and `page` how far back it looks, from 1.
+    that were waiting in it, `page` how far back it looks, from 1, and `beside_cart` whether
+    the panel stands beside the cart.
     """
 
     order: UUID | None
@@ -41,6 +42,7 @@ class Watch:
     seen: str = ""
     waiting: tuple[str, ...] = ()
     page: int = 1
+    beside_cart: bool = False
 
     @classmethod
     def read(cls, query: Mapping[str, str], now: float) -> "Watch":
@@ -53,6 +55,7 @@ class Watch:
             seen=query.get("seen", ""),
             waiting=tuple(query.get("waiting", "").split(",")[:SHOWN]),
             page=min(max(_number(query.get("page", "")), 1), LAST_PAGE),
+            beside_cart=query.get("cart") == "beside",
         )
 
     @property
@@ -103,21 +106,32 @@ class MyOrders:
         }
         if self.watch.page > 1:
             query["page"] = self.watch.page
+        if self.watch.beside_cart:
+            query["cart"] = "beside"
         if self.watch.order:
             query["canceled" if self.watch.canceled else "order"] = self.watch.order
         return f"{reverse('checkout:orders')}?{urlencode(query)}"
 
     @property
-    def news(self) -> str:
-        """What to announce: each order that has stopped waiting, once."""
-        settled = [
+    def settled(self) -> list[Order]:
+        """The orders that have stopped waiting since the browser looked last."""
+        return [
             order
             for order in self.orders
             if order.reference in self.watch.waiting and not order.is_waiting
         ]
+
+    @property
+    def news(self) -> str:
+        """What to announce: each order that has stopped waiting, once."""
         return " ".join(
-            f"Order {order.reference} {NEWS[Status(order.status)]}." for order in settled
+            f"Order {order.reference} {NEWS[Status(order.status)]}." for order in self.settled
         )
+
+    @property
+    def has_emptied_the_cart_beside(self) -> bool:
+        """Whether the cart that stands beside the panel still shows what is paid now."""
+        return self.watch.beside_cart and bool(self.settled)
 
     @property
     def returned_to(self) -> Order | None:

@@ -14,14 +14,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.my_orders import my_orders
+from checkout.my_orders import MyOrders, my_orders
 from checkout.ordering import MAX_LINES, CannotOrder, Wanted, buy
 from storefront.cart import cart_of
 from storefront.models import MAX_QUANTITY, Product
 from storefront.money import written
 from storefront.pages import HtmxRequest, SeeOther, page, wants_fragment
 from storefront.shopper import remember, shopper_of, shopper_or_new
-from storefront.views import shop_front
+from storefront.views import ShelfItem, shop_front
 
 STRIPE_DOWN = (
     "Stripe can't be reached at the moment. You were not charged, and your cart is as you left "
@@ -45,7 +45,9 @@ def orders(request: HtmxRequest) -> HttpResponse:
     panel = my_orders(shopper_of(request), request.GET)
     if wants_fragment(request) and panel.is_unchanged:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    context = {"panel": panel.with_items()}
+    context: dict[str, Any] = {"panel": panel.with_items()}
+    if wants_fragment(request) and panel.has_emptied_the_cart_beside:
+        context |= _cart_beside(panel)
     return page(request, "checkout/orders.html", context, partial="orders-news")
 
 
@@ -55,6 +57,14 @@ def order(request: HtmxRequest, pk: UUID) -> HttpResponse:
     if wants_fragment(request) and request.GET.get("seen") == order.status:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     return page(request, "checkout/order.html", {"order": order}, partial="order-state")
+
+
+def _cart_beside(panel: MyOrders) -> dict[str, Any]:
+    """What is paid has left the cart, so the cart on the page and the quantities change too."""
+    bought = {item.product_id for order in panel.settled for item in order.items.all()}
+    cart = cart_of(panel.settled[0].shopper)
+    products = Product.objects.on_sale().filter(pk__in=bought)
+    return {"cart": cart, "changed": [ShelfItem(product, cart) for product in products]}
 
 
 def _buy_cart(request: HtmxRequest) -> HttpResponse:

@@ -10,6 +10,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def my_orders(context: template.Context) -> Any:
-    """`{% my_orders as panel %}`: the visitor's orders, as the page's address asks for them."""
+    """`{% my_orders as panel %}`: the visitor's orders beside the cart, as the address asks."""
     request = context["request"]
-    return panel_of(shopper_of(request), request.GET).with_items()
+    query = request.GET.dict() | {"cart": "beside"}
+    return panel_of(shopper_of(request), query).with_items()

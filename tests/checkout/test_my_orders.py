@@ -123,6 +123,19 @@ class TestPolling:
         assert look_again(news) == ""
         assert "<html" not in news.text
 
+    def test_empties_the_cart_beside_it(self, order: Order, ada: Shopper, mouse: Product):
+        address = look_again(ada.get("/"))
+        deliver(event_about(order))
+        news = ada.asks_by_htmx(address).text
+        assert '<section id="cart" class="cart" aria-labelledby="cart-title" hx-swap-oob' in news
+        assert '<output id="cart-total">$0.00</output>' in news
+        assert f'id="quantity-{mouse.pk}" class="quantity" hx-swap-oob="true"' in news
+
+    def test_brings_no_cart_where_there_is_none(self, order: Order, ada: Shopper):
+        address = look_again(ada.get("/orders/"))
+        deliver(event_about(order))
+        assert 'id="cart"' not in ada.asks_by_htmx(address).text
+
     def test_announces_the_news_once(
         self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
     ):
