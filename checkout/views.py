@@ -61,9 +61,11 @@ def order(request: HtmxRequest, pk: UUID) -> HttpResponse:
 
 def _cart_beside(panel: MyOrders) -> dict[str, Any]:
     """What is paid has left the cart, so the cart on the page and the quantities change too."""
-    bought = {item.product_id for order in panel.settled for item in order.items.all()}
+    items = [item for order in panel.settled for item in order.items.all()]
     cart = cart_of(panel.settled[0].shopper)
-    products = Product.objects.on_sale().filter(pk__in=bought)
+    products = Product.objects.on_sale().filter(
+        pk__in={item.product_id for item in items if item.product_id}
+    )
     return {"cart": cart, "changed": [ShelfItem(product, cart) for product in products]}
 
 
