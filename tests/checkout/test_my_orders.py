@@ -223,6 +223,19 @@ class TestTheOrderPage:
         bo.browser.cookies["shopper"] = str(ada.id)
         assert bo.get(f"/orders/{order.pk}/").status_code == 404
 
+    def test_leads_on_to_paying_while_the_session_is_open(self, order: Order, ada: Shopper):
+        page = f"/orders/{order.pk}/"
+        assert "Continue to payment" in ada.get(page).text
+        Order.objects.update(session_expires_at=timezone.now())
+        assert "Continue to payment" not in ada.get(page).text
+
+    def test_leads_no_more_to_paying_when_another_cart_replaced_it(
+        self, order: Order, ada: Shopper, mouse: Product
+    ):
+        ada.puts(mouse, 2)
+        ada.buys()
+        assert "Continue to payment" not in ada.get(f"/orders/{order.pk}/").text
+
     def test_is_a_page_without_htmx(self, order: Order, ada: Shopper):
         assert "<html" in ada.get(f"/orders/{order.pk}/?seen=PENDING").text
 

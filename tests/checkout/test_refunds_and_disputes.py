@@ -75,6 +75,19 @@ class TestARefund:
         tell(event for event in money_back(stripe) if event["type"] in kinds)
         assert state(paid) == ("PAID", 1_500)
 
+    def test_made_after_the_newest_total_is_added_to_it(self, stripe: StandIn, paid: Order):
+        stripe.refund(paid.session_id or "", 1_000)
+        (total,) = stripe.events_of("charge.refunded")
+        stripe.advance(60)
+        stripe.refund(paid.session_id or "", 500)
+        tell([total, *stripe.events_of("refund.created")])
+        assert state(paid) == ("PAID", 1_500)
+
+    def test_is_never_more_than_what_arrived(self, paid: Order):
+        details = {"id": "re_1", "payment_intent": paid.payment_intent, "amount": 9_999}
+        tell([event_about(paid, "refund.created", status="succeeded", **details)])
+        assert state(paid) == ("REFUNDED", 2_999)
+
     def test_told_before_the_payment_in_odd_words_is_not_lost(self, order: Order):
         odd = {"status": "\x00", "currency": None, "id": "\ud800", "reason": "\x00"}
         details = {"payment_intent": f"pi_{order.pk.hex}", "amount_refunded": 2_999, **odd}

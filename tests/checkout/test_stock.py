@@ -288,6 +288,21 @@ class TestTwoClicks:
         assert [session["status"] for session in stripe.sessions.values()] == ["expired"]
         assert left(scarce) == 1
 
+    def test_a_session_that_was_closed_is_not_asked_for_again(
+        self, stripe: StandIn, ada: Shopper, scarce: Product, meanwhile: Meanwhile
+    ):
+        def others_buy_them_once(order: Order) -> None:
+            if order.attempt == 1:
+                order.give_back_stock()
+                Product.objects.update(stock=1)
+
+        meanwhile(others_buy_them_once)
+        ada.puts(scarce, 2)
+        ada.buys()
+        Product.objects.update(stock=3)
+        assert ada.buys().status_code == 303
+        assert [s["status"] for s in stripe.sessions.values()] == ["expired", "open"]
+
     def test_a_payment_that_is_told_before_stripe_answers_takes_no_more(
         self, ada: Shopper, scarce: Product, meanwhile: Meanwhile
     ):
@@ -295,6 +310,6 @@ class TestTwoClicks:
             deliver(event_about(order, id="cs_quick"))
 
         meanwhile(is_paid)
-        ada.puts(scarce, 2)
+        ada.puts(scarce, 1)
         ada.buys()
-        assert (ada.order.status, left(scarce)) == ("PAID", 1)
+        assert (ada.order.status, left(scarce)) == ("PAID", 2)

@@ -192,6 +192,11 @@ ONE_CHECKOUT = [
         at=BUYING,
     ),
     mutant(
+        "what the bank is paying for is sold once more",
+        (ORDERING, "    _refuse_what_the_bank_is_paying(shopper, _fingerprint(wanted))\n", ""),
+        at=BUYING,
+    ),
+    mutant(
         "Stripe is asked again for a session that is there",
         (ORDERING, "    if order.can_be_paid_at(now):\n        return\n", ""),
         at=BUYING,

@@ -159,6 +159,34 @@ WHEN_TO_ASK = [
         at=PANEL,
     ),
     mutant(
+        "a page beyond all orders is our fault",
+        (MY_ORDERS, 'min(max(_number(query.get("page", "")), 1), LAST_PAGE)', 'int(query["page"])'),
+        at=PANEL,
+    ),
+    mutant(
+        "older orders can't be reached",
+        (MY_ORDERS, "watch.page + 1 if len(orders) > SHOWN else 0", "0"),
+        at=PANEL,
+    ),
+    mutant(
+        "an order that was replaced can be paid on",
+        (
+            "checkout/models.py",
+            "status == self.Status.PENDING and self.superseded_at is None",
+            "status == self.Status.PENDING",
+        ),
+        at=PANEL,
+    ),
+    mutant(
+        "a session that has run out can be paid on",
+        (
+            "checkout/models.py",
+            "return is_open and self.can_be_paid_at(timezone.now())",
+            "return is_open",
+        ),
+        at=PANEL,
+    ),
+    mutant(
         "an order without a session is shown",
         (MY_ORDERS, "superseded_at=None) & ~Q(session_id=None)", "superseded_at=None)"),
         at=PANEL,
@@ -182,6 +210,29 @@ THE_CART = [
         "what is not on sale is on the shelf",
         ("storefront/models.py", "self.filter(is_on_sale=True)", "self.all()"),
         at="storefront/test_catalogue",
+    ),
+    mutant(
+        "a picture that is not there takes the shop down",
+        ("storefront/models.py", "except ValueError:  # not", "except ZeroDivisionError:  # not"),
+        at="storefront/test_catalogue",
+    ),
+    mutant(
+        "a picture may be any file",
+        (
+            "storefront/models.py",
+            "if self.picture and not finders.find(self.picture):",
+            "if False:",
+        ),
+        at=DESK,
+    ),
+    mutant(
+        "a withdrawn product alone can be bought",
+        (
+            CART,
+            "return any(line.product.is_on_sale for line in self.lines)",
+            "return bool(self.lines)",
+        ),
+        at=CARTS,
     ),
     mutant(
         "a withdrawn product goes into the cart",

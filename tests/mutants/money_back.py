@@ -57,6 +57,21 @@ MUTANTS = [
         at=MONEY_BACK,
     ),
     mutant(
+        "a refund made after the running total counts as part of it",
+        (REFUNDS, "if row.made_at <= since]", "]"),
+        at=MONEY_BACK,
+    ),
+    mutant(
+        "refunds told one by one may exceed the total that is as new",
+        (REFUNDS, "max(total - failed, min(standing, total))", "max(total - failed, standing)"),
+        at=MONEY_BACK,
+    ),
+    mutant(
+        "more goes back than arrived",
+        (REFUNDS, "refunded = min(_refunded(order), received)", "refunded = _refunded(order)"),
+        at=MONEY_BACK,
+    ),
+    mutant(
         "part of the money back is all of it",
         (REFUNDS, "if refunded < received:", "if refunded <= 0:"),
         at=MONEY_BACK,

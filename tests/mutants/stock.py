@@ -116,6 +116,39 @@ MUTANTS = [
         at=STOCK,
     ),
     mutant(
+        "a paid order puts goods aside again",
+        (ORDERING, "or not order.lock(status=Order.Status.PENDING):", "or False:"),
+        at=STOCK,
+    ),
+    mutant(
+        "a click that fails returns the goods of one that has a session",
+        (ORDERING, "    if order.lock(session_id=None):\n", "    if True:\n"),
+        at=STOCK,
+    ),
+    mutant(
+        "a session takes money for goods that were given back meanwhile",
+        (
+            ORDERING,
+            "session.expires_at)\n            _put_aside_again(order)\n",
+            "session.expires_at)\n",
+        ),
+        at=STOCK,
+    ),
+    mutant(
+        "a session for goods that went meanwhile stays open",
+        (ORDERING, "            gateway.close_session(session.id)\n", "            pass\n"),
+        at=STOCK,
+    ),
+    mutant(
+        "after goods that went meanwhile the old key is asked again",
+        (
+            ORDERING,
+            "        order.begin_next_attempt(now)\n        if not settings",
+            "        if not settings",
+        ),
+        at=STOCK,
+    ),
+    mutant(
         "late money takes no goods",
         (
             PAYMENTS,

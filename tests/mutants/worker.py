@@ -7,6 +7,7 @@ GATEWAY = "checkout/gateway.py"
 OUTBOX = "checkout/outbox.py"
 PAYMENTS = "checkout/payments.py"
 MODELS = "checkout/models.py"
+COMMAND = "checkout/management/commands/reconcile_orders.py"
 DESK = "checkout/test_reconciling"
 SAME_MOMENT = "checkout/test_the_same_moment"
 
@@ -66,6 +67,16 @@ ASKING_STRIPE = [
             "except gateway.StripeFailed as failure:",
             "except ZeroDivisionError as failure:",
         ),
+        at=DESK,
+    ),
+    mutant(
+        "a restart of the database ends the worker",
+        (
+            COMMAND,
+            "except (InterfaceError, OperationalError) as error:",
+            "except ZeroDivisionError:",
+        ),
+        (COMMAND, "({error})", "()"),
         at=DESK,
     ),
     mutant(

@@ -128,6 +128,12 @@ class TestProductsOutOfReach:
         assert response.status_code == 422
         assert "no longer for sale" in response.text
 
+    def test_a_withdrawn_one_alone_cannot_be_bought(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 2)
+        assert 'action="/create-checkout-session/"' in ada.get("/").text
+        Product.objects.update(is_on_sale=False)
+        assert 'action="/create-checkout-session/"' not in ada.get("/").text
+
     def test_a_withdrawn_one_stays_in_the_cart_until_removed(
         self, ada: Shopper, mouse: Product, laptop: Product
     ):
