@@ -1,6 +1,6 @@
 # One command each. The work itself is in tests/machine.sh.
 
-.PHONY: help run test lint format stripe clean
+.PHONY: help run test lint format prove mutants stripe clean
 
 help:  ## Show this list.
 	@echo 'make COMMAND, where COMMAND is one of:'
@@ -17,6 +17,12 @@ lint:  ## Check format, style, templates, types, migrations and the settings for
 
 format:  ## Format code and templates, and mend what can be mended by itself.
 	@sh tests/machine.sh format
+
+prove:  ## Play shoppers, Stripe and crashes against the shop: 100,000 steps and 200 kills a database.
+	@sh tests/machine.sh prove
+
+mutants:  ## Take the shop's guards out one by one in a copy: does a test miss each of them?
+	@sh tests/machine.sh mutants
 
 stripe:  ## Start the stand-in for Stripe, to try real payments with neither keys nor network.
 	@sh tests/machine.sh stripe

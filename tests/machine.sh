@@ -157,6 +157,25 @@ test_all() {
 
 on_sqlite() { (unset DATABASE_URL; "$bin/python" -m pytest "$@"); }
 
+prove() {
+    prepare_to_check
+    export PROVE=1
+    set -- tests/proof tests/races/test_chaos.py
+    if can_use PostgreSQL has_postgresql; then
+        say 'Proving on SQLite, which takes long ...'
+        on_sqlite "$@"
+        say 'Proving on PostgreSQL ...'
+        exec "$bin/python" -m tests.postgresql "$bin/python" -m pytest "$@"
+    fi
+    on_sqlite "$@"
+}
+
+mutants() {
+    prepare_to_check
+    can_use PostgreSQL has_postgresql || set -- --without-postgresql
+    exec "$bin/python" -m tests.mutants "$@"
+}
+
 stripe() {
     prepare_to_check
     exec "$bin/python" -m tests.stripe_stand_in
@@ -168,7 +187,7 @@ clean() {
 }
 
 case ${1:-} in
-run | lint | format | stripe | clean | find_python) "$1" ;;
+run | lint | format | prove | mutants | stripe | clean | find_python) "$1" ;;
 test) test_all ;;
-*) fail "Usage: sh tests/machine.sh run|test|lint|format|stripe|clean" ;;
+*) fail "Usage: sh tests/machine.sh run|test|lint|format|prove|mutants|stripe|clean" ;;
 esac

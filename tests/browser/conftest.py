@@ -82,7 +82,8 @@ def real_shop(
         "STRIPE_PUBLISHABLE_KEY": "pk_test_shop",
         "STRIPE_SECRET_KEY": "sk_test_shop",
         "STRIPE_WEBHOOK_SECRET": SECRET,
-        "STRIPE_API_BASE": stand_in.url,
+        # Another site than the shop's 127.0.0.1, as Stripe is: it decides about cookies.
+        "STRIPE_API_BASE": f"http://localhost:{stand_in.port}",
     }
     folder = tmp_path_factory.mktemp("real")
     with running_shop(folder, {**as_in_production, **environment}) as shop:

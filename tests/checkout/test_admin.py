@@ -45,6 +45,12 @@ class TestTheMerchant:
         response = merchant.post(page, form(mouse, price_cents=1_999))
         assert "steps of 10 minor units" in response.text
 
+    def test_is_told_that_a_picture_is_not_there(self, merchant: Client, mouse: Product):
+        page = f"/admin/storefront/product/{mouse.pk}/change/"
+        response = merchant.post(page, form(mouse, picture="products/mose.svg"))
+        assert "There is no such file" in response.text
+        assert merchant.post(page, form(mouse, picture="products/mouse.svg")).status_code == 302
+
     def test_sees_orders_and_why_one_needs_a_look(self, merchant: Client, order: Order):
         assert order.reference in merchant.get("/admin/checkout/order/").text
         page = merchant.get(f"/admin/checkout/order/{order.pk}/change/")

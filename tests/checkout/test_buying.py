@@ -136,6 +136,21 @@ class TestPressingBuyAgain:
         response = ada_with_mice.buys()
         assert response.status_code == 422
         assert "Your bank is still paying order" in response.text
+
+    def test_while_the_earlier_session_cannot_be_closed_says_so(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        ada_with_mice.puts(mouse, 3)
+        stripe.fault("POST", CREATE, status=500, times=3)
+        assert ada_with_mice.buys().status_code == 503
+        assert len(stripe.sessions) == len(ada_with_mice.orders) == 1
+
+    def test_when_stripe_does_not_know_the_earlier_session_opens_a_new_one(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        Order.objects.update(session_id="cs_of_another_account")
         ada_with_mice.puts(mouse, 3)
         assert ada_with_mice.buys().status_code == 303
 
@@ -155,6 +170,25 @@ class TestPressingBuyAgain:
         ada_with_mice.puts(mouse, 2)
         ada_with_mice.buys()
         assert sorted(order.status for order in ada_with_mice.orders) == ["PAID", "PENDING"]
+
+    def test_after_paying_with_another_cart_is_a_new_order_too(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        stripe.pay(ada_with_mice.order.session_id or "")
+        deliver(*stripe.events_of("checkout.session.completed"))
+        ada_with_mice.puts(mouse, 3)
+        assert ada_with_mice.buys().status_code == 303
+        assert sorted(order.status for order in ada_with_mice.orders) == ["PAID", "PENDING"]
+
+    def test_with_ever_other_carts_ends_each_session_once(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        for quantity in (1, 2, 3):
+            ada_with_mice.puts(mouse, quantity)
+            ada_with_mice.buys()
+        ended = [call.path for call in stripe.requests if call.path.endswith("/expire")]
+        assert len(ended) == len(set(ended)) == 2
 
 
 class TestStripeInTrouble:

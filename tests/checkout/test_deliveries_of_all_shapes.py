@@ -9,9 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from checkout.models import Order, StripeEvent
-from storefront.models import Product
-from tests.cast import Shopper, deliver, event_about
-from tests.stripe_stand_in import StandIn
+from tests.cast import deliver, event_about
 
 ODD = st.sampled_from(
     [None, "", 0, -1, 1, 1.5, True, False, [], {}, [None], {"id": None}, {"id": {"id": "x"}}]
@@ -29,13 +27,6 @@ KINDS = [
     "charge.dispute.created",
     "charge.dispute.closed",
 ]
-
-
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
 
 
 @st.composite

@@ -8,9 +8,7 @@ from django.utils import timezone
 
 from checkout.lifecycle import picture
 from checkout.models import Order
-from storefront.models import Product
-from tests.cast import Shopper, deliver, event_about
-from tests.stripe_stand_in import StandIn
+from tests.cast import deliver, event_about
 
 S = "PENDING", "PROCESSING", "PAID", "FAILED", "EXPIRED", "REFUNDED", "REVIEW"
 UNPAID = {"payment_status": "unpaid"}
@@ -65,13 +63,6 @@ CASES = [
     for (kind, detail), goals in EXPECTED.items()
     for source, goal in zip(S, goals, strict=True)
 ]
-
-
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
 
 
 @pytest.mark.parametrize(("kind", "detail", "source", "goal"), CASES)

@@ -15,13 +15,6 @@ FAILED = "checkout.session.async_payment_failed"
 EXPIRED = "checkout.session.expired"
 
 
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
-
-
 def status_after(order: Order, *events: object) -> str:
     for event in events:
         assert deliver(event).status_code == 200

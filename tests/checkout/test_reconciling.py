@@ -26,13 +26,6 @@ def reconcile(minutes: int = 0) -> str:
     return out.getvalue()
 
 
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
-
-
 def status(order: Order) -> str:
     order.refresh_from_db()
     return order.status
@@ -59,6 +52,7 @@ class TestEventsThatStripeCouldNotDeliver:
         stripe.refund(order.session_id or "")
         reconcile()
         assert status(order) == "REFUNDED"
+        assert StripeEvent.objects.earliest("id").type == "checkout.session.completed"
 
     def test_and_come_later_all_the_same_change_nothing(self, stripe: StandIn, order: Order):
         stripe.pay(order.session_id or "")
@@ -113,7 +107,15 @@ class TestOrdersWhoseEveryEventWasLost:
 
     def test_of_a_session_that_stripe_does_not_know_wait_on(self, order: Order):
         Order.objects.update(session_id="cs_test_unknown")
-        assert "nothing to change" in reconcile()
+        report = reconcile()
+        assert "1 waiting orders looked at; nothing to change" in report
+        assert "Stripe did not answer" not in report
+
+    def test_that_wait_for_the_bank_are_told_so_once(self, stripe: StandIn, order: Order):
+        stripe.pay_later(order.session_id or "")
+        for _ in range(3):
+            reconcile()
+        assert StripeEvent.objects.count() == 1
 
 
 class TestStripeDown:
@@ -191,6 +193,17 @@ class TestStockThatNobodyWillPayFor:
         reconcile()
         scarce.refresh_from_db()
         assert (scarce.stock, ada.order.status) == (3, "EXPIRED")
+
+    def test_comes_back_when_the_session_is_over_and_stripe_is_down(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        ada.puts(scarce, 2)
+        ada.buys()
+        Order.objects.update(session_expires_at=timezone.now() - timedelta(minutes=1))
+        stripe.fault("*", "/v1", status=500, times=10)
+        assert "Stripe did not answer" in reconcile()
+        scarce.refresh_from_db()
+        assert (scarce.stock, ada.order.status) == (3, "PENDING")
 
 
 class TestFollowUps:

@@ -75,6 +75,12 @@ class TestARefund:
         tell(event for event in money_back(stripe) if event["type"] in kinds)
         assert state(paid) == ("PAID", 1_500)
 
+    def test_told_before_the_payment_in_odd_words_is_not_lost(self, order: Order):
+        odd = {"status": "\x00", "currency": None, "id": "\ud800", "reason": "\x00"}
+        details = {"payment_intent": f"pi_{order.pk.hex}", "amount_refunded": 2_999, **odd}
+        tell([event_about(order, "charge.refunded", **details), event_about(order)])
+        assert state(order) == ("REFUNDED", 2_999)
+
     def test_told_by_an_older_total_after_a_newer_one_stays(self, stripe: StandIn, paid: Order):
         stripe.refund(paid.session_id or "", 1_000)
         stripe.refund(paid.session_id or "", 500)

@@ -109,6 +109,17 @@ class TestGoodsPutAside:
         assert ada.buys().status_code == 303
         assert left(scarce) == 1
 
+    def test_that_are_gone_when_she_tries_again_are_not_asked_money_for(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        stripe.fault("POST", CREATE, status=429)
+        ada.puts(scarce, 2)
+        ada.buys()
+        Product.objects.update(stock=0)
+        asked = len(stripe.requests)
+        assert ada.buys().status_code == 422
+        assert len(stripe.requests) == asked
+
     def test_come_back_when_the_cart_changes(self, order: Order, ada: Shopper, scarce: Product):
         ada.puts(scarce, 3)
         assert ada.buys().status_code == 303
@@ -175,6 +186,7 @@ class TestLateMoney:
         deliver(event_about(order))
         order.refresh_from_db()
         assert (order.status, left(scarce)) == ("PAID", 1)
+        assert not Hold.objects.exists()
 
     def test_for_goods_that_are_gone_needs_a_look(
         self, order: Order, ada: Shopper, scarce: Product

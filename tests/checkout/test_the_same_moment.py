@@ -42,13 +42,6 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
     return let
 
 
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
-
-
 def outcomes() -> list[str]:
     return list(StripeEvent.objects.order_by("id").values_list("outcome", flat=True))
 

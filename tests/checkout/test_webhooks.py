@@ -11,16 +11,8 @@ from django.test import Client
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
 from tests.cast import SECRET, Shopper, deliver, event_about, signature
-from tests.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
-    ada.puts(mouse, 1)
-    ada.buys()
-    return ada.order
 
 
 def assert_nothing_came_of_it(order: Order) -> None:

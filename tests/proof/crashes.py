@@ -71,9 +71,7 @@ def deaths(*places: Places) -> st.SearchStrategy[Death | None]:
     points = [f"{moment} {name}" for name in names for moment in ("before", "after")]
     some = st.tuples(st.sampled_from(points), st.sampled_from([0, 0, 0, 1, 2, 4]))
     anywhere = st.tuples(st.just(f"after {STATEMENT}"), st.integers(0, 12))
-    return st.sampled_from([False, False, False, True]).flatmap(
-        lambda dies: some | anywhere if dies else st.none()
-    )
+    return st.booleans().flatmap(lambda dies: some | anywhere if dies else st.none())
 
 
 class Crash(BaseException):

@@ -42,6 +42,7 @@ class Row(NamedTuple):
     session_id: str | None
     payment_intent: str
     total_cents: int
+    received_cents: int
     currency: str
     refunded_cents: int
     disputed_at: Any
@@ -205,7 +206,8 @@ class Witness:
         if totals and totals[-1]["id"] not in self.recorded:
             refunds = [r for r in self.books.refunds.values() if r["payment_intent"] == intent]
             amount: int = self._charge_of(intent)["amount"]
-            return min(sum(refund["amount"] for refund in refunds), amount)
+            ever: int = sum(refund["amount"] for refund in refunds)
+            return min(ever, amount)
         return self.peaks[intent]
 
     def _charge_of(self, intent: str) -> Json:
@@ -237,14 +239,11 @@ class Witness:
         self._check_holds()
         self._check_follow_ups(unsure)
 
-    def _is_marked(self, session: Json) -> bool:
-        return any(session["id"] in order.review_reason for order in self.orders.values())
-
     def _check_paid_session(self, session: Json) -> None:
         its = [
             order
             for order in self.orders.values()
-            if order.session_id == session["id"] or session["id"] in order.review_reason
+            if order.session_id == session["id"] or _is_marked(session, order)
         ]
         assert len(its) == 1, f"{session['id']} is paid, and {len(its)} orders know of it."
         assert its[0].status in {"PAID", "REFUNDED", "REVIEW"}, f"Paid, but {its[0].status}."
@@ -258,7 +257,8 @@ class Witness:
         marked = sum(
             session["amount_total"]
             for session in paid
-            if session["id"] not in own and self._is_marked(session)
+            if session["id"] not in own
+            and any(_is_marked(session, order) for order in self.orders.values())
         )
         assert money_in == orders + marked, f"{money_in} in, {orders} ordered, {marked} marked."
 
@@ -311,6 +311,13 @@ class Witness:
         assert len(self.sales - told) <= unsure, "A follow-up was forgotten."
 
 
+def _is_marked(session: Json, order: Row) -> bool:
+    """Whether the merchant sees on the order what came in, in figures or in words."""
+    is_own = order.session_id == session["id"]
+    is_received = is_own and order.received_cents == session["amount_total"]
+    return (order.status == "REVIEW" and is_received) or session["id"] in order.review_reason
+
+
 def _orders() -> list[Row]:
     rows = _rows(f"SELECT {', '.join(Row._fields)} FROM checkout_order ORDER BY created_at, id")
     return [Row(_uuid(id), _uuid(shopper), *rest) for id, shopper, *rest in rows]
@@ -319,7 +326,8 @@ def _orders() -> list[Row]:
 def _rows(sql: str, *parameters: Any) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        rows: list[Any] = cursor.fetchall()
+        return rows
 
 
 def _uuid(value: Any) -> UUID:

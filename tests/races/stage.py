@@ -79,8 +79,8 @@ class Stage:
             "DJANGO_SETTINGS_MODULE": "tests.races.altered_settings",
             "ALTERATIONS": " ".join(alterations),
         }
-        workers, log = self.shop.workers, self.shop.log.with_name("+".join(alterations))
-        with shop_for(self.database, self.stripe, log, workers, **environment) as shop:
+        log = self.shop.log.with_name("+".join(alterations))
+        with shop_for(self.database, self.stripe, log, WORKERS, **environment) as shop:
             self.stripe.listen(shop.webhook_url)
             yield replace(self, shop=shop)
 

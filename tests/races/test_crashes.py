@@ -11,7 +11,7 @@ from tests.races.visitor import Visitor
 
 SESSIONS = "/v1/checkout/sessions"
 UNTIL_STRIPE_SENDS_AGAIN = 6 * 60
-MOMENTS = (0.005, 0.01, 0.02, 0.03, 0.05)
+MOMENTS = (0.005, 0.01, 0.02, 0.04)
 """Seconds after the first of several deliveries."""
 PAYMENTS = 4
 PATIENCE_SECONDS = 10

@@ -24,6 +24,7 @@ class TestSettingAQuantity:
         assert '<output id="cart-total">$59.98</output>' in ada.get("/").text
 
     def test_is_absolute(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 5)
         ada.puts(mouse, 2)
         ada.puts(mouse, 2)
         assert ada.cart == {"Mouse": 2}
@@ -85,6 +86,7 @@ class TestWhatIsNoQuantity:
         "abc",
         "1000",
         "9" * 400,
+        "9" * 5_000,
         " 3 ",
         "1_0",
         "+1",
