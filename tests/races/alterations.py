@@ -5,7 +5,7 @@ Where the shop lets the database decide, these read, wait and write, as one is t
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from types import SimpleNamespace
@@ -13,12 +13,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import stripe
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import F
 
 from checkout import events, ordering
 from checkout.models import Order, StripeEvent
 from checkout.ordering import Wanted
+from checkout.reading import Json
+from checkout.verdict import Verdict
 from storefront import stock, views
 from storefront.models import CartLine, Hold, Product
 
@@ -26,7 +28,7 @@ from storefront.models import CartLine, Hold, Product
 WINDOW_SECONDS = 0.05
 PAUSE = "Pausing before the commit."
 PAUSE_SECONDS = 5
-MOMENT_SECONDS = 0.2
+MOMENT_SECONDS = 0.3
 
 logger = logging.getLogger("checkout")
 
@@ -88,16 +90,21 @@ def webhooks_pause_before_the_commit() -> None:
     setattr(Order, "move", move_and_wait)  # noqa: B010
 
 
-def moves_take_a_moment() -> None:
-    """No guard is missing here either: a kill at random finds somebody in the middle."""
-    move = Order.move
+def events_are_recorded_after_the_commit() -> None:
+    """What an event does is one transaction, and the note of it another, a moment later."""
 
-    def move_slowly(self: Order, *args: Any, **kwargs: Any) -> bool:
-        won = move(self, *args, **kwargs)
-        time.sleep(MOMENT_SECONDS)
-        return won
+    def on_its_own(handle: Callable[[Json, Json], Verdict]) -> Callable[[Json, Json], Verdict]:
+        def handle_and_commit(event: Json, thing: Json) -> Verdict:
+            with transaction.atomic():
+                verdict = handle(event, thing)
+            time.sleep(MOMENT_SECONDS)
+            return verdict
 
-    setattr(Order, "move", move_slowly)  # noqa: B010
+        return handle_and_commit
+
+    altered: dict[str, Any] = {kind: on_its_own(do) for kind, do in events.HANDLERS.items()}
+    events.HANDLERS.update(altered)
+    webhooks_have_no_transaction()
 
 
 def open_orders_repeat() -> None:

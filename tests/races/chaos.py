@@ -31,7 +31,7 @@ IN_STOCK = 12
 SCARCE_AT_A_TIME = 3
 STRIKES_PER_PRODUCT = 7
 PURCHASES_BETWEEN_STRIKES = 3
-LONGEST_LULL_SECONDS = 10
+LONGEST_LULL_SECONDS = 20
 """How long the next strike waits for purchases; a dead shop sells nothing."""
 
 SIX_MINUTES, DAY = 6 * 60, 24 * 60 * 60
@@ -39,6 +39,7 @@ MOST_SKIPPED_SECONDS = 20 * 60 * 60
 """Checkouts are offered for longer, so that time may pass at Stripe, whose clock is not ours."""
 CHECKOUT_MINUTES = "1400"
 PATIENCE_SECONDS = 300
+MOST_SECONDS_PER_STRIKE = 60
 
 BOOTED = re.compile(rb"Booting worker with pid: (\d+)")
 TABLES = (
@@ -98,7 +99,10 @@ class Reconciler:
     def run_once(self) -> None:
         self.run()
         assert self._process
-        assert self._process.wait(PATIENCE_SECONDS) == 0, self.log.read_text()[-3000:]
+        try:
+            assert self._process.wait(PATIENCE_SECONDS) == 0, self.log.read_text()[-3000:]
+        finally:
+            self.kill()
 
     def kill(self) -> bool:
         process, self._process = self._process, None
@@ -112,8 +116,11 @@ class Reconciler:
 class Chaos:
     """One run, on a stage that is its own until the run is over."""
 
-    def __init__(self, stage: Stage, seed: int) -> None:
+    def __init__(
+        self, stage: Stage, seed: int, purchases_between: int = PURCHASES_BETWEEN_STRIKES
+    ) -> None:
         self.stage = stage
+        self.purchases_between = purchases_between
         self.seed = seed
         self.random = self._dice("strikes")
         self.reconciler = Reconciler(stage.shop, stage.shop.log.with_suffix(f".outbox-{seed}"))
@@ -183,10 +190,13 @@ class Chaos:
 
         `strikes` says how often each is chosen; none is left out.
         """
+        print(f"chaos: CHAOS_SEED={self.seed} throws the same dice.")
         self.begin(count)
         to_come = [*strikes]
+        deadline = time.monotonic() + count * MOST_SECONDS_PER_STRIKE
         with self._load():
             while self.struck < count:
+                assert time.monotonic() < deadline, self.stage.shop.log_tail()
                 self._wait_for_purchases()
                 [chosen] = self.random.choices([*strikes], [*strikes.values()])
                 if (to_come.pop() if to_come else chosen)():
@@ -196,7 +206,7 @@ class Chaos:
 
     def _wait_for_purchases(self) -> None:
         before, lull = self._sales, time.monotonic() + LONGEST_LULL_SECONDS
-        while self._sales < before + PURCHASES_BETWEEN_STRIKES and time.monotonic() < lull:
+        while self._sales < before + self.purchases_between and time.monotonic() < lull:
             self.reconciler.keep_running()
             time.sleep(0.02)
         time.sleep(self.random.uniform(0, 0.4))
