@@ -194,8 +194,13 @@ class Order(models.Model):
             lines.update(quantity=F("quantity") - Subquery(bought))
 
     def keep_session(self, session_id: str, url: str, expires_at: datetime) -> bool:
-        """Store the Checkout Session unless one is stored. True if it is now the order's own."""
-        rows = Order.objects.filter(Q(session_id=None) | Q(session_id=session_id), pk=self.pk)
+        """Store the Checkout Session unless one is stored. True if it is now the order's own.
+
+        An order whose place another one took in the meantime gets none.
+        """
+        rows = Order.objects.filter(
+            Q(session_id=None) | Q(session_id=session_id), pk=self.pk, superseded_at=None
+        )
         return (
             rows.update(session_id=session_id, session_url=url, session_expires_at=expires_at) == 1
         )

@@ -174,14 +174,24 @@ def _keep(order: Order, session: gateway.CheckoutSession, now: datetime) -> None
     """Store the session, and see that the goods that it takes money for are aside."""
     try:
         with transaction.atomic():
-            order.keep_session(session.id, session.url, session.expires_at)
+            if not order.keep_session(session.id, session.url, session.expires_at):
+                _refuse_the_superseded(order)
             _put_aside_again(order)
     except CannotOrder:
-        # Another click failed meanwhile and gave them back, and somebody else was quick.
+        # Another tab bought a changed cart while Stripe was slow, or another click failed and
+        # gave the goods back, and somebody else was quick.
         order.begin_next_attempt(now)
         if not settings.STRIPE_DEMO_MODE:
             gateway.close_session(session.id)
         raise
+
+
+def _refuse_the_superseded(order: Order) -> None:
+    if Order.objects.filter(pk=order.pk, superseded_at__isnull=False).exists():
+        raise CannotOrder(
+            "Your cart has been bought with other quantities in another tab. Nothing was charged "
+            "here. Please check the cart and press Buy again."
+        )
 
 
 @transaction.atomic

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from checkout import outbox
+from checkout import gateway, outbox
 from checkout.models import Order, StripeEvent
 from storefront.models import Hold, Product
 from tests.cast import Shopper, deliver, event_about
@@ -50,6 +50,23 @@ def reconcile() -> str:
     out = StringIO()
     call_command("reconcile_orders", older_than=0, stdout=out)
     return out.getvalue()
+
+
+class TestTwoTabs:
+    def test_with_different_carts_leave_one_session_open(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, meanwhile: Meanwhile
+    ):
+        def buy_three_in_another_tab() -> None:
+            ada.puts(mouse, 3)
+            assert ada.buys().status_code == 303
+
+        ada.puts(mouse, 2)
+        meanwhile(gateway, "open_session", buy_three_in_another_tab)
+        response = ada.buys()
+        assert response.status_code == 422
+        assert "in another tab" in response.text
+        open_ones = [s for s in stripe.sessions.values() if s["status"] == "open"]
+        assert [session["amount_total"] for session in open_ones] == [8_997]
 
 
 class TestTwoDeliveries:

@@ -99,9 +99,14 @@ SESSIONS = [
         "a session that came later overwrites the stored one",
         (
             MODELS,
-            "filter(Q(session_id=None) | Q(session_id=session_id), pk=self.pk)",
-            "filter(pk=self.pk)",
+            "Q(session_id=None) | Q(session_id=session_id), pk=self.pk, superseded_at=None",
+            "pk=self.pk, superseded_at=None",
         ),
+        at=SAME_MOMENT,
+    ),
+    mutant(
+        "an order whose place another one took gets a session",
+        (MODELS, "pk=self.pk, superseded_at=None\n", "pk=self.pk\n"),
         at=SAME_MOMENT,
     ),
     mutant(

@@ -129,8 +129,8 @@ MUTANTS = [
         "a session takes money for goods that were given back meanwhile",
         (
             ORDERING,
-            "session.expires_at)\n            _put_aside_again(order)\n",
-            "session.expires_at)\n",
+            "_refuse_the_superseded(order)\n            _put_aside_again(order)\n",
+            "_refuse_the_superseded(order)\n",
         ),
         at=STOCK,
     ),
