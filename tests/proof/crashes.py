@@ -65,13 +65,14 @@ Death = tuple[str, int]
 """A point, and how often it is passed before the shop dies there."""
 
 
-def deaths(*places: Places) -> st.SearchStrategy[Death | None]:
-    """Where one could die in such work; mostly nowhere."""
+def deaths(*places: Places, often: str = STATEMENT) -> st.SearchStrategy[Death | None]:
+    """Where one could die in such work, if at all; `often` is the place that matters most."""
     names = [STATEMENT, *(name for some in places for name in some)]
     points = [f"{moment} {name}" for name in names for moment in ("before", "after")]
     some = st.tuples(st.sampled_from(points), st.sampled_from([0, 0, 0, 1, 2, 4]))
     anywhere = st.tuples(st.just(f"after {STATEMENT}"), st.integers(0, 12))
-    return st.booleans().flatmap(lambda dies: some | anywhere if dies else st.none())
+    most = st.just((f"after {often}", 0))
+    return st.booleans().flatmap(lambda dies: most | some | anywhere if dies else st.none())
 
 
 class Crash(BaseException):

@@ -49,7 +49,6 @@ SECOND, MINUTE, HOUR, DAY = 1, 60, 60 * 60, 24 * 60 * 60
 STRIPE_KEEPS_EVENTS = 30 * DAY
 PAUSES = [SECOND, SECOND, MINUTE, 6 * MINUTE, 36 * MINUTE, 7 * HOUR, 3 * DAY]
 CREATE, SESSION, EVENTS = "/v1/checkout/sessions", "/v1/checkout/sessions/cs_", "/v1/events"
-CALLS = [("POST", CREATE), ("POST", SESSION), ("GET", SESSION), ("GET", EVENTS)]
 BEFORE = [{"status": status} for status in (500, 400, 401, 402, 409, 429)] + [{"drop": True}]
 AFTER = [{"status": 500, "after": True}, {"drop": True, "after": True}]
 
@@ -58,19 +57,22 @@ goods = st.sampled_from(["mouse", "laptop", "sticker"])
 goals = st.sampled_from(["pay", "stay", "", "pay", "pay_later"])
 nth = st.integers(0, 20)
 news = st.sampled_from(["told", "told in reverse", "not told", "not told"])
-troubles = st.sampled_from([False, False, True]).flatmap(
-    lambda is_there: (
-        st.lists(
-            st.tuples(
-                st.sampled_from(CALLS), st.sampled_from(AFTER + BEFORE), st.sampled_from([3, 1])
-            ),
-            min_size=1,
-            max_size=2,
-        )
-        if is_there
-        else st.just([])
+
+
+def troubles_of(*calls: tuple[str, str]) -> st.SearchStrategy[list[Any]]:
+    faults = st.sampled_from(AFTER) | st.sampled_from(BEFORE)
+    some = st.lists(
+        st.tuples(st.sampled_from(calls), faults, st.sampled_from([3, 3, 1])),
+        min_size=1,
+        max_size=2,
     )
-)
+    return st.sampled_from([False, False, True]).flatmap(
+        lambda is_there: some if is_there else st.just([])
+    )
+
+
+in_buying = troubles_of(("POST", CREATE), ("POST", CREATE), ("POST", SESSION), ("GET", SESSION))
+in_reconciling = troubles_of(("GET", SESSION), ("GET", EVENTS))
 Troubles = list[tuple[tuple[str, str], dict[str, Any], int]]
 
 
@@ -171,8 +173,8 @@ class TheShop(RuleBasedStateMachine):
         who=people,
         has_looked=st.sampled_from([True, True, True, False]),
         goal=goals,
-        troubles=troubles,
-        death=deaths(BUYING),
+        troubles=in_buying,
+        death=deaths(BUYING, often="opening a session"),
     )
     def buys(
         self, who: str, has_looked: bool, goal: str, troubles: Troubles, death: Death | None
@@ -190,8 +192,8 @@ class TheShop(RuleBasedStateMachine):
         what=goods,
         quantity=st.sampled_from([1, 2, 3]),
         goal=goals,
-        troubles=troubles,
-        death=deaths(BUYING),
+        troubles=in_buying,
+        death=deaths(BUYING, often="opening a session"),
     )
     def buys_by_json(
         self,
@@ -362,10 +364,18 @@ class TheShop(RuleBasedStateMachine):
         minutes=st.sampled_from([0, 5, 60]),
         times=st.sampled_from([1, 2]),
         is_mail_down=st.sampled_from([False, False, True]),
-        troubles=troubles,
+        troubles=in_reconciling,
         death=deaths(RECONCILING, RECEIVING),
     )
-    def reconciles(self, minutes: int, times: int, troubles: Troubles, death: Death | None) -> None:
+    def reconciles(
+        self,
+        minutes: int,
+        times: int,
+        is_mail_down: bool,
+        troubles: Troubles,
+        death: Death | None,
+    ) -> None:
+        self.is_mail_down = is_mail_down
         for _ in range(times):
             with self.stripe_in(troubles), self.crashes.survived(death):
                 self.reconcile(minutes)
