@@ -13,8 +13,8 @@ from pathlib import Path
 from tests.mutants.mutant import SUITE, Mutant
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 300
-"""A run that takes longer hangs: the whole suite needs less than one minute."""
+SECONDS = 900
+"""A run that takes longer hangs: even on a busy machine the whole suite needs a third of it."""
 
 # A drawing that differs proves nothing about the shop.
 PICTURE = "tests/checkout/test_lifecycle.py::test_the_picture_in_the_readme_is_the_table"
