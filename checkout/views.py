@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
@@ -19,7 +18,7 @@ from checkout.ordering import MAX_LINES, CannotOrder, Wanted, buy
 from storefront.cart import cart_of
 from storefront.models import MAX_QUANTITY, Product
 from storefront.money import written
-from storefront.pages import HtmxRequest, SeeOther, page, wants_fragment
+from storefront.pages import HtmxRequest, SeeOther, page, site, wants_fragment
 from storefront.shopper import remember, shopper_of, shopper_or_new
 from storefront.views import ShelfItem, shop_front
 
@@ -80,7 +79,7 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
                 "Please check the cart and press Buy again."
             )
         wanted = [Wanted(line.product, line.quantity) for line in cart.lines]
-        order = buy(shopper, wanted, site=_site(request), now=timezone.now())
+        order = buy(shopper, wanted, site=site(request), now=timezone.now())
     except CannotOrder as refused:
         return _sorry(request, shopper, str(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
     except gateway.StripeDown:
@@ -93,7 +92,7 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
 def _buy_json(request: HtmxRequest) -> HttpResponse:
     shopper = shopper_or_new(request)
     try:
-        order = buy(shopper, _wanted(request), site=_site(request), now=timezone.now())
+        order = buy(shopper, _wanted(request), site=site(request), now=timezone.now())
     except CannotOrder as refused:
         return JsonResponse({"error": str(refused)}, status=HTTPStatus.BAD_REQUEST)
     except gateway.StripeDown:
@@ -145,7 +144,3 @@ def _item(item: Any) -> tuple[int, int]:
     if type(quantity) is not int or not 1 <= quantity <= MAX_QUANTITY:
         raise CannotOrder(f"quantity must be a whole number from 1 to {MAX_QUANTITY}.")
     return product_id, quantity
-
-
-def _site(request: HttpRequest) -> str:
-    return settings.SITE_URL or f"{request.scheme}://{request.get_host()}"

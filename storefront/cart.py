@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import urlencode
 from uuid import UUID
 
 from storefront.models import MAX_QUANTITY, CartLine, Product
@@ -14,6 +15,19 @@ PLAIN_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 class InvalidQuantity(Exception):
     """The quantity can't be taken; the text says what can."""
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What the shopper has just taken out of the cart, to be put back by Undo."""
+
+    product: Product
+    quantity: int
+
+    @property
+    def query(self) -> str:
+        """The same for an address, as `removed_by` reads it."""
+        return urlencode({"removed": self.product.pk, "quantity": self.quantity})
 
 
 @dataclass(frozen=True)
@@ -67,20 +81,45 @@ def wanted_quantity(form: Mapping[str, str]) -> int:
     return quantity
 
 
-def set_quantity(shopper: UUID, product: Product, quantity: int) -> None:
-    """Make the product's line hold `quantity`; 0 removes it.
+def removed_by(query: Mapping[str, str]) -> Removed | None:
+    """Return what an address says was removed; never trusted, as Undo only fills a form."""
+    pk, quantity = query.get("removed", ""), query.get("quantity", "")
+    if not (PLAIN_NUMBER.fullmatch(pk) and PLAIN_NUMBER.fullmatch(quantity)):
+        return None
+    if not 0 < int(quantity) <= MAX_QUANTITY:
+        return None
+    product = Product.objects.on_sale().filter(pk=int(pk)).first()
+    return Removed(product, int(quantity)) if product else None
+
+
+def set_quantity(shopper: UUID, product: Product, quantity: int) -> int:
+    """Make the product's line hold `quantity`; 0 removes it. Returns how many were removed so.
 
     Raises InvalidQuantity for a product that is no longer sold.
     """
     if quantity == 0:
-        CartLine.objects.filter(shopper=shopper, product=product).delete()
-        return
+        return _take_out(shopper, product)
     if not product.is_on_sale:
         raise InvalidQuantity(f"{product.name} is no longer for sale.")
     # An upsert: two tabs that add the same product meet in one line, and neither fails.
+    # The price stays the one that the shopper put it in at, to be told of a new one.
     CartLine.objects.bulk_create(
-        [CartLine(shopper=shopper, product=product, quantity=quantity)],
+        [
+            CartLine(
+                shopper=shopper,
+                product=product,
+                quantity=quantity,
+                price_cents_then=product.price_cents,
+            )
+        ],
         update_conflicts=True,
         unique_fields=["shopper", "product"],
         update_fields=["quantity"],
     )
+    return 0
+
+
+def _take_out(shopper: UUID, product: Product) -> int:
+    line = CartLine.objects.filter(shopper=shopper, product=product)
+    quantity = line.values_list("quantity", flat=True).first() or 0
+    return quantity if line.delete()[0] else 0

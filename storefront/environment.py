@@ -1,5 +1,6 @@
 """Reads the environment: every value is understood, or the start stops and says what is allowed."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from environs import Env
 LIVE_KEYS = ("sk_live_", "rk_live_", "pk_live_")
 SECRET_KEYS = ("sk_test_", "rk_test_", "sk_live_", "rk_live_")
 PUBLISHABLE_KEYS = ("pk_test_", "pk_live_")
+
+COLOUR = re.compile(r"#([0-9a-fA-F]{3}){1,2}")
+LINKS = ("https://", "http://", "mailto:")
 
 env = Env()
 
@@ -59,6 +63,31 @@ def currency(name: str, default: str) -> str:
     if code.upper() not in list_currencies():
         raise refusal(name, "a currency code of three letters, such as usd, eur or jpy")
     return code.lower()
+
+
+def colour(name: str) -> str:
+    """Return a colour like #0b6e4f, or nothing."""
+    value = text(name)
+    if value and not COLOUR.fullmatch(value):
+        raise refusal(name, "a colour like #0b6e4f")
+    return value
+
+
+def links(name: str) -> dict[str, str]:
+    """Return addresses by their words, in the order given: `Imprint=https://…, Terms=https://…`."""
+    pairs = [pair.partition("=") for pair in words(name)]
+    found = {title.strip(): address.strip() for title, _, address in pairs}
+    if not all(title and address.startswith(LINKS) for title, address in found.items()):
+        raise refusal(name, "Imprint=https://your.site/imprint, more of them with commas between")
+    return found
+
+
+def static_file(name: str, folder: Path, default: str) -> str:
+    """Return the path of a file below `folder`, as templates write it."""
+    value = text(name, default)
+    if ".." in value or value.startswith("/") or not (folder / value).is_file():
+        raise refusal(name, "the path of a file below static/, such as icon.svg")
+    return value
 
 
 def database(name: str, folder: Path) -> dict[str, Any]:

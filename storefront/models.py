@@ -1,6 +1,8 @@
 """What is on the shelf, and what each shopper has put into the cart."""
 
-from typing import Self
+from collections.abc import Iterable
+from itertools import chain, count
+from typing import Any, Self
 
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
@@ -9,6 +11,8 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils.text import slugify
 
 from storefront import money
 
@@ -19,11 +23,26 @@ class ProductQuerySet(models.QuerySet["Product"]):
     def on_sale(self) -> Self:
         return self.filter(is_on_sale=True)
 
+    def bulk_create(self, objs: Iterable["Product"], *args: Any, **options: Any) -> list["Product"]:
+        """Give those without an address one; `save` is not called for them."""
+        products = list(objs)
+        taken = set(Product.objects.values_list("slug", flat=True))
+        for product in products:
+            product.slug = product.slug or product.free_slug(taken)
+            taken.add(product.slug)
+        return super().bulk_create(products, *args, **options)
+
 
 class Product(models.Model):
     """Something the shop sells; its price is in minor units of the shop's currency."""
 
     name = models.CharField(max_length=120)
+    slug = models.SlugField(
+        max_length=140,
+        unique=True,
+        blank=True,
+        help_text="The end of the page's address; made from the name if you leave it empty.",
+    )
     description = models.TextField(blank=True)
     price_cents = models.PositiveIntegerField(
         "price in minor units",
@@ -49,6 +68,22 @@ class Product(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def save(self, **options: Any) -> None:
+        """Give a new product its address, which stays when the name changes."""
+        if not self.slug:
+            similar = Product.objects.filter(slug__startswith=slugify(self.name) or "product")
+            self.slug = self.free_slug(set(similar.values_list("slug", flat=True)))
+        super().save(**options)
+
+    def get_absolute_url(self) -> str:
+        return reverse("storefront:product", args=[self.slug])
+
+    def free_slug(self, taken: set[str]) -> str:
+        """Return an address made from the name that is none of those `taken`."""
+        wanted = slugify(self.name) or "product"
+        numbered = (f"{wanted}-{number}" for number in count(2))
+        return next(slug for slug in chain([wanted], numbered) if slug not in taken)
+
     @property
     def picture_url(self) -> str:
         """Where the picture is served; a file that isn't there must not take the shop down."""
@@ -56,6 +91,15 @@ class Product(models.Model):
             return staticfiles_storage.url(self.picture) if self.picture else ""
         except ValueError:  # not among the files that were collected
             return ""
+
+    @property
+    def is_photographed(self) -> bool:
+        """Whether other sites can show the picture beside a link to it: they take no drawings."""
+        return bool(self.picture_url) and not self.picture.endswith(".svg")
+
+    @property
+    def is_sold_out(self) -> bool:
+        return self.stock == 0
 
     def clean(self) -> None:
         if self.picture and not finders.find(self.picture):
@@ -109,6 +153,9 @@ class CartLine(models.Model):
     shopper = models.UUIDField()
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
     quantity = models.PositiveSmallIntegerField()
+    price_cents_then = models.PositiveIntegerField(
+        null=True, help_text="What one cost when it was put in, in minor units."
+    )
 
     objects = CartLineQuerySet.as_manager()
 
@@ -129,6 +176,11 @@ class CartLine(models.Model):
     @property
     def amount_cents(self) -> int:
         return self.quantity * self.product.price_cents
+
+    @property
+    def has_new_price(self) -> bool:
+        """Whether the price is another one than when the shopper put the product in."""
+        return self.price_cents_then not in (None, self.product.price_cents)
 
     @property
     def left(self) -> int | None:

@@ -48,6 +48,11 @@ def written(cents: int, currency: str | None = None) -> str:
     )
 
 
+def bare(cents: int, currency: str | None = None) -> str:
+    """Return `cents` for machines, such as 139.97."""
+    return str(Decimal(cents).scaleb(-decimals(currency or settings.CURRENCY)))
+
+
 @cache
 def _pattern(locale: Locale, currency: str) -> NumberPattern:
     """The locale's way to write money, with the digits that Stripe charges."""

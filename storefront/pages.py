@@ -5,10 +5,12 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxDetails
 
-VARY = ["HX-Request", "HX-Boosted", "HX-History-Restore-Request"]
+VARY = ["HX-Request", "HX-Boosted", "HX-History-Restore-Request", "HX-Target"]
 
 
 class HtmxRequest(HttpRequest):
@@ -24,9 +26,10 @@ class SeeOther(HttpResponseRedirect):
 
 
 def wants_fragment(request: HtmxRequest) -> bool:
-    """Boosted links and restored history need the whole page, although htmx asks."""
+    """Whether a part is enough: not for boosted links, restored history or a page renewed."""
     htmx = request.htmx
-    return bool(htmx) and not (htmx.boosted or htmx.history_restore_request)
+    needs_all = htmx.boosted or htmx.history_restore_request or htmx.target == "main"
+    return bool(htmx) and not needs_all
 
 
 def page(
@@ -45,6 +48,22 @@ def page(
     return response
 
 
+def site(request: HttpRequest) -> str:
+    """Return where the shop is, such as https://shop.example."""
+    return settings.SITE_URL or f"{request.scheme}://{request.get_host()}"
+
+
 def shop(request: HttpRequest) -> dict[str, Any]:
     """What every template may say about the shop (a context processor)."""
-    return {"shop_name": settings.SHOP_NAME, "demo_mode": settings.STRIPE_DEMO_MODE}
+    return {
+        "shop_name": settings.SHOP_NAME,
+        "shop_description": settings.SHOP_DESCRIPTION,
+        "shop_logo": settings.SHOP_LOGO,
+        "shop_accent": settings.SHOP_ACCENT,
+        "shop_links": settings.SHOP_LINKS,
+        "currency": settings.CURRENCY.upper(),
+        "demo_mode": settings.STRIPE_DEMO_MODE,
+        "site": SimpleLazyObject(lambda: site(request)),
+        # Where the page renews itself from: what was posted can't be asked for again.
+        "here": request.get_full_path() if request.method == "GET" else reverse("storefront:home"),
+    }

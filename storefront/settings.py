@@ -44,6 +44,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.sitemaps",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
 ]
@@ -91,6 +92,10 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Words and money --------------------------------------------------------------------
 SHOP_NAME = env.text("SHOP_NAME", "Storefront")
+SHOP_DESCRIPTION = env.text("SHOP_DESCRIPTION", "A small shop with a few good things.")
+SHOP_LOGO = env.static_file("SHOP_LOGO", BASE_DIR / "static", "icon.svg")
+SHOP_ACCENT = env.colour("SHOP_ACCENT")
+SHOP_LINKS = env.links("SHOP_LINKS")
 CURRENCY = env.currency("CURRENCY", "usd")
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

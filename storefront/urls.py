@@ -1,14 +1,21 @@
 """All addresses of the shop."""
 
 from django.contrib import admin
+from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
 
 from storefront import views
+from storefront.sitemap import SITEMAPS
 
 shop_front = (
     [
         path("", views.home, name="home"),
+        path("products/<slug:slug>/", views.product, name="product"),
         path("cart/<int:pk>/", views.cart_line, name="cart-line"),
+        path("brand.css", views.brand, name="brand"),
+        path("robots.txt", views.robots, name="robots"),
+        path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+        path("favicon.ico", views.favicon),
         path("healthz", views.healthz, name="healthz"),
         path("readyz", views.readyz, name="readyz"),
     ],

@@ -1,24 +1,36 @@
-"""The shop front: the catalogue, the cart and the health of the process."""
+"""The shop front: the catalogue, the product pages, the cart and the health of the process."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect, render
+from django.templatetags.static import static
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from storefront.cart import Cart, InvalidQuantity, cart_of, set_quantity, wanted_quantity
+from storefront.cart import (
+    Cart,
+    InvalidQuantity,
+    Removed,
+    cart_of,
+    removed_by,
+    set_quantity,
+    wanted_quantity,
+)
 from storefront.models import Product
 from storefront.pages import HtmxRequest, SeeOther, page, wants_fragment
 from storefront.shopper import remember, shopper_of, shopper_or_new
 
 SCARCE = 5
+HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
+PRODUCT_PAGES = "/products/"
 
 
 @dataclass(frozen=True)
@@ -45,23 +57,36 @@ class ShelfItem:
 
 @require_safe
 def home(request: HtmxRequest) -> HttpResponse:
-    return page(request, "storefront/home.html", shop_front(shopper_of(request)))
+    context = shop_front(shopper_of(request), removed=removed_by(request.GET))
+    return page(request, HOME, context)
+
+
+@require_safe
+def product(request: HtmxRequest, slug: str) -> HttpResponse:
+    product = get_object_or_404(Product.objects.on_sale(), slug=slug)
+    context = product_page(shopper_of(request), product, removed=removed_by(request.GET))
+    return page(request, PRODUCT, context)
 
 
 @require_POST
 def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
     product = get_object_or_404(Product, pk=pk)
     shopper = shopper_or_new(request)
-    error = ""
     try:
-        set_quantity(shopper, product, wanted_quantity(request.POST))
+        count = set_quantity(shopper, product, wanted_quantity(request.POST))
     except InvalidQuantity as refused:
-        error = str(refused)
-    return remember(_cart_answer(request, shopper, product, error), shopper)
+        answer = _refusal(request, shopper, product, str(refused))
+    else:
+        answer = _changed(request, shopper, product, Removed(product, count) if count else None)
+    return remember(answer, shopper)
 
 
 def shop_front(
-    shopper: UUID | None, *, error: str = "", at: Product | None = None
+    shopper: UUID | None,
+    *,
+    error: str = "",
+    at: Product | None = None,
+    removed: Removed | None = None,
 ) -> dict[str, Any]:
     """The home page's context; `error` stands beside the product `at`, else above Buy."""
     cart = cart_of(shopper)
@@ -73,23 +98,94 @@ def shop_front(
         ],
         # A product that is no longer on the shelf has no field to stand beside.
         "cart_error": "" if at and at.is_on_sale else error,
+        "removed": _still(removed, cart),
     }
 
 
-def _cart_answer(request: HtmxRequest, shopper: UUID, product: Product, error: str) -> HttpResponse:
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
+def product_page(
+    shopper: UUID | None, product: Product, *, error: str = "", removed: Removed | None = None
+) -> dict[str, Any]:
+    """The context of one product with the cart beside it."""
+    cart = cart_of(shopper)
+    return {
+        "cart": cart,
+        "item": ShelfItem(product, cart, error),
+        "removed": _still(removed, cart),
+        "back_to": "product",
+    }
+
+
+def _refusal(request: HtmxRequest, shopper: UUID, product: Product, words: str) -> HttpResponse:
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
     if wants_fragment(request):
         cart = cart_of(shopper)
         context = {
             "cart": cart,
-            "item": ShelfItem(product, cart, error),
-            "cart_error": "" if product.is_on_sale else error,
+            "item": ShelfItem(product, cart, words),
+            "has_field": _has_field(request, product),
+            "cart_error": "" if product.is_on_sale else words,
         }
-        return page(request, "storefront/home.html", context, partial="cart-change", status=status)
-    if error:
-        context = shop_front(shopper, error=error, at=product)
-        return page(request, "storefront/home.html", context, status=status)
-    return SeeOther(reverse("storefront:home"))
+        return page(request, HOME, context, partial="cart-change", status=status)
+    if _is_from_product_page(request) and product.is_on_sale:
+        context = product_page(shopper, product, error=words)
+        return page(request, PRODUCT, context, status=status)
+    return page(request, HOME, shop_front(shopper, error=words, at=product), status=status)
+
+
+def _changed(
+    request: HtmxRequest, shopper: UUID, product: Product, removed: Removed | None
+) -> HttpResponse:
+    if wants_fragment(request):
+        cart = cart_of(shopper)
+        context = {
+            "cart": cart,
+            "item": ShelfItem(product, cart),
+            "has_field": _has_field(request, product),
+            "removed": removed if product.is_on_sale else None,
+            # Focus goes on where the button was that is gone now.
+            "leads_to_undo": request.htmx.trigger == f"remove-{product.pk}",
+            "leads_to_line": product.pk if request.htmx.trigger == "undo" else None,
+        }
+        return page(request, HOME, context, partial="cart-change")
+    is_from_product = _is_from_product_page(request) and product.is_on_sale
+    back = product.get_absolute_url() if is_from_product else reverse("storefront:home")
+    return SeeOther(f"{back}?{removed.query}" if removed and product.is_on_sale else back)
+
+
+def _has_field(request: HtmxRequest, product: Product) -> bool:
+    """Whether the page that asks shows the product: the page of another one does not."""
+    shown = urlsplit(request.htmx.current_url or "").path
+    is_product_page = shown.startswith(PRODUCT_PAGES)
+    return product.is_on_sale and (not is_product_page or shown == product.get_absolute_url())
+
+
+def _is_from_product_page(request: HttpRequest) -> bool:
+    return request.POST.get("from") == "product"
+
+
+def _still(removed: Removed | None, cart: Cart) -> Removed | None:
+    """Nothing to undo once it is in the cart again."""
+    return removed if removed and not cart.quantity_of(removed.product) else None
+
+
+@require_safe
+@cache_control(public=True, max_age=86_400)
+def brand(request: HttpRequest) -> HttpResponse:
+    """The merchant's colour, which no template may write into the page: styles are files."""
+    return render(request, "storefront/brand.css", content_type="text/css")
+
+
+@require_safe
+@cache_control(public=True, max_age=86_400)
+def robots(request: HttpRequest) -> HttpResponse:
+    return render(request, "storefront/robots.txt", content_type="text/plain")
+
+
+@require_safe
+@cache_control(public=True, max_age=86_400)
+def favicon(request: HttpRequest) -> HttpResponse:
+    """What browsers and robots ask for by this name without being told to."""
+    return redirect(static("favicon.ico"))
 
 
 @never_cache

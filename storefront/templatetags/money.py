@@ -1,6 +1,6 @@
 from django import template
 
-from storefront.money import written
+from storefront.money import bare, written
 
 register = template.Library()
 
@@ -9,3 +9,9 @@ register = template.Library()
 def money(cents: int, currency: str | None = None) -> str:
     """`{{ order.total_cents|money:order.currency }}`; the shop's own currency unless told."""
     return written(cents, currency)
+
+
+@register.filter
+def amount(cents: int, currency: str | None = None) -> str:
+    """The number alone, as machines read it."""
+    return bare(cents, currency)

@@ -12,6 +12,8 @@ ENVIRONMENT = "storefront/environment.py"
 SETTINGS = "storefront/settings.py"
 PANEL = "checkout/test_my_orders"
 CARTS = "storefront/test_cart"
+PRODUCTS = "storefront/test_product_pages"
+FRONT = "storefront/views.py"
 START = "storefront/test_environment"
 DESK = "checkout/test_admin"
 FOR_NOBODY = "(self, request: HttpRequest, obj: Model | None = None) -> bool:\n        return False"
@@ -126,15 +128,15 @@ WHEN_TO_ASK = [
     ),
     mutant(
         "restored history gets a fragment",
-        (PAGES, "not (htmx.boosted or htmx.history_restore_request)", "not htmx.boosted"),
+        (PAGES, "htmx.boosted or htmx.history_restore_request or", "htmx.boosted or"),
         at=PANEL,
     ),
     mutant(
         "boosted links get a fragment",
         (
             PAGES,
-            "not (htmx.boosted or htmx.history_restore_request)",
-            "not htmx.history_restore_request",
+            "htmx.boosted or htmx.history_restore_request or",
+            "htmx.history_restore_request or",
         ),
         at=PANEL,
     ),
@@ -268,8 +270,8 @@ THE_CART = [
         "0 empties everybody's line",
         (
             CART,
-            "filter(shopper=shopper, product=product).delete()",
-            "filter(product=product).delete()",
+            "line = CartLine.objects.filter(shopper=shopper, product=product)",
+            "line = CartLine.objects.filter(product=product)",
         ),
         at=CARTS,
     ),
@@ -391,4 +393,75 @@ THE_START = [
     ),
 ]
 
-MUTANTS = [*WHO, *WHEN_TO_ASK, *THE_CART, *THE_DESK, *THE_START]
+THE_PAGES = [
+    mutant(
+        "a page that renews itself gets a fragment",
+        (PAGES, ' or htmx.target == "main"', ""),
+        at=PRODUCTS,
+    ),
+    mutant(
+        "what is not sold has a page",
+        (
+            FRONT,
+            "get_object_or_404(Product.objects.on_sale(), slug",
+            "get_object_or_404(Product, slug",
+        ),
+        at=PRODUCTS,
+    ),
+    mutant(
+        "two products share an address",
+        ("storefront/models.py", "if slug not in taken", "if slug"),
+        at=PRODUCTS,
+    ),
+    mutant(
+        "products made at once have no address",
+        ("storefront/models.py", "product.slug or product.free_slug(taken)", "product.slug"),
+        at=PRODUCTS,
+    ),
+    mutant(
+        "a new price goes unnoticed",
+        (CART, "price_cents_then=product.price_cents,", ""),
+        at=CARTS,
+    ),
+    mutant(
+        "a new price is forgotten at the next change",
+        (CART, 'update_fields=["quantity"]', 'update_fields=["quantity", "price_cents_then"]'),
+        at=CARTS,
+    ),
+    mutant(
+        "Undo believes any quantity",
+        (CART, "    if not 0 < int(quantity) <= MAX_QUANTITY:\n        return None\n", ""),
+        at=CARTS,
+    ),
+    mutant(
+        "Undo is offered for what is back in the cart",
+        (
+            FRONT,
+            "removed if removed and not cart.quantity_of(removed.product) else None",
+            "removed",
+        ),
+        at=CARTS,
+    ),
+    mutant(
+        "the page of one product gets the field of another",
+        (FRONT, "(not is_product_page or shown == product.get_absolute_url())", "True"),
+        at=PRODUCTS,
+    ),
+    mutant(
+        "any words are a colour",
+        (ENVIRONMENT, "if value and not COLOUR.fullmatch(value):", "if False:"),
+        at=START,
+    ),
+    mutant(
+        "a link may be a script",
+        (ENVIRONMENT, "address.startswith(LINKS)", "address"),
+        at=START,
+    ),
+    mutant(
+        "the logo may be any file",
+        (ENVIRONMENT, 'if ".." in value or value.startswith("/") or not', "if not"),
+        at=START,
+    ),
+]
+
+MUTANTS = [*WHO, *WHEN_TO_ASK, *THE_CART, *THE_DESK, *THE_START, *THE_PAGES]

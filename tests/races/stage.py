@@ -56,8 +56,8 @@ class Stage:
         for number in range(count):
             self.sql(
                 "INSERT INTO storefront_product "
-                "(name, description, price_cents, picture, is_on_sale, position) "
-                f"VALUES ('Tea {number}', '', 450, '', true, 9)"
+                "(name, slug, description, price_cents, picture, is_on_sale, position) "
+                f"VALUES ('Tea {number}', 'tea-{before}-{number}', '', 450, '', true, 9)"
             )
         rows = self.sql(f"SELECT id FROM storefront_product WHERE id > {before} ORDER BY id")
         return [row[0] for row in rows]

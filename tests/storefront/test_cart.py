@@ -180,3 +180,79 @@ class TestTheShoppersCookie:
     def test_a_forgery_from_another_site_is_refused(self, ada: Shopper, mouse: Product):
         ada.browser.handler.enforce_csrf_checks = True
         assert ada.puts(mouse, 1).status_code == 403
+
+
+class TestTakingOut:
+    def test_offers_to_put_it_back(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 2)
+        answer = ada.puts(mouse, 0, htmx=True)
+        assert 'id="undo"' in answer.text
+        assert '<input type="hidden" name="quantity" value="2">' in answer.text
+        assert "Mouse removed from the cart. Total $0.00." in answer.text
+
+    def test_by_the_last_step_down_offers_it_too(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 1)
+        assert 'id="undo"' in ada.puts(mouse, 1, htmx=True, step="-1").text
+
+    def test_without_scripts_offers_it_after_the_redirect(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 2)
+        location = ada.puts(mouse, 0)["Location"]
+        assert location == f"/?removed={mouse.pk}&quantity=2"
+        assert 'id="undo"' in ada.get(location).text
+        ada.puts(mouse, 2)
+        assert 'id="undo"' not in ada.get(location).text
+
+    def test_what_was_not_there_offers_nothing(self, ada: Shopper, mouse: Product):
+        assert 'id="undo"' not in ada.puts(mouse, 0, htmx=True).text
+        assert ada.puts(mouse, 0)["Location"] == "/"
+
+    def test_what_is_no_longer_sold_offers_nothing(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 2)
+        Product.objects.update(is_on_sale=False)
+        assert 'id="undo"' not in ada.puts(mouse, 0, htmx=True).text
+
+    @pytest.mark.parametrize(
+        "query", ["removed=x&quantity=1", "removed=99&quantity=1", "removed=1", "quantity=2"]
+    )
+    def test_an_address_that_makes_no_sense_offers_nothing(self, ada: Shopper, query: str):
+        assert 'id="undo"' not in ada.get(f"/?{query}").text
+
+    @pytest.mark.parametrize("quantity", ["0", "1000", "-1", "\u0661"])
+    def test_no_quantity_that_a_cart_does_not_take(
+        self, ada: Shopper, mouse: Product, quantity: str
+    ):
+        assert 'id="undo"' not in ada.get(f"/?removed={mouse.pk}&quantity={quantity}").text
+
+    @pytest.mark.parametrize(("pressed", "leads"), [("remove-{}", True), ("quantity-of-{}", False)])
+    def test_leads_the_focus_to_undo_if_its_button_is_gone(
+        self, ada: Shopper, mouse: Product, pressed: str, leads: bool
+    ):
+        ada.puts(mouse, 2)
+        headers = {"HX-Request": "true", "HX-Trigger": pressed.format(mouse.pk)}
+        path = f"/cart/{mouse.pk}/"
+        answer = ada.browser.post(path, {"quantity": 0}, headers=headers)
+        assert ("autofocus" in answer.text) == leads
+
+
+class TestANewPrice:
+    def test_is_told_beside_the_line_before_buy(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 1)
+        assert "New price" not in ada.get("/").text
+        Product.objects.update(price_cents=3_499)
+        assert "New price; it was $29.99" in ada.get("/").text
+
+    def test_is_still_told_when_the_quantity_changes(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 1)
+        Product.objects.update(price_cents=3_499)
+        assert "New price; it was $29.99" in ada.puts(mouse, 2, htmx=True).text
+
+    def test_is_no_news_to_who_puts_it_in_again(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 1)
+        Product.objects.update(price_cents=3_499)
+        ada.puts(mouse, 0)
+        assert "New price" not in ada.puts(mouse, 1, htmx=True).text
+
+    def test_is_not_claimed_for_a_cart_from_before(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 1)
+        CartLine.objects.update(price_cents_then=None)
+        assert "New price" not in ada.get("/").text

@@ -55,6 +55,13 @@ def setting(name: str, **environment: str) -> str:
         ({"DATABASE_URL": "postgresql://u:p@host:port/x"}, "DATABASE_URL can't be read"),
         ({"DATABASE_URL": "postgresql://host"}, "DATABASE_URL can't be read"),
         ({"CURRENCY": "dollars"}, "CURRENCY can't be read"),
+        ({"SHOP_ACCENT": "teal"}, "SHOP_ACCENT can't be read. Allowed: a colour like #0b6e4f"),
+        ({"SHOP_ACCENT": "#12345"}, "SHOP_ACCENT can't be read"),
+        ({"SHOP_ACCENT": "#fff;}*{display:none"}, "SHOP_ACCENT can't be read"),
+        ({"SHOP_LOGO": "logo.svg"}, "SHOP_LOGO can't be read. Allowed: the path of a file below"),
+        ({"SHOP_LOGO": "../manage.py"}, "SHOP_LOGO can't be read"),
+        ({"SHOP_LINKS": "Imprint"}, "SHOP_LINKS can't be read. Allowed: Imprint=https://"),
+        ({"SHOP_LINKS": "Imprint=javascript:alert(1)"}, "SHOP_LINKS can't be read"),
         ({"HSTS_SECONDS": "-1"}, "HSTS_SECONDS can't be read. Allowed: a whole number"),
         ({"TRUST_PROXY": "2"}, "TRUST_PROXY can't be read"),
         ({"STRIPE_SECRET_KEY": "sk_test_1"}, "STRIPE_PUBLISHABLE_KEY is not set"),
@@ -115,6 +122,17 @@ class TestModes:
         assert [error.id for error in webhook_secret(None)] == ["checkout.E001"]
         settings.STRIPE_WEBHOOK_SECRET = SECRET
         assert webhook_secret(None) == []
+
+
+class TestTheMerchantsWords:
+    def test_links_keep_their_order_and_their_own_equals_signs(self):
+        links = "Terms=https://a.example/?x=1, Imprint = https://a.example/i"
+        found = "{'Terms': 'https://a.example/?x=1', 'Imprint': 'https://a.example/i'}"
+        assert setting("SHOP_LINKS", SHOP_LINKS=links) == found
+
+    def test_colour_and_logo_are_taken_as_they_are(self):
+        own = {"SHOP_ACCENT": "#A30", "SHOP_LOGO": "products/mouse.svg"}
+        assert setting("SHOP_ACCENT, settings.SHOP_LOGO", **own) == "#A30 products/mouse.svg"
 
 
 class TestSafeByDefault:

@@ -1,0 +1,176 @@
+"""What makes the page pleasant: Undo, focus, nothing that jumps, and a network that comes and goes."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.complaints import Complaints
+from tests.browser.shopper import Shopper
+from tests.shop_process import ShopProcess
+
+OFFLINE = "ERR_INTERNET_DISCONNECTED"
+
+
+@pytest.fixture
+def shop(demo_shop: ShopProcess) -> ShopProcess:
+    return demo_shop
+
+
+@pytest.fixture
+def ada(ada: Shopper) -> Shopper:
+    ada.visits()
+    return ada
+
+
+def undo(ada: Shopper) -> Locator:
+    return ada.cart.get_by_role("button", name="Undo")
+
+
+class TestAProductPage:
+    def test_changes_the_cart_in_place(self, ada: Shopper):
+        ada.page.get_by_role("link", name="Mouse").click()
+        expect(ada.page.get_by_role("heading", level=1)).to_have_text("Mouse")
+        ada.plus("Mouse").click()
+        ada.plus("Mouse").click()
+        expect(ada.total).to_have_text("$59.98")
+        expect(ada.page).to_have_url(re.compile("/products/mouse/$"))
+
+    def test_takes_out_another_product_without_a_complaint(self, ada: Shopper):
+        ada.wants(1, "Laptop")
+        expect(ada.total).to_have_text("$999.99")
+        ada.visits("/products/mouse/")
+        ada.remove("Laptop").click()
+        expect(ada.total).to_have_text("$0.00")
+
+    def test_sells(self, ada: Shopper):
+        ada.visits("/products/mouse/")
+        ada.plus("Mouse").click()
+        ada.buy.click()
+        ada.sees_order("PAID")
+
+
+class TestRemovedByMistake:
+    def test_is_put_back_by_undo(self, ada: Shopper):
+        ada.wants(3, "Mouse")
+        expect(ada.total).to_have_text("$89.97")
+        ada.remove("Mouse").click()
+        expect(ada.announcement).to_have_text("Mouse removed from the cart. Total $0.00.")
+        undo(ada).click()
+        expect(ada.total).to_have_text("$89.97")
+        expect(ada.quantity_of("Mouse")).to_have_value("3")
+        expect(undo(ada)).to_have_count(0)
+
+
+class TestTheFocus:
+    def test_stays_on_the_button_that_was_pressed(self, ada: Shopper):
+        ada.plus("Mouse").press("Enter")
+        expect(ada.total).to_have_text("$29.99")
+        expect(ada.plus("Mouse")).to_be_focused()
+        ada.minus("Mouse").press("Enter")
+        expect(ada.total).to_have_text("$0.00")
+        expect(ada.minus("Mouse")).to_be_focused()
+
+    def test_stays_in_the_field_at_enter_and_after_a_mistake(
+        self, ada: Shopper, complaints: Complaints
+    ):
+        complaints.expect_status(422)
+        field = ada.quantity_of("Mouse")
+        field.fill("2")
+        field.press("Enter")
+        expect(ada.total).to_have_text("$59.98")
+        expect(field).to_be_focused()
+        field.fill("many")
+        field.press("Enter")
+        expect(ada.alert).to_be_visible()
+        expect(field).to_be_focused()
+        expect(field).to_have_accessible_description("Please enter a whole number from 0 to 999.")
+
+    def test_goes_from_remove_to_undo_and_back(self, ada: Shopper):
+        ada.wants(2, "Mouse")
+        ada.remove("Mouse").press("Enter")
+        expect(undo(ada)).to_be_focused()
+        undo(ada).press("Enter")
+        expect(ada.remove("Mouse")).to_be_focused()
+
+
+class TestNothingJumps:
+    @pytest.mark.parametrize("width", [360, 1280])
+    def test_around_the_cart_when_it_changes(
+        self, ada: Shopper, complaints: Complaints, width: int
+    ):
+        complaints.expect_status(422)
+        ada.page.set_viewport_size({"width": width, "height": 800})
+        ada.visits()
+        for control, change in (
+            (ada.plus("Mouse"), None),
+            (ada.plus("Laptop"), None),
+            (ada.quantity_of("Keyboard"), "x"),
+            (ada.quantity_of("Keyboard"), "0"),
+            (ada.minus("Mouse"), None),
+            (ada.minus("Laptop"), None),
+        ):
+            control.evaluate("node => node.scrollIntoView({block: 'center', behavior: 'instant'})")
+            with nothing_moved(ada):
+                if change:
+                    control.fill(change)
+                control.press("Enter")
+                ada.page.wait_for_load_state("networkidle")
+
+
+@contextmanager
+def nothing_moved(ada: Shopper) -> Iterator[None]:
+    """What stands in view, but for what is in the cart, is where it was; and by Chromium's count."""
+    ada.page.evaluate(WATCH_SHIFTS)
+    before = ada.page.evaluate(PLACES)
+    yield
+    assert ada.page.evaluate(PLACES) == before
+    assert ada.page.evaluate("window.shifts.filter(shift => !shift.hadRecentInput)") == []
+
+
+PLACES = """
+[...document.querySelectorAll(
+    "header, .product, .product *:not(.quantity-error), .cart, #my-orders")]
+    .filter(node => node.getBoundingClientRect().top < innerHeight)
+    .map(node => { const box = node.getBoundingClientRect();
+                   return [node.id, node.localName, box.x, box.y, box.width].join(" "); })
+"""
+WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver(list => window.shifts.push(...list.getEntries()))
+    .observe({type: "layout-shift"});
+"""
+
+
+class TestANetworkThatComesAndGoes:
+    def test_tells_when_a_change_did_not_get_through_and_goes_on(
+        self, ada: Shopper, complaints: Complaints
+    ):
+        complaints.expect(OFFLINE, "htmx:sendError", "htmx:afterRequest")
+        ada.wants(1, "Mouse")
+        expect(ada.total).to_have_text("$29.99")
+        ada.context.set_offline(True)
+        ada.plus("Mouse").click()
+        expect(ada.alert).to_contain_text("No answer from the shop")
+        ada.context.set_offline(False)
+        expect(ada.alert).to_have_count(0, timeout=15_000)
+        expect(ada.quantity_of("Mouse")).to_have_value("1")
+        ada.plus("Mouse").click()
+        expect(ada.total).to_have_text("$59.98")
+
+    def test_goes_on_after_the_form_has_expired(self, ada: Shopper, complaints: Complaints):
+        complaints.expect_status(403)
+        complaints.expect("Response Status Error Code 403")
+        ada.context.clear_cookies()
+        ada.plus("Mouse").click()
+        expect(ada.alert).to_be_visible()
+        expect(ada.alert).to_have_count(0, timeout=15_000)
+        ada.plus("Mouse").click()
+        expect(ada.total).to_have_text("$29.99")
+
+    def test_is_quiet_while_all_is_well(self, ada: Shopper):
+        ada.plus("Mouse").click()
+        expect(ada.total).to_have_text("$29.99")
+        expect(ada.alert).to_have_count(0)

@@ -1,0 +1,187 @@
+"""A product's own page, and what search engines and other sites are told."""
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from storefront.models import Product
+from tests.cast import Shopper, product
+
+pytestmark = pytest.mark.django_db
+
+
+class TestAProductPage:
+    def test_shows_the_product_with_a_quantity_and_the_cart(self, ada: Shopper, laptop: Product):
+        mouse = product("Mouse", 2_999, description="Two buttons.\n\nAnd a wheel.")
+        ada.puts(mouse, 2)
+        text = ada.get("/products/mouse/").text
+        assert ">Mouse</h1>" in text
+        assert "<p>Two buttons.</p>" in text
+        assert "Quantity of Mouse" in text
+        assert "Quantity of Laptop" not in text
+        assert '<output id="cart-total">$59.98</output>' in text
+
+    def test_is_where_the_card_leads(self, ada: Shopper, mouse: Product):
+        assert 'href="/products/mouse/"' in ada.get("/").text
+
+    @pytest.mark.parametrize("address", ["/products/house/", "/products/lamp/"])
+    def test_is_not_there_for_what_is_not_sold(self, ada: Shopper, mouse: Product, address: str):
+        product("Lamp", is_on_sale=False)
+        assert ada.get(address).status_code == 404
+
+    def test_costs_two_queries(
+        self, ada: Shopper, mouse: Product, django_assert_num_queries: DjangoAssertNumQueries
+    ):
+        ada.puts(mouse, 1)
+        with django_assert_num_queries(2):
+            ada.get("/products/mouse/")
+
+    def test_comes_back_without_scripts_after_a_change(self, ada: Shopper, mouse: Product):
+        answer = ada.puts(mouse, 2, **{"from": "product"})
+        assert (answer.status_code, answer["Location"]) == (303, "/products/mouse/")
+
+    def test_keeps_a_bad_quantity_beside_its_field(self, ada: Shopper, mouse: Product):
+        answer = ada.puts(mouse, "many", **{"from": "product"})
+        assert answer.status_code == 422
+        assert ">Mouse</h1>" in answer.text
+        assert "Please enter a whole number from 0 to 999." in answer.text
+
+    def test_of_another_product_gets_no_field_that_it_has_not(
+        self, ada: Shopper, mouse: Product, laptop: Product
+    ):
+        ada.puts(laptop, 1)
+        answer = ada.browser.post(
+            f"/cart/{laptop.pk}/",
+            {"quantity": 0},
+            headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/products/mouse/"},
+        )
+        assert "quantity-of" not in answer.text
+        assert "Laptop removed" in answer.text
+
+
+class TestAPageThatRenewsItself:
+    @pytest.mark.parametrize("path", ["/", "/products/mouse/", "/orders/"])
+    def test_is_whole_again(self, ada: Shopper, mouse: Product, path: str):
+        headers = {"HX-Request": "true", "HX-Target": "main"}
+        assert '<main id="main">' in ada.browser.get(path, headers=headers).text
+
+
+class TestTheAddressOfAProduct:
+    def test_is_made_from_its_name(self):
+        assert product("Big Red Lamp").get_absolute_url() == "/products/big-red-lamp/"
+
+    @pytest.mark.parametrize("name", ["!?", "茶"])
+    def test_is_made_without_one_that_fits(self, name: str):
+        assert product(name).get_absolute_url() == "/products/product/"
+
+    def test_is_another_one_for_another_product_of_the_name(self):
+        slugs = [product("Lamp").slug for _ in range(3)]
+        assert slugs == ["lamp", "lamp-2", "lamp-3"]
+
+    def test_is_there_for_products_made_at_once(self):
+        product("Lamp")
+        Product.objects.bulk_create([Product(name="Lamp", price_cents=1) for _ in range(2)])
+        assert set(Product.objects.values_list("slug", flat=True)) == {"lamp", "lamp-2", "lamp-3"}
+
+    def test_stays_when_the_name_changes(self):
+        lamp = product("Lamp")
+        lamp.name = "Lantern"
+        lamp.save()
+        assert lamp.slug == "lamp"
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAShopFromBeforeProductPages:
+    def test_gives_every_product_its_address(self):
+        executor = MigrationExecutor(connection)
+        before = executor.migrate([("storefront", "0001_initial"), ("checkout", None)])
+        old = before.apps.get_model("storefront", "Product")
+        for name in ("Lamp", "Lamp", "茶"):
+            old.objects.create(name=name, price_cents=100)
+        call_command("migrate", verbosity=0)
+        first, second, third = Product.objects.order_by("id")
+        assert [first.slug, second.slug, third.slug] == ["lamp", f"lamp-{second.pk}", "product"]
+        Product.objects.all().delete()
+
+
+class TestWhatOthersAreTold:
+    def test_by_the_page_of_a_product(self, ada: Shopper, settings: Settings):
+        settings.SITE_URL = "https://shop.example"
+        settings.SECURE_SSL_REDIRECT = False
+        product("Mouse", 2_990, description='A "good" mouse', stock=3)
+        text = ada.get("/products/mouse/?utm=1").text
+        assert '<link rel="canonical" href="https://shop.example/products/mouse/">' in text
+        assert '<meta name="description" content="A &quot;good&quot; mouse">' in text
+        assert '<meta property="og:title" content="Mouse">' in text
+        assert 'content="https://shop.example/static/share.png"' in text
+        assert 'itemtype="https://schema.org/Product"' in text
+        assert '<meta itemprop="price" content="29.90">' in text
+        assert '<meta itemprop="priceCurrency" content="USD">' in text
+        assert 'href="https://schema.org/InStock"' in text
+
+    def test_by_a_product_that_is_sold_out(self, ada: Shopper):
+        product("Mouse", stock=0)
+        text = ada.get("/products/mouse/").text
+        assert 'href="https://schema.org/OutOfStock"' in text
+        assert "Sold out." in text
+
+    def test_a_photograph_is_shown_and_a_drawing_is_not(self, ada: Shopper):
+        product("Mouse", picture="products/mouse.svg")
+        product("Share", picture="share.png")
+        product("Apple", picture="apple-touch-icon.png")
+        assert (
+            'og:image" content="http://testserver/static/share.png"'
+            in ada.get("/products/mouse/").text
+        )
+        assert (
+            'content="http://testserver/static/apple-touch-icon.png"'
+            in ada.get("/products/apple/").text
+        )
+
+    def test_the_price_in_yen_has_no_decimals(self, ada: Shopper, mouse: Product, settings):
+        settings.CURRENCY = "jpy"
+        assert 'itemprop="price" content="2999"' in ada.get("/products/mouse/").text
+
+    def test_the_sitemap_lists_what_is_sold(self, ada: Shopper, mouse: Product):
+        product("Lamp", is_on_sale=False)
+        text = ada.get("/sitemap.xml").text
+        assert "<loc>http://testserver/</loc>" in text
+        assert "<loc>http://testserver/products/mouse/</loc>" in text
+        assert "lamp" not in text
+
+    def test_the_sitemap_names_the_shops_own_address(self, ada: Shopper, settings: Settings):
+        settings.SITE_URL = "https://shop.example"
+        assert "<loc>https://shop.example/</loc>" in ada.get("/sitemap.xml").text
+
+    def test_robots_find_the_sitemap_and_leave_carts_alone(self, ada: Shopper):
+        answer = ada.get("/robots.txt")
+        assert answer["Content-Type"].startswith("text/plain")
+        assert "Sitemap: http://testserver/sitemap.xml" in answer.text
+        assert "Disallow: /cart/" in answer.text
+
+    def test_the_icon_is_where_browsers_look_for_it(self, ada: Shopper):
+        assert ada.get("/favicon.ico")["Location"] == "/static/favicon.ico"
+
+
+class TestTheMerchantsOwnLook:
+    def test_a_colour_has_a_stylesheet(self, ada: Shopper, settings: Settings):
+        settings.SHOP_ACCENT = "#aa3300"
+        assert '<link rel="stylesheet" href="/brand.css?%23aa3300">' in ada.get("/").text
+        answer = ada.get("/brand.css?%23aa3300")
+        assert answer["Content-Type"].startswith("text/css")
+        assert "--brand:#aa3300" in answer.text
+        assert "public" in answer["Cache-Control"]
+
+    def test_without_a_colour_nothing_is_asked_for(self, ada: Shopper):
+        assert "brand.css" not in ada.get("/").text
+
+    def test_logo_name_and_links_are_on_every_page(self, ada: Shopper, settings: Settings):
+        settings.SHOP_NAME, settings.SHOP_LOGO = "Tea & Co", "products/mouse.svg"
+        settings.SHOP_LINKS = {"Imprint": "https://tea.example/imprint"}
+        for path in ("/", "/orders/", "/nowhere/"):
+            text = ada.get(path).text
+            assert "Tea &amp; Co" in text
+            assert 'src="/static/products/mouse.svg"' in text
+            assert '<a href="https://tea.example/imprint">Imprint</a>' in text
