@@ -1,4 +1,4 @@
-"""What makes the page pleasant: Undo, focus, nothing that jumps, and a network that comes and goes."""
+"""What makes the page pleasant: Undo, focus, nothing that jumps, and a network that may go."""
 
 import re
 from collections.abc import Iterator
@@ -122,7 +122,7 @@ class TestNothingJumps:
 
 @contextmanager
 def nothing_moved(ada: Shopper) -> Iterator[None]:
-    """What stands in view, but for what is in the cart, is where it was; and by Chromium's count."""
+    """What stands in view, the cart's inside apart, stays where it was, by Chromium's count too."""
     ada.page.evaluate(WATCH_SHIFTS)
     before = ada.page.evaluate(PLACES)
     yield
