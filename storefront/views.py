@@ -160,7 +160,7 @@ def _has_field(request: HtmxRequest, product: Product) -> bool:
 
 
 def _is_from_product_page(request: HttpRequest) -> bool:
-    return request.POST.get("from") == "product"
+    return request.POST.get("back") == "product"
 
 
 def _still(removed: Removed | None, cart: Cart) -> Removed | None:

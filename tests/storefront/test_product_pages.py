@@ -39,11 +39,11 @@ class TestAProductPage:
             ada.get("/products/mouse/")
 
     def test_comes_back_without_scripts_after_a_change(self, ada: Shopper, mouse: Product):
-        answer = ada.puts(mouse, 2, **{"from": "product"})
+        answer = ada.puts(mouse, 2, back="product")
         assert (answer.status_code, answer["Location"]) == (303, "/products/mouse/")
 
     def test_keeps_a_bad_quantity_beside_its_field(self, ada: Shopper, mouse: Product):
-        answer = ada.puts(mouse, "many", **{"from": "product"})
+        answer = ada.puts(mouse, "many", back="product")
         assert answer.status_code == 422
         assert ">Mouse</h1>" in answer.text
         assert "Please enter a whole number from 0 to 999." in answer.text
