@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.browser.complaints import Complaints
 from tests.browser.shopper import Shopper
+from tests.browser.test_every_page import violations
 from tests.shop_process import ShopProcess
 
 OFFLINE = "ERR_INTERNET_DISCONNECTED"
@@ -50,6 +51,24 @@ class TestAProductPage:
         ada.plus("Mouse").click()
         ada.buy.click()
         ada.sees_order("PAID")
+
+
+class TestTheMerchantsColour:
+    @pytest.mark.parametrize("colour", ["#ffee00", "#ffffff", "#000000", "#ff0033", "#9fd3ff"])
+    def test_leaves_every_word_readable(self, ada: Shopper, colour: str):
+        def in_colour(route: Route) -> None:
+            response = route.fetch()
+            css, count = re.subn(r"--brand: oklch[^;]+;", f"--brand: {colour};", response.text())
+            assert count == 1
+            route.fulfill(response=response, body=css)
+
+        ada.page.route(re.compile(r"/storefront\..*css"), in_colour)
+        ada.visits()
+        ada.wants(2, "Mouse")
+        expect(ada.total).to_have_text("$59.98")
+        assert violations(ada.page) == []
+        ada.page.emulate_media(color_scheme="dark")
+        assert violations(ada.page) == []
 
 
 class TestRemovedByMistake:
