@@ -73,7 +73,8 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
     cart = cart_of(shopper)
     shown = request.POST.get("total_cents", str(cart.total_cents))
     try:
-        if shown != str(cart.total_cents):
+        # What is no longer sold changes the total too, and is told by its name instead.
+        if shown != str(cart.total_cents) and cart.is_all_on_sale:
             raise CannotOrder(
                 f"The total has changed to {written(cart.total_cents)} since you looked. "
                 "Please check the cart and press Buy again."

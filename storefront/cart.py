@@ -46,6 +46,11 @@ class Cart:
         """Whether there is anything to buy; a product no longer sold alone is not."""
         return any(line.product.is_on_sale for line in self.lines)
 
+    @property
+    def is_all_on_sale(self) -> bool:
+        """Whether there is something in it, and all of it is still sold."""
+        return bool(self.lines) and all(line.product.is_on_sale for line in self.lines)
+
     @cached_property
     def count(self) -> int:
         return sum(line.quantity for line in self.lines)

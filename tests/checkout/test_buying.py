@@ -285,9 +285,12 @@ class TestWhatCannotBeBought:
         assert ada_with_mice.orders == []
         assert ada_with_mice.buys(total_cents=7_000).status_code == 303
 
-    def test_nothing_that_is_no_longer_sold(self, stripe: StandIn, ada_with_mice: Shopper):
+    @pytest.mark.parametrize("seen", [{}, {"total_cents": 5_998}])
+    def test_nothing_that_is_no_longer_sold(
+        self, stripe: StandIn, ada_with_mice: Shopper, seen: dict[str, int]
+    ):
         Product.objects.update(is_on_sale=False)
-        response = ada_with_mice.buys()
+        response = ada_with_mice.buys(**seen)
         assert response.status_code == 422
         assert "Mouse is no longer for sale" in response.text
         assert ada_with_mice.cart == {"Mouse": 2}
