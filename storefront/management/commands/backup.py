@@ -1,0 +1,25 @@
+"""Saves the whole database into a file, while the shop is open."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from storefront import backups
+
+
+class Command(BaseCommand):
+    help = "Saves the whole database into a file, while the shop is open."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", nargs="?", help="a new file; named by the time if left out")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        named_by_time = f"shop-{timezone.now():%Y%m%d-%H%M%S}{backups.suffix()}"
+        file = Path(options["file"] or named_by_time)
+        try:
+            backups.save(file)
+        except backups.CannotBackUp as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"Saved {file} ({file.stat().st_size:,} bytes).")

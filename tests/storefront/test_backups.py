@@ -1,0 +1,98 @@
+"""Backups: saved from a shop that is open, and brought back whole or not at all."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.shop_process import ShopProcess, new_database
+
+PRICES = "print(*Product.objects.values_list('price_cents', flat=True))"
+IMPORT = "from storefront.models import Product; "
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("backups")
+
+
+@pytest.fixture(scope="module")
+def shop(folder: Path) -> Iterator[ShopProcess]:
+    with new_database(folder) as url:
+        yield ShopProcess(url).prepare()
+
+
+@pytest.fixture(scope="module")
+def backup(shop: ShopProcess, folder: Path) -> Path:
+    file = folder / "backup"
+    assert f"Saved {file}" in shop.manage("backup", str(file))
+    return file
+
+
+def prices(shop: ShopProcess) -> str:
+    return shop.manage("shell", "--no-imports", "--command", IMPORT + PRICES).splitlines()[-1]
+
+
+def set_prices(shop: ShopProcess, cents: int) -> None:
+    code = f"{IMPORT}Product.objects.update(price_cents={cents})"
+    shop.manage("shell", "--no-imports", "--command", code)
+
+
+def test_what_was_saved_comes_back(shop: ShopProcess, backup: Path):
+    set_prices(shop, 1)
+    assert prices(shop) == "1 1 1"
+    assert "Restored" in shop.manage("restore", "--replace", str(backup))
+    assert prices(shop) == "99999 2999 7999"
+
+
+def test_it_comes_back_into_an_empty_database(backup: Path, tmp_path: Path):
+    with new_database(tmp_path) as url:
+        empty = ShopProcess(url)
+        empty.manage("restore", str(backup))
+        assert prices(empty) == "99999 2999 7999"
+        assert "No migrations to apply" in empty.manage("migrate", "--no-input")
+
+
+def test_a_shop_that_has_something_is_not_overwritten_by_mistake(shop: ShopProcess, backup: Path):
+    with pytest.raises(RuntimeError, match=r"not empty.*add --replace"):
+        shop.manage("restore", str(backup))
+
+
+@pytest.mark.parametrize("content", [b"", b"something else", b"SQLite format 3\0" + b"x" * 5000])
+def test_what_is_no_backup_changes_nothing(shop: ShopProcess, tmp_path: Path, content: bytes):
+    file = tmp_path / "no-backup"
+    file.write_bytes(content)
+    with pytest.raises(RuntimeError, match=r"is not a backup|is damaged"):
+        shop.manage("restore", "--replace", str(file))
+    assert prices(shop) == "99999 2999 7999"
+
+
+def test_a_damaged_backup_changes_nothing(shop: ShopProcess, backup: Path, tmp_path: Path):
+    file = tmp_path / "damaged"
+    content = backup.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    with pytest.raises(RuntimeError, match=r"is damaged|pg_restore failed"):
+        shop.manage("restore", "--replace", str(file))
+    assert prices(shop) == "99999 2999 7999"
+
+
+def test_a_backup_is_never_overwritten(shop: ShopProcess, backup: Path):
+    before = backup.read_bytes()
+    with pytest.raises(RuntimeError, match="is there already"):
+        shop.manage("backup", str(backup))
+    assert backup.read_bytes() == before
+
+
+def test_a_folder_that_is_not_there_is_named(shop: ShopProcess, tmp_path: Path):
+    with pytest.raises(RuntimeError, match="can't be written: No such file"):
+        shop.manage("backup", str(tmp_path / "nowhere" / "backup"))
+
+
+def test_a_backup_is_for_its_owner_alone(backup: Path):
+    assert stat.S_IMODE(backup.stat().st_mode) == 0o600
+
+
+def test_nothing_unfinished_is_left(backup: Path):
+    assert [name for name in os.listdir(backup.parent) if "unfinished" in name] == []
