@@ -54,7 +54,15 @@ def site(request: HttpRequest) -> str:
 
 
 def shop(request: HttpRequest) -> dict[str, Any]:
-    """What every template may say about the shop (a context processor)."""
+    """What every template may say about the shop and the request (a context processor)."""
+    return about_the_shop() | {
+        "site": SimpleLazyObject(lambda: site(request)),
+        # Where the page renews itself from: what was posted can't be asked for again.
+        "here": request.get_full_path() if request.method == "GET" else reverse("storefront:home"),
+    }
+
+
+def about_the_shop() -> dict[str, Any]:
     return {
         "shop_name": settings.SHOP_NAME,
         "shop_description": settings.SHOP_DESCRIPTION,
@@ -63,7 +71,4 @@ def shop(request: HttpRequest) -> dict[str, Any]:
         "shop_links": settings.SHOP_LINKS,
         "currency": settings.CURRENCY.upper(),
         "demo_mode": settings.STRIPE_DEMO_MODE,
-        "site": SimpleLazyObject(lambda: site(request)),
-        # Where the page renews itself from: what was posted can't be asked for again.
-        "here": request.get_full_path() if request.method == "GET" else reverse("storefront:home"),
     }

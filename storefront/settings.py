@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "storefront.errors.Errors",
 ]
 
 TEMPLATES = [
@@ -138,6 +139,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 # --- Security ---------------------------------------------------------------------------
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "storefront.errors.expired_form"
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL else []
 SECURE_SSL_REDIRECT = USE_HTTPS
 # A redirect is a failure to Stripe and to a health check; what they send needs no secrecy.

@@ -22,6 +22,11 @@ shop_front = (
     "storefront",
 )
 
+handler400 = "storefront.errors.bad_request"
+handler403 = "storefront.errors.forbidden"
+handler404 = "storefront.errors.not_found"
+handler500 = "storefront.errors.server_error"
+
 urlpatterns = [
     path("", include(shop_front)),
     path("", include("checkout.urls")),

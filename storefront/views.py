@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -199,8 +199,15 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """The database answers and no migration is pending; 503 otherwise."""
-    executor = MigrationExecutor(connection)
-    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if pending:
-        return HttpResponse("migrations are pending: run manage.py migrate\n", "text/plain", 503)
+    try:
+        executor = MigrationExecutor(connection)
+    except (InterfaceError, OperationalError):
+        return _not_ready("the database does not answer")
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return _not_ready("migrations are pending: run manage.py migrate")
     return HttpResponse("ready\n", content_type="text/plain")
+
+
+def _not_ready(reason: str) -> HttpResponse:
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    return HttpResponse(f"{reason}\n", content_type="text/plain", status=status)

@@ -130,6 +130,36 @@ def expired_form(visit: Visit) -> None:
     expect(visit.ada.page.get_by_role("heading", level=1)).to_contain_text("expired")
 
 
+def no_page_of_its_own(visit: Visit) -> None:
+    visit.ada.visits("/create-checkout-session/")
+
+
+def product_page(visit: Visit) -> None:
+    visit.ada.visits("/products/mouse/")
+
+
+def product_page_with_a_bad_quantity(visit: Visit) -> None:
+    visit.ada.visits("/products/mouse/")
+    visit.ada.wants(-1, "Mouse")
+    expect(visit.ada.alert).to_be_visible()
+
+
+def removed_with_undo(visit: Visit) -> None:
+    visit.ada.fills_the_cart()
+    visit.ada.remove("Mouse").click()
+    expect(visit.ada.page.get_by_role("button", name="Undo")).to_be_visible()
+
+
+def cart_with_a_new_price(visit: Visit) -> None:
+    visit.merchant.sells_a_lamp()
+    visit.ada.visits()
+    visit.ada.wants(1, "Lamp")
+    expect(visit.ada.total).to_have_text("$40.00")
+    visit.merchant.asks_for_a_lamp(4_500)
+    visit.ada.visits()
+    expect(visit.ada.cart).to_contain_text("New price; it was $40.00")
+
+
 def admin_login(visit: Visit) -> None:
     visit.ada.visits("/admin/login/")
 
@@ -152,6 +182,11 @@ PAGES: dict[Callable[[Visit], None], int | None] = {
     order_that_is_paid: None,
     no_such_page: 404,
     expired_form: 403,
+    no_page_of_its_own: 405,
+    product_page: None,
+    product_page_with_a_bad_quantity: 422,
+    removed_with_undo: None,
+    cart_with_a_new_price: None,
     admin_login: None,
 }
 

@@ -1,6 +1,6 @@
 """The guards of the shop, each taken out once: `python -m tests.mutants` says who misses it."""
 
-from tests.mutants import buying, front, money_back, orders, payments, stock, worker
+from tests.mutants import buying, front, money_back, orders, payments, stock, unwell, worker
 
 MUTANTS = [
     *payments.MUTANTS,
@@ -10,4 +10,5 @@ MUTANTS = [
     *stock.MUTANTS,
     *worker.MUTANTS,
     *front.MUTANTS,
+    *unwell.MUTANTS,
 ]

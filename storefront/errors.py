@@ -1,0 +1,81 @@
+"""What goes wrong, in the shop's own words; no page here needs the database or a good request."""
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.template.loader import render_to_string
+
+from storefront.pages import about_the_shop
+
+logger = logging.getLogger("storefront.errors")
+
+SECONDS_TO_WAIT = 30
+WORDS = {
+    HTTPStatus.BAD_REQUEST: "The request can't be read. Nothing was charged.",
+    HTTPStatus.FORBIDDEN: "The CSRF token is missing or too old. Nothing was charged.",
+    HTTPStatus.NOT_FOUND: "There is nothing at this address.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong in the shop. Please try again later.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The shop is out of order for a moment. Please try again.",
+}
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, HTTPStatus.BAD_REQUEST, "400.html")
+
+
+def expired_form(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _answer(request, HTTPStatus.FORBIDDEN, "403_csrf.html")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, HTTPStatus.FORBIDDEN, "403.html")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _answer(request, HTTPStatus.NOT_FOUND, "404.html")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "500.html")
+
+
+class Errors:
+    """A middleware, because an outage of the database is neither a view's fault nor a 500.
+
+    A proxy or a browser may ask again after a 503; Stripe does so too. A page that answers to
+    forms alone, opened by a bookmark or a reload, is a dead end with words in it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
+            page = _page(HTTPStatus.METHOD_NOT_ALLOWED, "405.html")
+            page["Allow"] = response["Allow"]
+            return page
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, OperationalError | InterfaceError):
+            return None
+        logger.error("The database did not answer %s.", request.path, exc_info=error)
+        answer = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "503.html")
+        answer["Retry-After"] = str(SECONDS_TO_WAIT)
+        return answer
+
+
+def _answer(request: HttpRequest, status: HTTPStatus, template: str) -> HttpResponse:
+    if request.content_type == "application/json":
+        return JsonResponse({"error": WORDS[status]}, status=status)
+    return _page(status, template)
+
+
+def _page(status: HTTPStatus, template: str) -> HttpResponse:
+    page = HttpResponse(render_to_string(template, about_the_shop()), status=status)
+    page["Cache-Control"] = "no-store"
+    return page

@@ -1,0 +1,193 @@
+"""When something goes wrong, the shop says what, in its own look, and what to do."""
+
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
+from django.http import Http404
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from storefront.models import Product
+from tests.cast import Shopper, deliver, event_about
+from tests.postgresql import Cluster
+from tests.shop_process import ShopProcess
+
+pytestmark = pytest.mark.django_db
+HOME = "storefront.views.shop_front"
+
+
+def breaks_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Client:
+    def broken(*args: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(HOME, broken)
+    return Client(raise_request_exception=False)
+
+
+class TestEveryErrorPage:
+    @pytest.fixture(
+        params=[
+            (PermissionDenied(), 403, "not yours to see"),
+            (Http404(), 404, "There is no such page"),
+            (RuntimeError(), 500, "Something went wrong here"),
+            (OperationalError(), 503, "out of order for a moment"),
+        ],
+        ids=lambda case: str(case[1]),
+    )
+    def case(self, request: pytest.FixtureRequest) -> tuple[Exception, int, str]:
+        case: tuple[Exception, int, str] = request.param
+        return case
+
+    def test_is_in_the_shops_look(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        settings: Settings,
+        case: tuple[Exception, int, str],
+    ):
+        settings.SHOP_NAME = "Tea & Co"
+        error, status, words = case
+        answer = breaks_with(monkeypatch, error).get("/")
+        assert answer.status_code == status
+        assert words in answer.text
+        assert "· Tea &amp; Co</title>" in answer.text
+        assert answer.text.count("<h1>") == 1
+        assert 'href="/">Back to the shop</a>' in answer.text
+        assert answer["Cache-Control"] == "no-store"
+        assert "default-src 'none'" in answer["Content-Security-Policy"]
+        assert answer["X-Content-Type-Options"] == "nosniff"
+
+    def test_needs_no_query(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        case: tuple[Exception, int, str],
+        django_assert_num_queries: DjangoAssertNumQueries,
+    ):
+        client = breaks_with(monkeypatch, case[0])
+        with django_assert_num_queries(0):
+            client.get("/")
+
+
+class TestABadRequest:
+    def test_for_another_host_has_the_shops_name_and_not_the_others(self):
+        answer = Client().get("/", headers={"Host": "evil.example"})
+        assert answer.status_code == 400
+        assert "That request can’t be read" in answer.text
+        assert "evil" not in answer.text
+
+    def test_with_too_many_fields(self, ada: Shopper, mouse: Product):
+        form = {f"field{number}": "" for number in range(1_001)}
+        answer = ada.browser.post(f"/cart/{mouse.pk}/", form)
+        assert answer.status_code == 400
+        assert "That request can’t be read" in answer.text
+
+
+class TestAnExpiredForm:
+    def test_says_that_nothing_was_charged(self):
+        answer = Client(enforce_csrf_checks=True).post("/create-checkout-session/")
+        assert answer.status_code == 403
+        assert "Nothing was charged" in answer.text
+
+    def test_is_told_in_json_to_who_speaks_it(self):
+        client = Client(enforce_csrf_checks=True)
+        answer = client.post("/create-checkout-session/", "{}", content_type="application/json")
+        assert answer.status_code == 403
+        assert "CSRF" in answer.json()["error"]
+
+
+class TestAnAddressThatTakesFormsAlone:
+    @pytest.mark.parametrize("path", ["/create-checkout-session/", "/cart/1/", "/stripe/webhook/"])
+    def test_is_a_page_with_a_way_on_when_opened(self, path: str):
+        answer = Client().get(path)
+        assert (answer.status_code, answer["Allow"]) == (405, "POST")
+        assert "Nothing to see at this address" in answer.text
+
+    def test_has_no_page_for_other_methods(self):
+        assert Client().delete("/cart/1/").content == b""
+
+
+class TestAnOutageOfTheDatabase:
+    def test_asks_to_come_again(self, monkeypatch: pytest.MonkeyPatch):
+        answer = breaks_with(monkeypatch, OperationalError()).get("/")
+        assert answer["Retry-After"] == "30"
+
+    def test_is_told_in_json_to_who_speaks_it(self, monkeypatch: pytest.MonkeyPatch, ada: Shopper):
+        def locked(*args: object, **options: object) -> None:
+            raise OperationalError("database is locked")
+
+        monkeypatch.setattr("checkout.views.buy", locked)
+        answer = ada.buys_by_json({"items": []})
+        assert answer.status_code == 503
+        assert "out of order" in answer.json()["error"]
+
+    def test_lets_stripe_send_again(
+        self, monkeypatch: pytest.MonkeyPatch, ada: Shopper, mouse: Product
+    ):
+        ada.puts(mouse, 1)
+        ada.buys()
+        event = event_about(ada.order)
+
+        def locked(*args: object) -> None:
+            raise OperationalError("database is locked")
+
+        monkeypatch.setattr("checkout.events.receive", locked)
+        assert deliver(event).status_code == 503
+
+    def test_is_in_the_log(self, monkeypatch: pytest.MonkeyPatch):
+        heard: list[object] = []
+        monkeypatch.setattr(
+            "storefront.errors.logger.error", lambda *words, **_: heard.append(words)
+        )
+        breaks_with(monkeypatch, OperationalError("locked")).get("/")
+        assert len(heard) == 1
+
+
+@contextmanager
+def shop_with_a_database_to_break(
+    folder: Path,
+) -> Iterator[tuple[ShopProcess, Callable[[], object], Callable[[], object]]]:
+    """Give a running shop, and what takes its database away and brings it back."""
+    if os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        with Cluster() as cluster, ShopProcess(cluster.url).prepare() as shop:
+            yield shop, cluster.stop, cluster.start
+        return
+    (folder / "data").mkdir()
+    with ShopProcess(f"sqlite:///{folder / 'data' / 'shop.sqlite3'}").prepare() as shop:
+        yield (
+            shop,
+            lambda: (folder / "data").rename(folder / "away"),
+            lambda: (folder / "away").rename(folder / "data"),
+        )
+
+
+def status_of(shop: ShopProcess, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(shop.url + path, timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_a_shop_whose_database_goes_away_says_so_and_goes_on_when_it_is_back(tmp_path: Path):
+    with shop_with_a_database_to_break(tmp_path) as (shop, breaks, mends):
+        assert status_of(shop, "/")[0] == 200
+        breaks()
+        status, page = status_of(shop, "/")
+        assert status == 503
+        assert "The shop is out of order for a moment" in page
+        assert status_of(shop, "/admin/login/")[0] in (200, 503)
+        assert status_of(shop, "/readyz") == (503, "the database does not answer\n")
+        assert status_of(shop, "/healthz") == (200, "ok\n")
+        mends()
+        deadline = time.monotonic() + 60
+        while status_of(shop, "/")[0] != 200:
+            assert time.monotonic() < deadline, shop.log_tail()
+        assert status_of(shop, "/readyz")[0] == 200
