@@ -30,7 +30,7 @@ WHAT_MAY_BE_ORDERED = [
     ),
     mutant(
         "a total that the shopper has not seen is charged",
-        (VIEWS, "if shown != str(cart.total_cents):", "if False:"),
+        (VIEWS, "if shown != str(cart.total_cents) and", "if False and"),
         at=BUYING,
     ),
     mutant(
@@ -42,7 +42,7 @@ WHAT_MAY_BE_ORDERED = [
             "        for wish in wanted:\n"
             "            wish.product.price_cents = int(shown) // wish.quantity\n",
         ),
-        (VIEWS, "if shown != str(cart.total_cents):", "if False:"),
+        (VIEWS, "if shown != str(cart.total_cents) and", "if False and"),
         at=BUYING,
     ),
     mutant(
