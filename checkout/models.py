@@ -1,6 +1,7 @@
 """Orders, what was bought, and what Stripe said about them."""
 
 import base64
+import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Self
@@ -95,6 +96,14 @@ class Order(models.Model):
     disputed_at = models.DateTimeField(null=True, blank=True)
     dispute_id = models.CharField(max_length=255, blank=True)
     dispute_result = models.CharField(max_length=20, blank=True)
+    link_nonce = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",  # servers of the last release still add orders while this one starts
+        editable=False,
+        help_text="Part of the private link's address; empty if there is none.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     paid_at = models.DateTimeField(null=True, blank=True)
 
@@ -204,6 +213,17 @@ class Order(models.Model):
         return (
             rows.update(session_id=session_id, session_url=url, session_expires_at=expires_at) == 1
         )
+
+    def make_link(self) -> None:
+        """Let a private link show this order; of two callers, both get the first one's."""
+        rows = Order.objects.filter(pk=self.pk, link_nonce="")
+        rows.update(link_nonce=secrets.token_hex(16))
+        self.refresh_from_db(fields=["link_nonce"])
+
+    def revoke_link(self) -> None:
+        """Let the address show nothing any more; the next link is another one."""
+        Order.objects.filter(pk=self.pk).update(link_nonce="")
+        self.refresh_from_db(fields=["link_nonce"])
 
     def begin_next_attempt(self, now: datetime) -> None:
         """Ask Stripe under a new key next time; two callers count as one."""

@@ -15,6 +15,7 @@ from checkout import gateway
 from checkout.models import Order
 from checkout.my_orders import MyOrders, my_orders
 from checkout.ordering import MAX_LINES, CannotOrder, Wanted, buy
+from checkout.receipts import address_of, order_at
 from storefront.cart import cart_of
 from storefront.models import MAX_QUANTITY, Product
 from storefront.money import written
@@ -52,10 +53,53 @@ def orders(request: HtmxRequest) -> HttpResponse:
 
 @require_safe
 def order(request: HtmxRequest, pk: UUID) -> HttpResponse:
-    order = get_object_or_404(Order.objects.of(shopper_of(request)), pk=pk)
+    return _order_page(request, _own(request, pk))
+
+
+@require_safe
+def receipt(request: HtmxRequest, token: str) -> HttpResponse:
+    """What a private link shows: the order, and nothing that its shopper alone may do."""
+    answer = _order_page(request, order_at(token), is_shared=True)
+    answer["Referrer-Policy"] = "no-referrer"
+    answer["X-Robots-Tag"] = "noindex"
+    return answer
+
+
+@require_POST
+def order_link(request: HtmxRequest, pk: UUID) -> HttpResponse:
+    order = _own(request, pk)
+    order.make_link()
+    return _link_changed(request, order, "The private link is ready.")
+
+
+@require_POST
+def order_link_revocation(request: HtmxRequest, pk: UUID) -> HttpResponse:
+    order = _own(request, pk)
+    order.revoke_link()
+    return _link_changed(request, order, "The private link is revoked and shows nothing any more.")
+
+
+def _own(request: HtmxRequest, pk: UUID) -> Order:
+    return get_object_or_404(Order.objects.of(shopper_of(request)), pk=pk)
+
+
+def _order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -> HttpResponse:
     if wants_fragment(request) and request.GET.get("seen") == order.status:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    return page(request, "checkout/order.html", {"order": order}, partial="order-state")
+    context = {"order": order, "is_shared": is_shared} | _link(request, order)
+    return page(request, "checkout/order.html", context, partial="order-state")
+
+
+def _link_changed(request: HtmxRequest, order: Order, words: str) -> HttpResponse:
+    if not wants_fragment(request):
+        return SeeOther(order.get_absolute_url())
+    context = {"order": order, "news": words} | _link(request, order)
+    return page(request, "checkout/order.html", context, partial="order-link-change")
+
+
+def _link(request: HtmxRequest, order: Order) -> dict[str, str]:
+    path = address_of(order)
+    return {"link": f"{site(request)}{path}" if path else ""}
 
 
 def _cart_beside(panel: MyOrders) -> dict[str, Any]:

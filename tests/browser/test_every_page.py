@@ -119,6 +119,19 @@ def order_that_is_paid(visit: Visit) -> None:
     visit.order_page()
 
 
+def order_with_a_private_link(visit: Visit) -> None:
+    order_that_is_paid(visit)
+    visit.ada.page.get_by_role("button", name="Make a private link").click()
+    expect(visit.ada.page.get_by_label("Private link")).to_be_focused()
+
+
+def receipt_by_its_link(visit: Visit) -> None:
+    order_with_a_private_link(visit)
+    visit.ada.context.clear_cookies()
+    visit.ada.page.goto(visit.ada.page.get_by_label("Private link").input_value())
+    expect(visit.ada.page.get_by_role("heading", name=re.compile("^Order "))).to_be_visible()
+
+
 def no_such_page(visit: Visit) -> None:
     visit.ada.visits("/no-such-page/")
 
@@ -180,6 +193,8 @@ PAGES: dict[Callable[[Visit], None], int | None] = {
     some_orders: None,
     order_that_waits: None,
     order_that_is_paid: None,
+    order_with_a_private_link: None,
+    receipt_by_its_link: None,
     no_such_page: 404,
     expired_form: 403,
     no_page_of_its_own: 405,

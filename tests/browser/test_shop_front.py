@@ -115,6 +115,22 @@ class TestTheFocus:
         expect(ada.remove("Mouse")).to_be_focused()
 
 
+class TestThePrivateLink:
+    def test_is_made_and_revoked_in_place_with_the_focus_where_one_goes_on(self, ada: Shopper):
+        ada.visits("/products/mouse/")
+        ada.plus("Mouse").click()
+        ada.buy.click()
+        ada.page.get_by_role("link", name="View receipt").click()
+        make = ada.page.get_by_role("button", name="Make a private link")
+        make.press("Enter")
+        address = ada.page.get_by_label("Private link")
+        expect(address).to_be_focused()
+        expect(address).to_have_value(re.compile(r"/receipts/"))
+        ada.page.get_by_role("button", name="Revoke the link").press("Enter")
+        expect(make).to_be_focused()
+        expect(ada.announcement).to_contain_text("revoked")
+
+
 class TestNothingJumps:
     @pytest.mark.parametrize("width", [360, 1280])
     def test_around_the_cart_when_it_changes(

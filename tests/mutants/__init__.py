@@ -1,6 +1,6 @@
 """The guards of the shop, each taken out once: `python -m tests.mutants` says who misses it."""
 
-from tests.mutants import buying, front, money_back, orders, payments, stock, unwell, worker
+from tests.mutants import buying, front, link, money_back, orders, payments, stock, unwell, worker
 
 MUTANTS = [
     *payments.MUTANTS,
@@ -10,5 +10,6 @@ MUTANTS = [
     *stock.MUTANTS,
     *worker.MUTANTS,
     *front.MUTANTS,
+    *link.MUTANTS,
     *unwell.MUTANTS,
 ]
