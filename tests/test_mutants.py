@@ -1,4 +1,4 @@
-"""The list of mutants fits the code: each patch finds its place, and what it leaves is Python."""
+"""The list of mutants fits the code: each patch finds its place, and what it leaves is Python still."""
 
 import ast
 from pathlib import Path
@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 def test_a_mutant_is_not_stale(mutant: Mutant):
     for file, text in mutant.patched(ROOT).items():
         assert text != (ROOT / file).read_text()
-        ast.parse(text)
+        if file.endswith(".py"):
+            ast.parse(text)
     assert not mutant.at or (ROOT / "tests" / f"{mutant.at}.py").exists()
 
 
