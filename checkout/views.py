@@ -5,7 +5,6 @@ from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -171,7 +170,7 @@ def _wanted(request: HttpRequest) -> list[Wanted]:
 def _items(request: HttpRequest) -> list[Any]:
     try:
         data = json.loads(request.body)
-    except (ValueError, RecursionError, RequestDataTooBig):
+    except (ValueError, RecursionError):
         raise CannotOrder("The request is not valid JSON.") from None
     items = data.get("items") if isinstance(data, dict) else None
     if not isinstance(items, list):

@@ -1,4 +1,4 @@
-"""The list of mutants fits the code: each patch finds its place, and what it leaves is Python still."""
+"""The list of mutants fits the code: each patch finds its place and leaves Python behind."""
 
 import ast
 from pathlib import Path

@@ -151,7 +151,7 @@ class TestTwoClicks:
         self, order: Order, ada: Shopper, meanwhile: Meanwhile
     ):
         meanwhile(Order.objects, "create", lambda: None)
-        looks = iter([False, True])
+        looks = iter([False, False, True])
         paid = event_about(order)
         meanwhile(Order.objects, "of", lambda: deliver(paid), lambda shopper: next(looks))
         assert ada.buys().status_code == 303

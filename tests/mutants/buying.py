@@ -118,17 +118,12 @@ WHAT_MAY_BE_ORDERED = [
     ),
     mutant(
         "JSON that can't be read is our fault",
-        (VIEWS, "except (ValueError, RecursionError, ", "except (RecursionError, "),
+        (VIEWS, "except (ValueError, RecursionError):", "except RecursionError:"),
         at=BUYING,
     ),
     mutant(
         "JSON a hundred thousand levels deep is our fault as well",
-        (VIEWS, "except (ValueError, RecursionError, ", "except (ValueError, "),
-        at=BUYING,
-    ),
-    mutant(
-        "JSON of several megabytes is our fault",
-        (VIEWS, "RecursionError, RequestDataTooBig)", "RecursionError)"),
+        (VIEWS, "except (ValueError, RecursionError):", "except ValueError:"),
         at=BUYING,
     ),
     mutant(
