@@ -1,6 +1,7 @@
 """`python -m tests.stripe_stand_in`: plays Stripe until Ctrl-C."""
 
 import argparse
+import signal
 import threading
 
 from tests.stripe_stand_in.stand_in import StandIn
@@ -13,6 +14,8 @@ ENVIRONMENT = {
 
 def main() -> None:
     """Serve, say how to start the shop against it, and tell of each request and delivery."""
+    # A shell that starts it in the background lets it ignore Ctrl-C's signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     wishes = _wishes()
     stand_in = StandIn(
         wishes.webhook_url,
