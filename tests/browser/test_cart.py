@@ -19,12 +19,12 @@ def ada(ada: Shopper) -> Shopper:
     return ada
 
 
-def let_the_network_be_slow(page: Page) -> None:
-    """Each answer takes a fifth of a second, so that clicks come faster than answers."""
+def let_the_network_be_slow(page: Page, latency: int = 200) -> None:
+    """Each answer takes so many milliseconds, so that clicks come faster than answers."""
     conditions = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
-    session.send("Network.emulateNetworkConditions", {**conditions, "latency": 200})
+    session.send("Network.emulateNetworkConditions", {**conditions, "latency": latency})
 
 
 class TestChangingTheCart:
@@ -46,6 +46,19 @@ class TestChangingTheCart:
         ada.quantity_of("Keyboard").fill("12")
         ada.quantity_of("Keyboard").press("Enter")
         expect(ada.total).to_have_text("$959.88")
+
+    def test_enter_asks_the_shop_once(self, ada: Shopper, complaints: Complaints):
+        """A second answer would overwrite the field, and the message beside it."""
+        complaints.expect_status(422)
+        let_the_network_be_slow(ada.page)
+        asked: list[str] = []
+        ada.page.on("request", lambda request: asked.append(request.method))
+        ada.quantity_of("Mouse").fill("many")
+        ada.quantity_of("Mouse").press("Enter")
+        expect(ada.alert).to_be_visible()
+        ada.page.wait_for_timeout(500)
+        expect(ada.alert).to_be_visible()
+        assert asked == ["POST"]
 
     def test_plus_goes_on_from_a_typed_amount(self, ada: Shopper):
         ada.quantity_of("Mouse").fill("5")

@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper
 from tests.browser.shopper import PAYMENT_PAGE, Shopper
+from tests.browser.test_cart import let_the_network_be_slow
 from tests.stripe_stand_in import StandIn
 
 # A desktop window of 1280 × 1024 at 400 %, which is how WCAG measures reflow.
@@ -187,11 +188,7 @@ class TestOnASlowNetwork:
     @pytest.fixture
     def ada(self, ada: Shopper) -> Shopper:
         ada.visits()
-        ada.context.new_cdp_session(ada.page).send(
-            "Network.emulateNetworkConditions",
-            # 50 KB a second, and almost a second until an answer begins.
-            {"offline": False, "latency": 800, "downloadThroughput": 5e4, "uploadThroughput": 5e4},
-        )
+        let_the_network_be_slow(ada.page, latency=800)
         return ada
 
     def test_the_wait_is_shown_and_each_press_counts(self, ada: Shopper, stripe: StandIn):
