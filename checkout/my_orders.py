@@ -26,6 +26,12 @@ NEWS = {
 }
 
 
+def news_of(order: Order) -> str:
+    """What to announce of an order that has changed; nothing while it waits."""
+    words = NEWS.get(Status(order.status))
+    return f"Order {order.reference} {words}." if words else ""
+
+
 @dataclass(frozen=True)
 class Watch:
     """What the browser shows, as it says itself: read from the address, never trusted.
@@ -94,15 +100,18 @@ class MyOrders:
         return hashlib.blake2b(shown.encode(), digest_size=8).hexdigest()
 
     @property
+    def references_waiting(self) -> str:
+        return ",".join(order.reference for order in self.orders if order.is_waiting)
+
+    @property
     def look_again(self) -> str:
         """The address to ask for news, or nothing when there is nothing to wait for."""
         if not self.is_waiting:
             return ""
-        waiting = ",".join(order.reference for order in self.orders if order.is_waiting)
         query: dict[str, object] = {
             "seen": self.version,
             "since": self.watch.since,
-            "waiting": waiting,
+            "waiting": self.references_waiting,
         }
         if self.watch.page > 1:
             query["page"] = self.watch.page
@@ -124,9 +133,7 @@ class MyOrders:
     @property
     def news(self) -> str:
         """What to announce: each order that has stopped waiting, once."""
-        return " ".join(
-            f"Order {order.reference} {NEWS[Status(order.status)]}." for order in self.settled
-        )
+        return " ".join(news_of(order) for order in self.settled)
 
     @property
     def has_emptied_the_cart_beside(self) -> bool:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.my_orders import MyOrders, my_orders
+from checkout.my_orders import MyOrders, my_orders, news_of
 from checkout.ordering import MAX_LINES, CannotOrder, Wanted, buy
 from checkout.receipts import address_of, order_at
 from storefront.cart import cart_of
@@ -83,16 +83,18 @@ def _own(request: HtmxRequest, pk: UUID) -> Order:
 
 
 def _order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -> HttpResponse:
-    if wants_fragment(request) and request.GET.get("seen") == order.status:
+    seen = request.GET.get("seen")
+    if wants_fragment(request) and seen == order.status:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    context = {"order": order, "is_shared": is_shared} | _link(request, order)
-    return page(request, "checkout/order.html", context, partial="order-state")
+    news = news_of(order) if seen and seen != order.status else ""
+    context = {"order": order, "is_shared": is_shared, "news": news} | _link(request, order)
+    return page(request, "checkout/order.html", context, partial="order-news")
 
 
 def _link_changed(request: HtmxRequest, order: Order, words: str) -> HttpResponse:
     if not wants_fragment(request):
         return SeeOther(order.get_absolute_url())
-    context = {"order": order, "news": words} | _link(request, order)
+    context = {"order": order, "news": words, "leads_to_link": True} | _link(request, order)
     return page(request, "checkout/order.html", context, partial="order-link-change")
 
 

@@ -8,6 +8,8 @@ import pytest
 from tests.mutants import MUTANTS
 from tests.mutants.mutant import Mutant, Stale, mutant
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[1]
 
 

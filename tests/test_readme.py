@@ -13,6 +13,8 @@ from django.core.management import get_commands
 
 from storefront import environment
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")

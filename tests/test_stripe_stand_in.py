@@ -30,6 +30,8 @@ from tests.stripe_stand_in.server import VERBS
 from tests.stripe_stand_in.shapes import API_VERSION
 from tests.stripe_stand_in.webhooks import ENABLED_EVENTS
 
+pytestmark = pytest.mark.once
+
 SECRET = "whsec_test"
 ROOT = Path(__file__).resolve().parents[1]
 Json = dict[str, Any]

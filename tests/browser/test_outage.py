@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.complaints import Complaints
 from tests.browser.shopper import Shopper
@@ -16,6 +16,13 @@ def comes_back(real_shop: ShopProcess) -> Iterator[None]:
     yield
     if not real_shop.is_ready():
         real_shop.start()
+
+
+def pass_renewals_only(route: Route) -> None:
+    if route.request.headers.get("hx-target") == "main":
+        route.continue_()
+    else:
+        route.abort("connectionreset")
 
 
 class TestTheServerIsKilled:
@@ -32,6 +39,27 @@ class TestTheServerIsKilled:
         shop.start()
         stripe.release()
         ada.sees_order("PAID")
+        expect(ada.announcement).to_contain_text("is paid")
+
+    @pytest.mark.parametrize("is_on_order_page", [False, True], ids=["the shop", "the order"])
+    def test_what_has_changed_meanwhile_is_announced(
+        self,
+        ada: Shopper,
+        stripe: StandIn,
+        complaints: Complaints,
+        is_on_order_page: bool,
+    ):
+        """The page renews itself as a whole, and no question about the orders gets through."""
+        complaints.expect("ERR_CONNECTION_RESET", "^error: htmx:(sendError|afterRequest)")
+        stripe.hold()
+        ada.buys()
+        ada.sees_order("PENDING")
+        if is_on_order_page:
+            ada.orders.get_by_role("link", name="View order").click()
+            expect(ada.page.get_by_role("heading", level=1)).to_contain_text("Order")
+        ada.page.route("**", pass_renewals_only)
+        stripe.release()
+        expect(ada.page.locator(".state[data-status=PAID]")).to_be_visible(timeout=15_000)
         expect(ada.announcement).to_contain_text("is paid")
 
     def test_a_webhook_that_found_nobody_is_delivered_later(

@@ -105,6 +105,7 @@ class TestPayingByCard:
         expect(state).to_have_attribute("data-status", "PENDING")
         stripe.release()
         expect(state).to_have_attribute("data-status", "PAID", timeout=10_000)
+        expect(ada.announcement).to_contain_text("is paid")
 
     def test_a_stranger_finds_no_such_order(
         self, ada: Shopper, bo: Shopper, stripe: StandIn, complaints

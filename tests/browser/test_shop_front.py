@@ -53,6 +53,7 @@ class TestAProductPage:
         ada.sees_order("PAID")
 
 
+@pytest.mark.once
 class TestTheMerchantsColour:
     @pytest.mark.parametrize("colour", ["#ffee00", "#ffffff", "#000000", "#ff0033", "#9fd3ff"])
     def test_leaves_every_word_readable(self, ada: Shopper, colour: str):

@@ -123,6 +123,22 @@ class TestPolling:
         assert look_again(news) == ""
         assert "<html" not in news.text
 
+    def test_is_announced_by_a_page_that_renews_itself_after_an_outage(
+        self, order: Order, ada: Shopper
+    ):
+        news = f'hx-swap-oob="innerHTML">Order {order.reference} is paid.</p>'
+        addresses = {
+            f"/?order={order.pk}": f"waiting={order.reference}",
+            "/orders/?page=1": f"waiting={order.reference}",
+            f"/orders/{order.pk}/?": "seen=PENDING",
+        }
+        for address, shown in addresses.items():
+            assert "is paid" not in ada.get(f"{address}&{shown}").text
+        deliver(event_about(order))
+        for address, shown in addresses.items():
+            assert news in ada.get(f"{address}&{shown}").text
+            assert news not in ada.get(address).text
+
     def test_empties_the_cart_beside_it(self, order: Order, ada: Shopper, mouse: Product):
         address = look_again(ada.get("/"))
         deliver(event_about(order))

@@ -92,7 +92,7 @@ WHEN_TO_ASK = [
         "an unchanged order page is answered in full",
         (
             VIEWS,
-            'if wants_fragment(request) and request.GET.get("seen") == order.status:',
+            "if wants_fragment(request) and seen == order.status:",
             "if False:",
         ),
         at=PANEL,
@@ -101,8 +101,8 @@ WHEN_TO_ASK = [
         "an order page is answered with 204",
         (
             VIEWS,
-            'if wants_fragment(request) and request.GET.get("seen")',
-            'if request.GET.get("seen")',
+            "if wants_fragment(request) and seen == order.status:",
+            "if seen == order.status:",
         ),
         at=PANEL,
     ),

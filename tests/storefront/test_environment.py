@@ -11,6 +11,8 @@ ROOT = Path(__file__).parents[2]
 PROBE = """
 import django; django.setup()
 from django.conf import settings
+
+pytestmark = pytest.mark.once
 print({name})
 """
 KEYS = {"STRIPE_PUBLISHABLE_KEY": "pk_test_1", "STRIPE_SECRET_KEY": "sk_test_1"}

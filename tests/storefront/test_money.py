@@ -4,6 +4,8 @@ import pytest
 
 from storefront.money import smallest_step, written
 
+pytestmark = pytest.mark.once
+
 
 @pytest.mark.parametrize(
     ("cents", "currency", "words"),

@@ -1,0 +1,197 @@
+"""The main pages look, and read to a screen reader, as they did when somebody looked last.
+
+`RETAKE=1 .venv/bin/python -m pytest tests/browser/test_looks.py` takes the pictures and outlines
+anew; look at what has changed before you commit them.
+"""
+
+import io
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops
+from playwright.sync_api import Locator, Page
+
+from tests.browser import test_every_page as pages
+from tests.browser.complaints import Complaints
+from tests.browser.conftest import NewShopper
+from tests.browser.merchant import Merchant
+from tests.browser.shopper import Shopper
+from tests.browser.test_every_page import PAGES, Visit
+from tests.shop_process import PROJECT
+from tests.stripe_stand_in import StandIn
+
+pytestmark = pytest.mark.once
+
+Reach = Callable[[Visit], None]
+
+HERE = Path(__file__).parent
+OUTLINES, PICTURES = HERE / "outlines", HERE / "pictures"
+SEEN = PROJECT / "test-results" / "pictures"
+RETAKE = "RETAKE" in os.environ
+HOW = "If it is meant: RETAKE=1 .venv/bin/python -m pytest tests/browser/test_looks.py"
+
+OUTLINED: list[Reach] = [
+    pages.home,
+    pages.home_with_a_cart,
+    pages.home_with_a_bad_quantity,
+    pages.home_with_a_refused_purchase,
+    pages.removed_with_undo,
+    pages.cart_with_a_new_price,
+    pages.product_page,
+    pages.returned_and_waiting,
+    pages.returned_and_paid,
+    pages.canceled,
+    pages.failed_at_the_bank,
+    pages.no_orders,
+    pages.order_that_is_paid,
+    pages.order_with_a_private_link,
+    pages.receipt_by_its_link,
+    pages.no_such_page,
+]
+PICTURED: list[Reach] = [
+    pages.home,
+    pages.product_page,
+    pages.home_with_a_cart,
+    pages.order_that_is_paid,
+    pages.no_such_page,
+]
+WIDTHS = [360, 1280]
+SCHEMES = ["light", "dark"]
+
+# How many times smaller a picture is kept, how many of its points may differ, and by how much
+# of 255 one must to count. The same page again differs in five at most, a word in 150.
+SMALLER, POINTS, VISIBLE = 2, 100, 32
+
+# What is another at each visit.
+HOLD_STILL = """() => {
+    for (const time of document.querySelectorAll("time"))
+        time.textContent = "1 January 2027, 12:00";
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode())
+        texts.currentNode.data =
+            texts.currentNode.data.replace(/[A-Z2-7]{4}-[A-Z2-7]{4}/, "ABCD-EFGH");
+}"""
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ADDRESS = re.compile(r"(http|mailto):\S+")
+# Lines break elsewhere in another font.
+WIDTH_OF_WORDS = """() => {
+    const words = document.createElement("span");
+    words.textContent = "Thirteen inches, a quiet keyboard and a battery for the whole day.";
+    words.style.cssText = "position: absolute; white-space: nowrap";
+    document.body.append(words);
+    const { width } = words.getBoundingClientRect();
+    words.remove();
+    return width;
+}"""
+WIDTH_IN_DEJAVU_SANS = 530.75
+
+
+@pytest.fixture
+def ada(new_shopper: NewShopper) -> Shopper:
+    return new_shopper(reduced_motion="reduce", viewport={"width": 1280, "height": 800})
+
+
+@pytest.fixture
+def visit(ada: Shopper, stripe: StandIn, merchant: Merchant) -> Visit:
+    return Visit(ada, stripe, merchant)
+
+
+@pytest.fixture
+def reached(
+    request: pytest.FixtureRequest, visit: Visit, complaints: Complaints
+) -> tuple[str, Page]:
+    reach: Reach = request.param
+    if status := PAGES[reach]:
+        complaints.expect_status(status)
+    reach(visit)
+    visit.ada.page.evaluate(HOLD_STILL)
+    return name_of(reach), visit.ada.page
+
+
+def name_of(reach: Reach) -> str:
+    return reach.__name__.replace("_", "-")
+
+
+@pytest.mark.parametrize("reached", OUTLINED, indirect=True, ids=name_of)
+def test_what_a_screen_reader_finds_is_as_it_was(reached: tuple[str, Page]):
+    name, page = reached
+    file = OUTLINES / f"{name}.yml"
+    outline = outline_of(page.locator("body"))
+    if RETAKE:
+        file.write_text(outline)
+    assert outline == file.read_text(), HOW
+
+
+def outline_of(part: Locator) -> str:
+    """The aria snapshot, without the addresses of one order."""
+    return UUID.sub("ID", ADDRESS.sub(r"\1:…", part.aria_snapshot())) + "\n"
+
+
+@pytest.mark.parametrize("reached", PICTURED, indirect=True, ids=name_of)
+def test_what_a_shopper_sees_is_as_it_was(reached: tuple[str, Page]):
+    name, page = reached
+    only_in_the_font_of_the_pictures(page)
+    changes = []
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            picture = picture_of(page, width, scheme)
+            if change := change_since(f"{name}-{width}-{scheme}", picture):
+                changes.append(change)
+    assert not changes, f"{changes}\n{HOW}"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "width"),
+    [
+        ("document.querySelector('.product').remove()", 360),
+        ("document.querySelector('.product-name').style.display = 'none'", 1280),
+        ("document.querySelector('.product-price').style.fontSize = '2rem'", 1280),
+        ("document.querySelector('main').style.marginBlockStart = '2rem'", 360),
+        ("document.querySelector('.site-header').style.background = '#c00'", 1280),
+    ],
+)
+def test_a_change_would_be_noticed(visit: Visit, mistake: str, width: int):
+    pages.home(visit)
+    page = visit.ada.page
+    only_in_the_font_of_the_pictures(page)
+    page.evaluate(mistake)
+    picture = picture_of(page, width, "light")
+    assert change_since(f"home-{width}-light", picture, keep=False)
+
+
+def only_in_the_font_of_the_pictures(page: Page) -> None:
+    width = page.evaluate(WIDTH_OF_WORDS)
+    if abs(width - WIDTH_IN_DEJAVU_SANS) > 1:
+        pytest.skip(f"The pictures are set in DejaVu Sans; this machine's font is not ({width}).")
+
+
+def picture_of(page: Page, width: int, scheme: str) -> Image.Image:
+    """The whole page, small enough to keep, and blind to single points."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    shot = page.screenshot(full_page=True, animations="disabled")
+    with Image.open(io.BytesIO(shot)) as picture:
+        return picture.convert("RGB").reduce(SMALLER)
+
+
+def change_since(name: str, picture: Image.Image, *, keep: bool = RETAKE) -> str:
+    """How the picture differs from the one that was kept; nothing if the eye sees no change."""
+    file = PICTURES / f"{name}.webp"
+    if keep:
+        picture.save(file, quality=75, method=6)
+    with Image.open(file) as kept:
+        before = kept.convert("RGB")
+    if before.size != picture.size:
+        change = f"{name} measures {picture.size}, not {before.size}"
+    else:
+        differences = ImageChops.difference(before, picture).convert("L").histogram()
+        points = sum(differences[VISIBLE:])
+        change = f"{name} differs in {points} points" if points > POINTS else ""
+    if change:
+        SEEN.mkdir(parents=True, exist_ok=True)
+        picture.save(SEEN / f"{name}.png")
+        change += f"; see {SEEN / name}.png"
+    return change

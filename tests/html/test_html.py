@@ -1,0 +1,145 @@
+"""What the shop sends is valid HTML: each page and each fragment, in all their states."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
+from django.test import Client
+from pytest_django import Settings
+
+from checkout.models import Order
+from storefront.models import Product
+from tests.cast import Shopper, deliver, event_about, product
+from tests.stripe_stand_in import StandIn
+
+HERE = Path(__file__).parent
+VALIDATOR = HERE.parent.parent / ".venv/node/node_modules/.bin/html-validate"
+
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(
+        not VALIDATOR.exists(),
+        reason="html-validate is not here: install Node 20 or newer, then run make test.",
+    ),
+]
+
+
+def mistakes(folder: Path) -> str:
+    """What html-validate finds in the HTML files of a folder; nothing if all is well."""
+    options = ["--config", str(HERE / "html-validate.cjs"), "--formatter", "text"]
+    result = subprocess.run(
+        [VALIDATOR, *options, folder], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert result.returncode in (0, 1), result.stderr
+    return result.stdout if result.returncode else ""
+
+
+def test_a_mistake_would_be_noticed(tmp_path: Path):
+    (tmp_path / "page.html").write_text("<!DOCTYPE html>\n<p><button>Buy</p>")
+    assert "page.html" in mistakes(tmp_path)
+
+
+def test_every_page_and_fragment_is_valid(
+    ada: Shopper,
+    stripe: StandIn,
+    mouse: Product,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+):
+    settings.SHOP_ACCENT = "#7a1f5c"
+    settings.SHOP_LINKS = {"Terms & conditions": "/terms/?a=1&b=2"}
+    answers = {
+        **shop_front(ada, mouse),
+        **paying(ada, mouse),
+        **sharing(ada),
+        **errors(monkeypatch),
+    }
+    for name, answer in answers.items():
+        assert "text/html" in answer["Content-Type"], name
+        assert answer.text.strip(), name
+        (tmp_path / f"{name}.html").write_text(answer.text)
+    assert mistakes(tmp_path) == ""
+
+
+def shop_front(ada: Shopper, mouse: Product) -> dict[str, Any]:
+    lamp = product('Lamp <b>&</b> "shade"', 4_000, stock=3, description="Light & <i>shade</i>")
+    gone = product("Gone", 100, stock=0)
+    page, answers = mouse.get_absolute_url(), {}
+    answers["home"] = ada.get("/")
+    answers["cart"] = ada.puts(mouse, 2, htmx=True)
+    answers["cart-refused"] = ada.puts(mouse, "many", htmx=True)
+    answers["home-refused"] = ada.puts(mouse, "many")
+    answers["product-refused"] = ada.puts(mouse, "many", back="product")
+    answers["removed"] = ada.puts(mouse, 0, htmx=True)
+    ada.puts(mouse, 2)
+    answers["home-removed"] = ada.get(ada.puts(mouse, 0)["Location"])
+    answers["product"] = ada.get(page)
+    answers["sold-out"] = ada.get(gone.get_absolute_url())
+    ada.puts(mouse, 2)
+    ada.puts(lamp, 3)
+    Product.objects.filter(pk=lamp.pk).update(price_cents=4_500, stock=1)
+    answers["new-price-and-short"] = ada.get("/")
+    answers["buy-refused"] = ada.buys(total_cents=1)
+    Product.objects.filter(pk=lamp.pk).update(is_on_sale=False)
+    answers["no-longer-sold"] = ada.buys()
+    ada.puts(lamp, 0)
+    return answers
+
+
+def paying(ada: Shopper, mouse: Product) -> dict[str, Any]:
+    ada.puts(mouse, 2)
+    assert ada.buys().status_code == 303
+    order, answers = ada.order, {}
+    for name, path in places(order):
+        answers[f"{name}-waiting"] = ada.get(path)
+    answers["home-canceled"] = ada.get(f"/?canceled={order.pk}")
+    deliver(event_about(order))
+    for name, path in places(order):
+        answers[f"{name}-paid"] = ada.get(path)
+    answers["news"] = ada.asks_by_htmx(
+        f"/orders/?order={order.pk}&cart=beside&waiting={order.reference}"
+    )
+    answers["state"] = ada.asks_by_htmx(order.get_absolute_url())
+    Order.objects.filter(pk=order.pk).update(status=Order.Status.REFUNDED, refunded_cents=5_998)
+    for name, path in places(order):
+        answers[f"{name}-refunded"] = ada.get(path)
+    answers["no-orders"] = Client().get("/orders/")
+    return answers
+
+
+def places(order: Order) -> Iterator[tuple[str, str]]:
+    yield "home", f"/?order={order.pk}"
+    yield "orders", "/orders/"
+    yield "order", order.get_absolute_url()
+
+
+def sharing(ada: Shopper) -> dict[str, Any]:
+    path = f"{ada.order.get_absolute_url()}link/"
+    htmx, answers = {"HX-Request": "true"}, {}
+    answers["link"] = ada.browser.post(path, headers=htmx)
+    answers["order-with-link"] = ada.get(ada.order.get_absolute_url())
+    address = answers["link"].text.partition('value="http://testserver')[2].partition('"')[0]
+    answers["receipt"] = Client().get(address)
+    answers["revoked"] = ada.browser.post(f"{path}revocation/", headers=htmx)
+    return answers
+
+
+def errors(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    strict, broken = Client(enforce_csrf_checks=True), Client(raise_request_exception=False)
+    answers = {}
+    for error in (PermissionDenied(), RuntimeError(), OperationalError()):
+        monkeypatch.setattr("storefront.views.shop_front", Mock(side_effect=error))
+        answer = broken.get("/")
+        answers[str(answer.status_code)] = answer
+    return answers | {
+        "400": Client().get("/", headers={"Host": "evil.example"}),
+        "403-form": strict.post("/create-checkout-session/"),
+        "404": Client().get("/nothing/"),
+        "405": Client().get("/create-checkout-session/"),
+    }
