@@ -6,7 +6,6 @@ from django.conf import settings
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponseBase
 
-COOKIE = "shopper"
 SALT = "storefront.shopper"
 ONE_YEAR = 365 * 24 * 60 * 60
 
@@ -14,7 +13,7 @@ ONE_YEAR = 365 * 24 * 60 * 60
 def shopper_of(request: HttpRequest) -> UUID | None:
     """Return the visitor's id; None on a first look, and for a cookie that we didn't sign."""
     try:
-        return UUID(request.get_signed_cookie(COOKIE, salt=SALT))
+        return UUID(request.get_signed_cookie(settings.SHOPPER_COOKIE_NAME, salt=SALT))
     except (KeyError, BadSignature, ValueError):
         return None
 
@@ -27,7 +26,7 @@ def shopper_or_new(request: HttpRequest) -> UUID:
 def remember[Response: HttpResponseBase](response: Response, shopper: UUID) -> Response:
     """Let the browser keep the id for a year from now."""
     response.set_signed_cookie(
-        COOKIE,
+        settings.SHOPPER_COOKIE_NAME,
         str(shopper),
         salt=SALT,
         max_age=ONE_YEAR,

@@ -1,4 +1,4 @@
-"""All addresses of the shop."""
+"""All addresses of the shop but those of its health, which storefront/security.py answers."""
 
 from django.contrib import admin
 from django.contrib.sitemaps.views import sitemap
@@ -16,8 +16,6 @@ shop_front = (
         path("robots.txt", views.robots, name="robots"),
         path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
         path("favicon.ico", views.favicon),
-        path("healthz", views.healthz, name="healthz"),
-        path("readyz", views.readyz, name="readyz"),
     ],
     "storefront",
 )

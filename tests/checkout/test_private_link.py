@@ -3,13 +3,13 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.core.signing import Signer
 from django.test import Client
 from pytest_django import Settings
 
 from checkout.models import Order
 from storefront.models import Product
-from storefront.shopper import COOKIE
 from tests.cast import Shopper, deliver, event_about
 
 
@@ -99,7 +99,7 @@ class TestWhatItDoesNotShow:
     def test_no_cookie_is_given(self, ada: Shopper):
         visitor = Client()
         visitor.get(makes_a_link(ada))
-        assert COOKIE not in visitor.cookies
+        assert settings.SHOPPER_COOKIE_NAME not in visitor.cookies
 
     def test_no_other_site_and_no_search_engine_hears_of_it(self, ada: Shopper):
         answer = Client().get(makes_a_link(ada))

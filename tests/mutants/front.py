@@ -24,8 +24,8 @@ WHO = [
         "the cookie is not signed",
         (
             SHOPPER,
-            "request.get_signed_cookie(COOKIE, salt=SALT)",
-            'request.COOKIES[COOKIE].split(":")[0]',
+            "request.get_signed_cookie(settings.SHOPPER_COOKIE_NAME, salt=SALT)",
+            'request.COOKIES[settings.SHOPPER_COOKIE_NAME].split(":")[0]',
         ),
         at=PANEL,
     ),

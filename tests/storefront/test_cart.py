@@ -1,10 +1,10 @@
 """The cart: absolute quantities, live totals, and nothing lost between two tabs."""
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from storefront.models import CartLine, Product
-from storefront.shopper import COOKIE
 from tests.cast import Shopper
 
 
@@ -150,12 +150,12 @@ class TestProductsOutOfReach:
 class TestTheShoppersCookie:
     def test_is_not_set_on_a_first_look(self, ada: Shopper, mouse: Product):
         ada.get("/")
-        assert COOKIE not in ada.browser.cookies
+        assert settings.SHOPPER_COOKIE_NAME not in ada.browser.cookies
 
     def test_is_set_when_something_is_done(self, ada: Shopper, mouse: Product, settings):
         settings.SESSION_COOKIE_SECURE = True
         ada.puts(mouse, 1)
-        cookie = ada.browser.cookies[COOKIE]
+        cookie = ada.browser.cookies[settings.SHOPPER_COOKIE_NAME]
         assert cookie["httponly"]
         assert cookie["secure"]
         assert cookie["samesite"] == "Lax"
@@ -165,7 +165,7 @@ class TestTheShoppersCookie:
     def test_forged_is_a_new_shopper(self, ada: Shopper, mouse: Product, forged: str):
         ada.puts(mouse, 2)
         stranger = Client()
-        stranger.cookies[COOKIE] = forged
+        stranger.cookies[settings.SHOPPER_COOKIE_NAME] = forged
         response = stranger.get("/")
         assert response.status_code == 200
         assert '<output id="cart-total">$0.00</output>' in response.text

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.once
+
 ROOT = Path(__file__).parents[2]
 PROBE = """
 import django; django.setup()
 from django.conf import settings
-
-pytestmark = pytest.mark.once
 print({name})
 """
 KEYS = {"STRIPE_PUBLISHABLE_KEY": "pk_test_1", "STRIPE_SECRET_KEY": "sk_test_1"}
@@ -146,6 +146,11 @@ class TestSafeByDefault:
         names = "SESSION_COOKIE_SECURE, settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS"
         assert setting(names, SITE_URL="http://localhost:8000") == "False False 0"
         assert setting(names, SITE_URL="https://shop.example") == "True True 31536000"
+
+    def test_cookies_of_an_https_site_belong_to_its_host_alone(self):
+        names = "CSRF_COOKIE_NAME, settings.SESSION_COOKIE_NAME, settings.SHOPPER_COOKIE_NAME"
+        assert setting(names) == "__Host-csrftoken __Host-sessionid __Host-shopper"
+        assert setting(names, SITE_URL="http://localhost:8000") == "csrftoken sessionid shopper"
 
     def test_the_sites_host_is_allowed(self):
         assert setting("ALLOWED_HOSTS", SITE_URL="https://shop.example") == "['shop.example']"
