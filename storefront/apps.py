@@ -10,6 +10,8 @@ class StorefrontConfig(AppConfig):
     name = "storefront"
 
     def ready(self) -> None:
+        from storefront import checks  # noqa: F401  (registers the deployment check)
+
         # Left to itself, a pool's threads hold up the end of each process for 20 seconds.
         atexit.register(close_pools)
 

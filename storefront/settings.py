@@ -83,6 +83,7 @@ TEMPLATES = [
 
 # --- Data -------------------------------------------------------------------------------
 DATABASES = {"default": env.database("DATABASE_URL", BASE_DIR)}
+PERSISTENT_DISK = env.flag("PERSISTENT_DISK")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [

@@ -125,6 +125,18 @@ class TestModes:
         settings.STRIPE_WEBHOOK_SECRET = SECRET
         assert webhook_secret(None) == []
 
+    @pytest.mark.parametrize(
+        ("environment", "refused"),
+        [
+            ({}, True),
+            ({"PERSISTENT_DISK": "true"}, False),
+            ({"DATABASE_URL": "postgresql://shop@localhost/shop"}, False),
+        ],
+    )
+    def test_a_disk_that_may_be_wiped_fails_the_deployment_check(self, environment, refused):
+        found = "[error.id for error in __import__('storefront.checks').checks.disk(None)]"
+        assert ("storefront.E001" in start(found, **environment).stdout) is refused
+
 
 class TestTheMerchantsWords:
     def test_links_keep_their_order_and_their_own_equals_signs(self):

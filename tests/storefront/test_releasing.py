@@ -1,0 +1,45 @@
+"""Releases: two that begin at the same moment migrate one after the other."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.shop_process import ShopProcess, new_database
+
+AT_ONCE = 4
+OURS = ("migrate", "--no-input")
+CONTROL = "import django.core.management.commands.migrate as m; call_command(m.Command())"
+WITHOUT_LOCK = (
+    "shell",
+    "--no-imports",
+    "--command",
+    f"from django.core.management import call_command; {CONTROL}",
+)
+
+
+def failures_of(command: tuple[str, ...], folder: Path) -> list[str]:
+    """Run the command in several processes at once on an empty database; what failed, and how."""
+    with new_database(folder) as url, ThreadPoolExecutor(AT_ONCE) as pool:
+        shop = ShopProcess(url)
+        releases = [pool.submit(shop.manage, *command) for _ in range(AT_ONCE)]
+        errors = [str(error) for release in releases if (error := release.exception())]
+        if not errors:
+            assert "No migrations to apply" in shop.manage("migrate", "--no-input")
+        return errors
+
+
+def test_releases_that_begin_at_once_all_succeed(tmp_path: Path):
+    assert failures_of(OURS, tmp_path) == []
+
+
+def test_without_the_lock_one_of_them_fails(tmp_path: Path):
+    assert any(failures_of(WITHOUT_LOCK, tmp_path) for _ in range(5))
+
+
+def test_a_release_that_failed_holds_nobody_up(tmp_path: Path):
+    with new_database(tmp_path) as url:
+        shop = ShopProcess(url)
+        with pytest.raises(RuntimeError, match="no_such_app"):
+            shop.manage(*OURS, "no_such_app")
+        assert "Applying checkout" in shop.manage(*OURS)
