@@ -28,13 +28,19 @@ class Answer:
 class Visitor:
     """Somebody with a browser. Every request has its own connection, so threads may share it."""
 
-    def __init__(self, shop_url: str) -> None:
+    def __init__(self, shop_url: str, site: str = "") -> None:
+        """`site` is the https address that the visitor sees, if a router stands before the shop."""
         self._address = urlsplit(shop_url).netloc
-        self._cookies = {"csrftoken": CSRF_TOKEN}
+        self._prefix = "__Host-" if site else ""
+        self._cookies = {f"{self._prefix}csrftoken": CSRF_TOKEN}
+        self._headers = {"X-CSRFToken": CSRF_TOKEN}
+        if site:
+            host = urlsplit(site).netloc
+            self._headers |= {"Host": host, "Origin": site, "X-Forwarded-Proto": "https"}
 
     @property
     def id(self) -> UUID:
-        return UUID(self._cookies["shopper"].partition(":")[0])
+        return UUID(self._cookies[f"{self._prefix}shopper"].partition(":")[0])
 
     def at(self, shop_url: str) -> Self:
         """The same browser, at another server of the shop."""
@@ -52,14 +58,22 @@ class Visitor:
         body = json.dumps({"items": lines})
         return self._post("/create-checkout-session/", body, "application/json")
 
+    def sees(self, path: str = "/") -> Answer:
+        return self._ask("GET", path)
+
     def _post(
         self, path: str, body: str, kind: str = "application/x-www-form-urlencoded"
     ) -> Answer:
+        return self._ask("POST", path, body, {"Content-Type": kind})
+
+    def _ask(
+        self, method: str, path: str, body: str = "", headers: dict[str, str] | None = None
+    ) -> Answer:
         connection = http.client.HTTPConnection(self._address, timeout=PATIENCE_SECONDS)
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        headers = {"Content-Type": kind, "Cookie": cookies, "X-CSRFToken": CSRF_TOKEN}
+        headers = {"Cookie": cookies} | self._headers | (headers or {})
         try:
-            connection.request("POST", path, body, headers)
+            connection.request(method, path, body, headers)
             response = connection.getresponse()
             text = response.read().decode()
         except (OSError, http.client.HTTPException):

@@ -1,0 +1,229 @@
+"""A platform takes the code, the Procfile and an environment, and sells something with them."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cast import SECRET, signature
+from tests.postgresql import free_port
+from tests.races.visitor import Visitor
+from tests.shop_process import new_database
+from tests.stripe_stand_in import StandIn
+
+PROJECT = Path(__file__).parent.parent
+SITE = "https://shop.example"
+ROUTER = {"Host": "shop.example", "X-Forwarded-Proto": "https"}
+PATIENCE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Platform:
+    """One deployed shop: its code, what it is told, and the port that the router asks."""
+
+    folder: Path
+    environment: dict[str, str]
+    port: int
+    stripe: StandIn
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self, line: str) -> list[str]:
+        # Without --env honcho would read a .env, which no platform has.
+        honcho = [sys.executable, "-m", "honcho", "--env", os.devnull]
+        return [*honcho, "start", "--port", str(self.port), line]
+
+    def does(self, line: str) -> str:
+        """Run a line of the Procfile that ends by itself; returns what it printed."""
+        return run(self.command(line), self.folder, self.environment)
+
+    @contextmanager
+    def running(self, line: str) -> Iterator[None]:
+        """Run one that stays, and end it as platforms do."""
+        with (self.folder / f"{line}.log").open("wb") as log:
+            process = subprocess.Popen(
+                self.command(line),
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            try:
+                yield
+            finally:
+                process.terminate()
+                try:
+                    process.wait(PATIENCE_SECONDS)
+                finally:
+                    if process.poll() is None:
+                        os.killpg(process.pid, signal.SIGKILL)
+                        process.wait()
+
+    def answers(self, path: str) -> int:
+        """Ask as the platform's health check does: by address, and without https."""
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=5) as response:
+                return int(response.status)
+        except OSError:
+            return 0
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
+    result = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def becomes(condition: Callable[[], object], otherwise: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The code alone, as a push brings it, after the build: which is told no secrets."""
+    folder = tmp_path_factory.mktemp("platform") / "app"
+    unwanted = shutil.ignore_patterns(".*", "__pycache__", "*.sqlite3*", "staticfiles", "tests")
+    shutil.copytree(PROJECT, folder, ignore=unwanted)
+    run([sys.executable, "manage.py", "collectstatic", "--no-input"], folder, machine())
+    return folder
+
+
+def machine() -> dict[str, str]:
+    programs = Path(sys.executable).parent
+    return {"PATH": f"{programs}:{os.environ['PATH']}", "HOME": os.environ.get("HOME", "/tmp")}
+
+
+@pytest.fixture(scope="module")
+def platform(built: Path) -> Iterator[Platform]:
+    with new_database(built.parent) as database, StandIn(secret=SECRET) as stripe:
+        environment = machine() | {
+            "SECRET_KEY": "only-for-this-platform-Zq7vR2mXw9Kd4TnYb8Hc3LfJs6Pg5AeUoViDlErMt",
+            "SITE_URL": SITE,
+            "DATABASE_URL": database,
+            "TRUST_PROXY": "true",
+            "WEB_CONCURRENCY": "2",
+            "STRIPE_PUBLISHABLE_KEY": "pk_test_platform",
+            "STRIPE_SECRET_KEY": "sk_test_platform",
+            "STRIPE_WEBHOOK_SECRET": SECRET,
+            "STRIPE_API_BASE": stripe.url,
+        }
+        platform = Platform(built, environment, free_port(), stripe)
+        assert "Applying checkout" in platform.does("release")
+        run([sys.executable, "manage.py", "seed_products"], built, environment)
+        with platform.running("web"):
+            becomes(lambda: platform.answers("/readyz") == 200, "web does not become ready")
+            yield platform
+
+
+@pytest.fixture
+def ada(platform: Platform) -> Visitor:
+    return Visitor(platform.url, SITE)
+
+
+def buys_and_pays(ada: Visitor, platform: Platform) -> None:
+    line = re.search(r'action="(/cart/\d+/)"', ada.sees().text)
+    assert line
+    assert ada.puts(int(line[1].split("/")[2]), 2).status == 303
+    bought = ada.buys()
+    assert bought.status == 303
+    session = list(platform.stripe.sessions)[-1]
+    assert session in bought.location
+    assert platform.stripe.session(session)["success_url"].startswith(SITE)
+    platform.stripe.pay(session)
+
+
+def is_paid(ada: Visitor) -> bool:
+    return 'data-status="PAID"' in ada.sees().text
+
+
+def test_a_purchase_goes_through_behind_the_router(platform: Platform, ada: Visitor):
+    platform.stripe.listen(None)
+    buys_and_pays(ada, platform)
+    assert not is_paid(ada)
+    [*_, event] = platform.stripe.events_of("checkout.session.completed")
+    body = json.dumps(event).encode()
+    headers = ROUTER | {"Stripe-Signature": signature(body)}
+    request = urllib.request.Request(f"{platform.url}/stripe/webhook/", body, headers)
+    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
+        assert response.status == 200
+    assert is_paid(ada)
+
+
+def test_the_worker_mends_what_stripe_could_not_deliver(platform: Platform, ada: Visitor):
+    # The router is passed by, so the shop refuses the host, and Stripe counts that as undelivered.
+    platform.stripe.listen(f"{platform.url}/stripe/webhook/")
+    buys_and_pays(ada, platform)
+    becomes(lambda: platform.stripe.deliveries, "Stripe does not try")
+    assert not is_paid(ada)
+    with platform.running("worker"):
+        becomes(lambda: is_paid(ada), "the worker does not mend it")
+
+
+def test_pages_have_the_files_that_the_build_collected(platform: Platform, ada: Visitor):
+    style = re.search(r'rel="stylesheet" href="(/static/storefront\.\w+\.css)"', ada.sees().text)
+    assert style
+    assert ada.sees(style[1]).status == 200
+
+
+def test_without_the_routers_https_a_page_redirects_to_it(platform: Platform):
+    plain = urllib.request.Request(platform.url, headers={"Host": "shop.example"})
+    opener = urllib.request.build_opener(NoRedirect)
+    with pytest.raises(urllib.error.HTTPError) as redirect:
+        opener.open(plain, timeout=PATIENCE_SECONDS)
+    assert redirect.value.headers["Location"] == f"{SITE}/"
+    redirect.value.close()
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_args: object, **_options: object) -> None:
+        return None
+
+
+@pytest.mark.parametrize("line", ["release", "postdeploy"])
+def test_a_second_release_finds_nothing_to_do(platform: Platform, line: str):
+    assert "No migrations to apply" in platform.does(line)
+
+
+def test_orders_in_a_file_are_refused_unless_its_disk_stays(built: Path):
+    environment = machine() | {"SECRET_KEY": "x" * 25 + "0123456789" * 3, "SITE_URL": SITE}
+    check = [sys.executable, "manage.py", "check", "--deploy"]
+    with pytest.raises(AssertionError, match=r"storefront\.E001"):
+        run(check, built, environment)
+    assert "no issues" in run(check, built, environment | {"PERSISTENT_DISK": "true"})
+
+
+def test_the_lines_are_those_that_platforms_ask_for():
+    lines = dict(
+        line.split(": ", 1) for line in (PROJECT / "Procfile").read_text().splitlines() if line
+    )
+    assert list(lines) == ["release", "postdeploy", "web", "worker"]
+    assert lines["release"] == lines["postdeploy"]
+    health = json.loads((PROJECT / "app.json").read_text())["healthchecks"]["web"][0]["path"]
+    assert health == "/readyz"
