@@ -9,8 +9,9 @@ class Merchant:
     def __init__(self, shop: ShopProcess) -> None:
         self.shop = shop
 
-    def sells_a_lamp(self) -> None:
-        self._do("Product.objects.create(name='Lamp', price_cents=4000, position=9)")
+    def sells_a_lamp(self, stock: int | None = None) -> None:
+        lamp = f"name='Lamp', price_cents=4000, position=9, stock={stock}"
+        self._do(f"Product.objects.create({lamp})")
 
     def asks_for_a_lamp(self, price_cents: int) -> None:
         self._do(f"Product.objects.filter(name='Lamp').update(price_cents={price_cents})")

@@ -61,6 +61,19 @@ def home_with_a_refused_purchase(visit: Visit) -> None:
     expect(visit.ada.alert).to_be_visible()
 
 
+def home_with_something_sold_out(visit: Visit) -> None:
+    visit.merchant.sells_a_lamp(stock=0)
+    visit.ada.visits()
+    expect(visit.ada.page.get_by_text("Sold out")).to_be_visible()
+
+
+def product_page_that_is_sold_out(visit: Visit) -> None:
+    home_with_something_sold_out(visit)
+    visit.ada.page.get_by_role("link", name="Lamp").click()
+    expect(visit.ada.page.get_by_role("heading", name="Lamp")).to_be_visible()
+    expect(visit.ada.page.get_by_text("Sold out")).to_be_visible()
+
+
 def home_while_stripe_is_down(visit: Visit) -> None:
     visit.ada.fills_the_cart()
     visit.stripe.fault("POST", "/v1/checkout/sessions", status=500, times=3)
@@ -183,6 +196,8 @@ PAGES: dict[Callable[[Visit], None], int | None] = {
     home_with_a_cart: None,
     home_with_a_bad_quantity: 422,
     home_with_a_refused_purchase: 422,
+    home_with_something_sold_out: None,
+    product_page_that_is_sold_out: None,
     home_while_stripe_is_down: 503,
     returned_and_waiting: None,
     returned_and_paid: None,

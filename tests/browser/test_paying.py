@@ -2,9 +2,11 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.shopper import Shopper
+from tests.browser.test_shop_front import nothing_moved
 from tests.stripe_stand_in import StandIn
 
 A_MINUTE = 60_000
@@ -84,6 +86,16 @@ class TestPayingByCard:
         stripe.release()
         ada.sees_order("PAID")
         expect(link).to_be_focused()
+
+    @pytest.mark.parametrize("width", [360, 1280])
+    def test_nothing_jumps_when_the_news_comes(self, ada: Shopper, stripe: StandIn, width: int):
+        ada.page.set_viewport_size({"width": width, "height": 800})
+        stripe.hold()
+        ada.buys()
+        ada.sees_order("PENDING")
+        with nothing_moved(ada):
+            stripe.deliver_normally()
+            ada.sees_order("PAID")
 
     def test_who_has_just_paid_is_not_asked_to_pay(self, ada: Shopper, stripe: StandIn):
         stripe.hold()
