@@ -57,6 +57,9 @@ class Order(models.Model):
         REFUNDED = "REFUNDED", "refunded"
         REVIEW = "REVIEW", "needs a look"
 
+    lines: "list[OrderItem]"
+    """What was bought; only in My Orders, which reads it for all its orders at once."""
+
     # Only where the query asks for them with `for_payment`.
     lines_in_cart: int
     has_parked_news: bool

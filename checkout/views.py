@@ -105,7 +105,7 @@ def _link(request: HtmxRequest, order: Order) -> dict[str, str]:
 
 def _cart_beside(panel: MyOrders) -> dict[str, Any]:
     """What is paid has left the cart, so the cart on the page and the quantities change too."""
-    items = [item for order in panel.settled for item in order.items.all()]
+    items = [item for order in panel.settled for item in order.lines]
     cart = cart_of(panel.settled[0].shopper)
     products = Product.objects.on_sale().filter(
         pk__in={item.product_id for item in items if item.product_id}

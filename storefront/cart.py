@@ -1,13 +1,14 @@
 """The cart: what the shopper wants, at today's prices."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlencode
 from uuid import UUID
 
-from storefront.models import MAX_QUANTITY, CartLine, Product
+from storefront.models import MAX_QUANTITY, CartLine, Hold, Product
+from storefront.prepared import Prepared
 
 # More digits than MAX_QUANTITY has are still a number that people can be told about.
 PLAIN_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -68,8 +69,34 @@ class Cart:
         return {line.product_id: line for line in self.lines}
 
 
-def cart_of(shopper: UUID | None) -> Cart:
-    return Cart(list(CartLine.objects.of(shopper)) if shopper else [])
+lines_of = Prepared(lambda shopper: CartLine.objects.of(shopper), UUID)
+products_of = Prepared(
+    lambda shopper: Product.objects.filter(
+        pk__in=CartLine.objects.of(shopper).values("product")
+    ).order_by(),
+    UUID,
+)
+holds_of = Prepared(lambda shopper: Hold.objects.filter(shopper=shopper), UUID)
+
+
+def cart_of(shopper: UUID | None, shelf: Iterable[Product] = ()) -> Cart:
+    """Return the shopper's cart; products that are on the `shelf` are not read again."""
+    lines = lines_of(shopper) if shopper else []
+    products = {product.pk: product for product in shelf}
+    if any(line.product_id not in products for line in lines):
+        products |= {product.pk: product for product in products_of(shopper)}
+    # Between two reads a product may have been deleted, and its lines with it.
+    lines = [line for line in lines if line.product_id in products]
+    for line in lines:
+        line.product = products[line.product_id]
+    if any(line.product.stock is not None for line in lines):
+        _count_held(lines, holds_of(shopper))
+    return Cart(sorted(lines, key=lambda line: (line.product.position, line.product_id)))
+
+
+def _count_held(lines: list[CartLine], holds: list[Hold]) -> None:
+    for line in lines:
+        line.held = sum(hold.quantity for hold in holds if hold.product_id == line.product_id)
 
 
 def wanted_quantity(form: Mapping[str, str]) -> int:

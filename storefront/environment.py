@@ -175,6 +175,9 @@ def _sqlite(parsed: dict[str, Any], folder: Path) -> dict[str, Any]:
     name = parsed["NAME"]
     return {
         "NAME": name if name == ":memory:" else str(folder / name),
+        # To open the file takes longer than most queries of it, so each thread keeps it open.
+        # Not for long: who puts another file in its place means the shop to use that one.
+        "CONN_MAX_AGE": 5,
         # IMMEDIATE: a transaction takes the write lock at its start and waits for it. With
         # SQLite's default, one that reads first and writes then fails at once under load.
         "OPTIONS": {

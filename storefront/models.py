@@ -9,8 +9,7 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.text import slugify
 
@@ -133,22 +132,14 @@ class Hold(models.Model):
 
 class CartLineQuerySet(models.QuerySet["CartLine"]):
     def of(self, shopper: object) -> Self:
-        """The shopper's lines with their products, in the order of the shelf."""
-        held = Hold.objects.filter(shopper=OuterRef("shopper"), product=OuterRef("product"))
-        total = held.order_by().values("product").annotate(total=Sum("quantity")).values("total")
-        return (
-            self.filter(shopper=shopper)
-            .select_related("product")
-            .annotate(held=Coalesce(Subquery(total), 0))
-            .order_by("product__position", "product_id")
-        )
+        return self.filter(shopper=shopper)
 
 
 class CartLine(models.Model):
     """How many of a product a shopper wants."""
 
-    # What is put aside for this shopper already; only where the query is `of` a shopper.
-    held: int
+    held = 0
+    """How many are put aside for this shopper already, as `cart_of` has counted."""
 
     shopper = models.UUIDField()
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")

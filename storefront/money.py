@@ -6,7 +6,7 @@ How many minor units make one is Stripe's rule, which is not ISO 4217's everywhe
 
 from copy import copy
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 
 from babel import Locale
 from babel.numbers import NumberPattern, get_currency_symbol
@@ -38,7 +38,11 @@ def smallest_step(currency: str | None = None) -> int:
 
 def written(cents: int, currency: str | None = None) -> str:
     """Return `cents` as people write it, such as $139.97; the shop's currency unless told."""
-    currency = currency or settings.CURRENCY
+    return _written(cents, currency or settings.CURRENCY)
+
+
+@lru_cache(maxsize=10_000)  # the same prices over and over
+def _written(cents: int, currency: str) -> str:
     locale = Locale.parse(settings.LANGUAGE_CODE, sep="-")
     amount = Decimal(cents).scaleb(-decimals(currency))
     return str(

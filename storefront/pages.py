@@ -1,15 +1,19 @@
 """Answers a request with a page, or with the part of it that htmx asked for."""
 
+import secrets
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxDetails
 
+# Stands for the token while a page is made: so its parts are the same for everybody.
+TOKEN = f"csrf-token-{secrets.token_hex(8)}"
 VARY = ["HX-Request", "HX-Boosted", "HX-History-Restore-Request", "HX-Target"]
 
 
@@ -42,7 +46,9 @@ def page(
 ) -> HttpResponse:
     """Render the template, or its partial if htmx asked; carts and orders are never stored."""
     name = f"{template}#{partial}" if partial and wants_fragment(request) else template
-    response = render(request, name, context, status=status)
+    response = render(request, name, context | {"csrf_token": TOKEN}, status=status)
+    if TOKEN.encode() in response.content:
+        response.content = response.content.replace(TOKEN.encode(), get_token(request).encode())
     patch_vary_headers(response, VARY)
     response["Cache-Control"] = "no-store"
     return response

@@ -26,11 +26,14 @@ from storefront.cart import (
 )
 from storefront.models import Product
 from storefront.pages import HtmxRequest, SeeOther, page, wants_fragment
+from storefront.prepared import Prepared
 from storefront.shopper import remember, shopper_of, shopper_or_new
 
 SCARCE = 5
 HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
 PRODUCT_PAGES = "/products/"
+
+products_on_sale = Prepared(lambda: Product.objects.on_sale())
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,11 @@ def shop_front(
     removed: Removed | None = None,
 ) -> dict[str, Any]:
     """The home page's context; `error` stands beside the product `at`, else above Buy."""
-    cart = cart_of(shopper)
+    products = products_on_sale()
+    cart = cart_of(shopper, products)
     return {
         "cart": cart,
-        "shelf": [
-            ShelfItem(product, cart, error if product == at else "")
-            for product in Product.objects.on_sale()
-        ],
+        "shelf": [ShelfItem(product, cart, error if product == at else "") for product in products],
         # A product that is no longer on the shelf has no field to stand beside.
         "cart_error": "" if at and at.is_on_sale else error,
         "removed": _still(removed, cart),
@@ -106,7 +107,7 @@ def product_page(
     shopper: UUID | None, product: Product, *, error: str = "", removed: Removed | None = None
 ) -> dict[str, Any]:
     """The context of one product with the cart beside it."""
-    cart = cart_of(shopper)
+    cart = cart_of(shopper, [product])
     return {
         "cart": cart,
         "item": ShelfItem(product, cart, error),
@@ -118,7 +119,7 @@ def product_page(
 def _refusal(request: HtmxRequest, shopper: UUID, product: Product, words: str) -> HttpResponse:
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     if wants_fragment(request):
-        cart = cart_of(shopper)
+        cart = cart_of(shopper, [product])
         context = {
             "cart": cart,
             "item": ShelfItem(product, cart, words),
@@ -136,7 +137,7 @@ def _changed(
     request: HtmxRequest, shopper: UUID, product: Product, removed: Removed | None
 ) -> HttpResponse:
     if wants_fragment(request):
-        cart = cart_of(shopper)
+        cart = cart_of(shopper, [product])
         context = {
             "cart": cart,
             "item": ShelfItem(product, cart),

@@ -11,7 +11,8 @@ from django.http import HttpRequest
 from django.test import Client
 
 from checkout.models import Order
-from storefront.models import CartLine, Product
+from storefront.cart import cart_of
+from storefront.models import Product
 from storefront.shopper import shopper_of
 
 SECRET = "whsec_test"
@@ -55,8 +56,7 @@ class Shopper:
 
     @property
     def cart(self) -> dict[str, int]:
-        lines = CartLine.objects.of(self.id)
-        return {line.product.name: line.quantity for line in lines}
+        return {line.product.name: line.quantity for line in cart_of(self.id).lines}
 
     @property
     def order(self) -> Order:

@@ -7,10 +7,13 @@ import hypothesis
 import pytest
 from django.conf import settings as shop_settings
 from django.db import connections
+from django.dispatch import receiver
 from django.test import override_settings
+from django.test.signals import setting_changed
 from pytest_django import Settings
 
 from storefront.models import Product
+from storefront.templatetags import remember
 from tests.cast import SECRET, Shopper, product
 from tests.stripe_stand_in import StandIn
 
@@ -56,6 +59,12 @@ def plain_static_files() -> Iterator[None]:
         WHITENOISE_USE_FINDERS=True,
     ):
         yield
+
+
+@receiver(setting_changed)
+def forget_what_was_rendered(**_: object) -> None:
+    """Parts of pages are kept for the settings of the process, which only tests change."""
+    remember.kept.clear()
 
 
 @pytest.fixture(scope="session")

@@ -141,8 +141,8 @@ WHEN_TO_ASK = [
         at=PANEL,
     ),
     mutant(
-        "items are read for each order",
-        (MY_ORDERS, '        prefetch_related_objects(self.orders, "items")\n', ""),
+        "the panel shows more than it has read",
+        (MY_ORDERS, '"total_cents", "currency", ', ""),
         at=PANEL,
     ),
     mutant(

@@ -167,6 +167,15 @@ def shop_with_a_database_to_break(
         )
 
 
+def when(shop: ShopProcess, *, is_well: bool) -> tuple[int, str]:
+    """Ask until the home page is well, or isn't: connections last for some seconds."""
+    deadline = time.monotonic() + 60
+    while ((answer := status_of(shop, "/"))[0] == 200) != is_well:
+        assert time.monotonic() < deadline, shop.log_tail()
+        time.sleep(0.1)
+    return answer
+
+
 def status_of(shop: ShopProcess, path: str) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(shop.url + path, timeout=30) as answer:
@@ -180,14 +189,12 @@ def test_a_shop_whose_database_goes_away_says_so_and_goes_on_when_it_is_back(tmp
     with shop_with_a_database_to_break(tmp_path) as (shop, breaks, mends):
         assert status_of(shop, "/")[0] == 200
         breaks()
-        status, page = status_of(shop, "/")
+        status, page = when(shop, is_well=False)
         assert status == 503
         assert "The shop is out of order for a moment" in page
         assert status_of(shop, "/admin/login/")[0] in (200, 503)
         assert status_of(shop, "/readyz") == (503, "the database does not answer\n")
         assert status_of(shop, "/healthz") == (200, "ok\n")
         mends()
-        deadline = time.monotonic() + 60
-        while status_of(shop, "/")[0] != 200:
-            assert time.monotonic() < deadline, shop.log_tail()
+        when(shop, is_well=True)
         assert status_of(shop, "/readyz")[0] == 200

@@ -1,0 +1,52 @@
+"""`{% remember VALUE … %}…{% endremember %}`: a part that is rendered once for the same values.
+
+Django's own cache tag asks a cache, by a key that is hashed: for a part as small as a product
+that takes longer than what it spares. Here the values are the key, so nothing can be out of
+date; a model counts as the values of all its fields. What a part says may depend on these
+values and on the settings, and on nothing else. The CSRF token is no hindrance: `pages.page`
+writes it into the finished page.
+"""
+
+from typing import Any
+
+from django import template
+from django.db.models import Model
+from django.template.base import FilterExpression, Node, NodeList, Parser, Token
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+MOST = 2_000
+"""How many parts are kept, of a kilobyte or so each; then all are forgotten and made anew."""
+
+kept: dict[tuple[Any, ...], SafeString] = {}
+
+
+class Remember(Node):
+    def __init__(self, nodelist: NodeList, values: list[FilterExpression]) -> None:
+        self.nodelist = nodelist
+        self.values = values
+
+    def render(self, context: template.Context) -> SafeString:
+        key = (self, *[_key(value.resolve(context)) for value in self.values])
+        part = kept.get(key)
+        if part is None:
+            if len(kept) >= MOST:
+                kept.clear()
+            part = kept[key] = self.nodelist.render(context)
+        return part
+
+
+def _key(value: Any) -> Any:
+    """A model is equal to another of the same id, whatever else has changed."""
+    if isinstance(value, Model):
+        return tuple([value.__dict__.get(field.attname) for field in value._meta.concrete_fields])
+    return value
+
+
+@register.tag
+def remember(parser: Parser, token: Token) -> Remember:
+    values = [parser.compile_filter(word) for word in token.split_contents()[1:]]
+    nodelist = parser.parse(["endremember"])
+    parser.delete_first_token()
+    return Remember(nodelist, values)

@@ -1,0 +1,87 @@
+"""Parts of pages and compiled queries are kept; nobody sees anything old, or anybody else's."""
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.template import Context, Template
+from django.test import Client
+
+from storefront.cart import lines_of
+from storefront.models import Product
+from storefront.templatetags import remember
+from tests.cast import Shopper
+
+
+class TestTheShelf:
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"price_cents": 1_234}, "$12.34"),
+            ({"name": "Rat"}, "Rat"),
+            ({"description": "It squeaks."}, "It squeaks."),
+            ({"stock": 3}, "Only 3 left."),
+        ],
+    )
+    def test_shows_a_change_on_the_next_page(
+        self, ada: Shopper, mouse: Product, change: dict[str, Any], words: str
+    ):
+        assert words not in ada.get("/").content.decode()
+        Product.objects.filter(pk=mouse.pk).update(**change)
+        assert words in ada.get("/").content.decode()
+
+    def test_shows_each_shopper_their_own_quantity(self, ada: Shopper, bo: Shopper, mouse: Product):
+        ada.puts(mouse, 7)
+        bo.puts(mouse, 8)
+        for shopper, quantity in ((ada, 7), (bo, 8), (ada, 7)):
+            page = shopper.get("/").content.decode()
+            assert re.search(rf'name="quantity" value="{quantity}" inputmode', page)
+
+    def test_renders_a_product_once_for_the_same_values(self, ada: Shopper, mouse: Product):
+        ada.get("/")
+        parts = len(remember.kept)
+        assert parts
+        Shopper().get("/")
+        assert len(remember.kept) == parts
+
+
+class TestTheTokenOfAForm:
+    def test_is_the_shoppers_own_although_the_part_is_everybodys(self, mouse: Product):
+        ada, bo = (Client(enforce_csrf_checks=True) for _ in range(2))
+        tokens = [token_on(browser) for browser in (ada, bo, ada)]
+        assert len({*tokens}) == 3
+        for browser, token, status in ((ada, tokens[0], 303), (bo, tokens[0], 403)):
+            form = {"quantity": 1, "csrfmiddlewaretoken": token}
+            assert browser.post(f"/cart/{mouse.pk}/", form).status_code == status
+
+    def test_is_not_asked_for_where_there_is_no_form(self, ada: Shopper):
+        assert "csrftoken" not in ada.get("/orders/").cookies
+
+
+def token_on(browser: Client) -> str:
+    page = browser.get("/").content.decode()
+    tokens = {*re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)}
+    assert len(tokens) == 1
+    return tokens.pop()
+
+
+class TestAPart:
+    def test_is_made_anew_when_too_many_are_kept(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(remember, "MOST", 3)
+        template = Template("{% load remember %}{% remember x %}{{ x }}{% endremember %}")
+        for number in range(10):
+            assert template.render(Context({"x": number})) == str(number)
+            assert len(remember.kept) <= 3
+
+
+class TestAPreparedQuery:
+    def test_gives_each_caller_their_own_rows(self, ada: Shopper, bo: Shopper, mouse: Product):
+        ada.puts(mouse, 1)
+        bo.puts(mouse, 2)
+        found = [[line.quantity for line in lines_of(who)] for who in (ada.id, bo.id, uuid4())]
+        assert found == [[1], [2], []]
+
+    def test_finds_nothing_for_none(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 1)
+        assert lines_of(None) == []
