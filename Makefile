@@ -1,6 +1,6 @@
 # One command each. The work itself is in tests/machine.sh.
 
-.PHONY: help run test lint format prove mutants stripe clean
+.PHONY: help run test lint format prove mutants bench stripe clean
 
 help:  ## Show this list.
 	@echo 'make COMMAND, where COMMAND is one of:'
@@ -23,6 +23,9 @@ prove:  ## Play shoppers, Stripe and crashes against the shop: 100,000 steps and
 
 mutants:  ## Take the shop's guards out one by one in a copy: does a test miss each of them?
 	@sh tests/machine.sh mutants
+
+bench:  ## Measure what each request costs, beside bare Django, on SQLite and PostgreSQL.
+	@sh tests/machine.sh bench
 
 stripe:  ## Start the stand-in for Stripe, to try real payments with neither keys nor network.
 	@sh tests/machine.sh stripe

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import uuid4
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Concat
 from django.urls import reverse
@@ -15,6 +15,15 @@ from django.utils import timezone
 
 from storefront import stock
 from storefront.models import CartLine, Product
+from storefront.prepared import adapted
+
+# In SQL, since to compile it took half of the time that a webhook takes.
+TAKE_OUT = """
+    DELETE FROM storefront_cartline WHERE shopper = %s AND quantity <= (
+        SELECT bought.quantity FROM checkout_orderitem bought
+        WHERE bought.order_id = %s AND bought.product_id = storefront_cartline.product_id
+    )
+"""
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -197,12 +206,14 @@ class Order(models.Model):
         """What was bought leaves the cart; what was added since stays."""
         if not lines_in_cart:
             return
-        bought = self.items.filter(product=OuterRef("product")).values("quantity")
-        lines = CartLine.objects.filter(
-            shopper=self.shopper, product__in=self.items.values("product")
-        )
-        gone, _ = lines.filter(quantity__lte=Subquery(bought)).delete()
+        with connection.cursor() as cursor:
+            cursor.execute(TAKE_OUT, [adapted(self.shopper), adapted(self.pk)])
+            gone = cursor.rowcount
         if gone < lines_in_cart:
+            bought = self.items.filter(product=OuterRef("product")).values("quantity")
+            lines = CartLine.objects.filter(
+                shopper=self.shopper, product__in=self.items.values("product")
+            )
             lines.update(quantity=F("quantity") - Subquery(bought))
 
     def keep_session(self, session_id: str, url: str, expires_at: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -14,6 +15,7 @@ from checkout.models import Order
 from checkout.reading import Json
 from checkout.verdict import FollowUp, Outcome, Verdict
 from storefront import stock
+from storefront.prepared import Prepared
 
 logger = logging.getLogger("checkout.events")
 
@@ -136,6 +138,14 @@ def _review(order: Order, event: Json, session: Json, misfit: str) -> Verdict:
     return Verdict(Outcome.REVIEW, order, reason, intent)
 
 
+orders_for = Prepared(
+    lambda session_id, named, payment_intent: Order.objects.for_payment(payment_intent).filter(
+        Q(session_id=session_id) | Q(pk=named)
+    ),
+    *(str, UUID, str),
+)
+
+
 def _order_of(session: Json) -> tuple[Order | None, Verdict]:
     """Find the order by the session; by our reference only if no order has the session.
 
@@ -145,8 +155,8 @@ def _order_of(session: Json) -> tuple[Order | None, Verdict]:
     if not isinstance(session_id, str) or not reading.identifier(session_id):
         return None, Verdict(Outcome.IGNORED, note="A session without a readable id.")
     named = reading.uuid(reading.mapping(session.get("metadata")).get("order_id"))
-    orders = Order.objects.for_payment(reading.identifier(session.get("payment_intent")))
-    found = list(orders.filter(Q(session_id=session_id) | Q(pk=named)))
+    intent = reading.identifier(session.get("payment_intent"))
+    found = orders_for(session_id, named, intent or None)
     for order in sorted(found, key=lambda order: order.session_id != session_id):
         return order, Verdict(Outcome.NO_CHANGE, order)
     if named is None:

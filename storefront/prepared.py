@@ -38,20 +38,20 @@ class Prepared[Row: Model]:
 
     def __call__(self, *values: object) -> list[Row]:
         rows, sql, parameters = self._compiled.get(connection.vendor) or self._compile()
-        bound = [_adapted(value) for value in values]
+        bound = [adapted(value) for value in values]
         return list(rows.raw(sql, [bound[p.number] if type(p) is Place else p for p in parameters]))
 
     def _compile(self) -> tuple[QuerySet[Row], str, list[Any]]:
         rows = self._build(*self._stand_ins)
         sql, parameters = rows.query.sql_with_params()
-        places = {_adapted(value): Place(n) for n, value in enumerate(self._stand_ins)}
+        places = {adapted(value): Place(n) for n, value in enumerate(self._stand_ins)}
         compiled = rows, sql, [places.get(parameter, parameter) for parameter in parameters]
         self._compiled[connection.vendor] = compiled
         return compiled
 
 
-def _adapted(value: object) -> object:
-    """As the database wants it: SQLite keeps UUIDs as text."""
+def adapted(value: object) -> Any:
+    """Return the value as SQL takes it: SQLite keeps UUIDs as text."""
     return UUID_FIELD.get_db_prep_value(value, connection) if type(value) is UUID else value
 
 

@@ -188,6 +188,12 @@ mutants() {
     exec "$bin/python" -m tests.mutants "$@"
 }
 
+bench() {
+    prepare_to_check
+    can_use PostgreSQL has_postgresql || set -- --only SQLite
+    exec "$bin/python" -m tests.bench "$@"
+}
+
 stripe() {
     prepare_to_check
     exec "$bin/python" -m tests.stripe_stand_in
@@ -199,7 +205,7 @@ clean() {
 }
 
 case ${1:-} in
-run | lint | format | prove | mutants | stripe | clean | find_python) "$1" ;;
+run | lint | format | prove | mutants | bench | stripe | clean | find_python) "$1" ;;
 test) test_all ;;
-*) fail "Usage: sh tests/machine.sh run|test|lint|format|prove|mutants|stripe|clean" ;;
+*) fail "Usage: sh tests/machine.sh run|test|lint|format|prove|mutants|bench|stripe|clean" ;;
 esac

@@ -53,6 +53,7 @@ class ShopProcess:
             for name, value in {**os.environ, **wishes}.items()
             if value is not None and name not in ("PORT", "WEB_CONCURRENCY")
         }
+        self.seconds_to_start = 0.0
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -85,12 +86,14 @@ class ShopProcess:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + STARTING_SECONDS
+        began = time.monotonic()
+        deadline = began + STARTING_SECONDS
         while not self.is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
                 raise RuntimeError(f"The shop did not start:\n{self.log_tail()}")
             time.sleep(0.05)
+        self.seconds_to_start = time.monotonic() - began
         return self
 
     def stop(self) -> None:

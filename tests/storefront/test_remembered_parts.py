@@ -61,7 +61,7 @@ class TestTheTokenOfAForm:
 
 def token_on(browser: Client) -> str:
     page = browser.get("/").content.decode()
-    tokens = {*re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)}
+    tokens: set[str] = {*re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)}
     assert len(tokens) == 1
     return tokens.pop()
 
