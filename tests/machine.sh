@@ -88,6 +88,10 @@ install_html_validate() {  # Optional, even where all is required: it checks HTM
 
 has_postgresql() { "$bin/python" -m tests.postgresql --find >/dev/null 2>&1; }
 
+has_nginx_and_pgbouncer() {
+    (PATH="$PATH:/usr/sbin:/usr/local/sbin"; command -v nginx && command -v pgbouncer) >/dev/null
+}
+
 can_use() {  # can_use NAME TEST
     "$2" && return
     [ -z "${REQUIRE_ALL:-}" ] || fail "$1 is required here: install it, then try again."
@@ -160,11 +164,12 @@ test_all() {
     can_use Chromium has_chromium || all='not browser'
     if can_use PostgreSQL has_postgresql; then
         say 'Testing on SQLite ...'
-        on_sqlite -m "$all"
+        on_sqlite -m "($all) and not fleet"
+        can_use 'nginx with PgBouncer' has_nginx_and_pgbouncer || all="($all) and not fleet"
         say 'Testing on PostgreSQL what meets a database ...'
         exec "$bin/python" -m tests.postgresql "$bin/python" -m pytest -m "($all) and not once"
     fi
-    on_sqlite -m "$all"
+    on_sqlite -m "($all) and not fleet"
 }
 
 on_sqlite() { (unset DATABASE_URL; "$bin/python" -m pytest "$@"); }
@@ -180,6 +185,19 @@ prove() {
         exec "$bin/python" -m tests.postgresql "$bin/python" -m pytest "$@"
     fi
     on_sqlite "$@"
+}
+
+scale() {
+    prepare_to_check
+    export PROVE=1
+    can_use PostgreSQL has_postgresql && can_use 'nginx with PgBouncer' has_nginx_and_pgbouncer ||
+        fail 'Nothing is left to test without them.'
+    exec "$bin/python" -m tests.postgresql "$bin/python" -m pytest tests/scaling
+}
+
+measure() {
+    prepare_to_check
+    exec "$bin/python" -m tests.scaling.measure
 }
 
 mutants() {
@@ -199,7 +217,7 @@ clean() {
 }
 
 case ${1:-} in
-run | lint | format | prove | mutants | stripe | clean | find_python) "$1" ;;
+run | lint | format | prove | scale | measure | mutants | stripe | clean | find_python) "$1" ;;
 test) test_all ;;
-*) fail "Usage: sh tests/machine.sh run|test|lint|format|prove|mutants|stripe|clean" ;;
+*) fail "Usage: sh tests/machine.sh run|test|lint|format|prove|scale|measure|mutants|stripe|clean" ;;
 esac

@@ -1,0 +1,72 @@
+"""Processes behind nginx are restarted, killed and brought up to date while people buy."""
+
+import os
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.races.chaos import CHECKOUT_MINUTES, Strike, closing_lines, in_proof, seed
+from tests.races.reckoning import complaints
+from tests.races.visitor import Visitor
+from tests.scaling.conftest import SIZE
+from tests.scaling.next_release import ADDED_FILE, EXPAND, next_release
+from tests.scaling.rollout import Frontage, Rollout, frontage
+from tests.shop_process import PROJECT
+
+STRIKES, PURCHASES_BETWEEN = in_proof(30, 2), in_proof(20, 10)
+POOLERS = ["without PgBouncer", "with PgBouncer"] if os.environ.get("PROVE") else ["with both"]
+THREADS = 8
+
+pytestmark = pytest.mark.fleet
+
+
+@pytest.fixture(scope="module", params=POOLERS)
+def stage(
+    request: pytest.FixtureRequest,
+    database: str,
+    pooled: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Frontage]:
+    """A proof has all processes behind PgBouncer or none; otherwise one goes without."""
+    others = database if request.param == "without PgBouncer" else pooled
+    first = pooled if request.param == "with PgBouncer" else database
+    through = [first, *[others] * (SIZE - 1)]
+    folder = tmp_path_factory.mktemp("stage")
+    with frontage(database, through, folder, CHECKOUT_MINUTES=CHECKOUT_MINUTES) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return next_release(tmp_path_factory.mktemp("release") / "shop", EXPAND)
+
+
+def test_no_purchase_fails_and_no_payment_is_lost(
+    stage: Frontage, release: Path, request: pytest.FixtureRequest
+):
+    began, chaos = time.monotonic(), Rollout(stage, seed(), PURCHASES_BETWEEN)
+    to_release: Strike = partial(chaos.release, release)
+    strikes: dict[Strike, int] = {chaos.fleet.roll: 5, chaos.kill_one: 5, to_release: 1}
+    seen = chaos.run(STRIKES, strikes)
+    closing_lines.append(chaos.told(seen, time.monotonic() - began, request.node.callspec.id))
+    assert complaints(seen) == []
+    assert chaos.failures == []
+    assert (chaos.troubles, chaos.reconciler.deaths) == ([], 0)
+    # Pressed again, each of them was served; and nobody was turned away but by a death.
+    assert len(stage.lost) == chaos.lost_to_deaths <= chaos.deaths * THREADS
+    assert len(seen.paid_sessions) > STRIKES * PURCHASES_BETWEEN / 2
+
+
+def test_a_file_that_only_the_new_code_has_is_found_wherever_nginx_asks_first(
+    stage: Frontage, release: Path
+):
+    assert [member.folder for member in stage.shop.members] == [release] * SIZE
+    [old, *_] = stage.shop.members
+    old.folder = PROJECT
+    old.restart()
+    assert Visitor(old.url).sees(f"/static/{ADDED_FILE}").status == 404
+    answers = [stage.visitor().sees(f"/static/{ADDED_FILE}").status for _ in range(2 * SIZE)]
+    assert answers == [200] * len(answers)
