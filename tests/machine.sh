@@ -197,7 +197,7 @@ scale() {
 
 measure() {
     prepare_to_check
-    exec "$bin/python" -m tests.scaling.measure
+    exec "$bin/python" -m tests.scaling
 }
 
 mutants() {

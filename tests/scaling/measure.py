@@ -16,7 +16,6 @@ from pathlib import Path
 
 import psycopg
 
-import tests.environment  # noqa: F401
 from tests.cast import SECRET
 from tests.postgresql import Cluster
 from tests.races.stage import Stage, shop_for
@@ -24,7 +23,10 @@ from tests.scaling.purchase import Purchases
 from tests.stripe_stand_in import StandIn
 
 WARM_UP_SECONDS, SECONDS = 3, 15
-SHOPPERS = 12
+SHOPPERS = 40
+SESSIONS = "/v1/checkout/sessions"
+STRIPE_SECONDS = 0.3
+"""How long Stripe may take to open a session; a thread of the shop waits for it."""
 COLUMNS = ("rate", "shop", "database", "others", "commits", "syncs", "wal_kb", "connections")
 STEPS = ("cart", "Buy", "page", "poll", "webhook")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -80,7 +82,7 @@ class Trial:
     def at_rate(self, rate: float) -> dict[str, list[float]]:
         """Begin so many purchases a second, however long each takes; returns the steps' times."""
         self.purchases.forget()
-        with ThreadPoolExecutor(4 * SHOPPERS) as crowd:
+        with ThreadPoolExecutor(2 * SHOPPERS) as crowd:
             begun, count = time.perf_counter(), int(rate * SECONDS)
             under_way = []
             for number in range(count):
@@ -116,28 +118,47 @@ class Trial:
         return counts
 
 
-@contextmanager
-def trial(workers: int, *, on_postgresql: bool) -> Iterator[Trial]:
-    with ExitStack() as undo:
-        folder = Path(undo.enter_context(tempfile.TemporaryDirectory()))
-        # Durable: a commit that does not wait for the disk would cost nothing.
-        server = undo.enter_context(Cluster(durable=True)) if on_postgresql else None
-        database = server.url if server else f"sqlite:///{folder / 'shop.sqlite3'}"
-        stripe = undo.enter_context(StandIn(secret=SECRET))
-        stripe.listen(None)
-        shop = undo.enter_context(shop_for(database, stripe, folder / "log", workers).prepare())
-        stage = Stage(shop, stripe, database)
-        yield Trial(stage, server, Purchases(shop.url, stripe, stage.product("Mouse")))
+@dataclass(frozen=True)
+class Setting:
+    workers: int
+    on_postgresql: bool
+    stripe_seconds: float = 0
+
+    def __str__(self) -> str:
+        database = "PostgreSQL" if self.on_postgresql else "SQLite"
+        stripe = f", Stripe {self.stripe_seconds} s" if self.stripe_seconds else ""
+        return f"{database}, {self.workers} worker{'s' * (self.workers > 1)}{stripe}"
+
+    @contextmanager
+    def trial(self) -> Iterator[Trial]:
+        with ExitStack() as undo:
+            folder = Path(undo.enter_context(tempfile.TemporaryDirectory()))
+            # Durable: a commit that does not wait for the disk would cost nothing.
+            server = undo.enter_context(Cluster(durable=True)) if self.on_postgresql else None
+            database = server.url if server else f"sqlite:///{folder / 'shop.sqlite3'}"
+            stripe = undo.enter_context(StandIn(secret=SECRET))
+            stripe.listen(None)
+            stripe.fault("POST", SESSIONS, hang=self.stripe_seconds, times=10**9)
+            shop = shop_for(database, stripe, folder / "log", self.workers).prepare()
+            stage = Stage(undo.enter_context(shop), stripe, database)
+            yield Trial(stage, server, Purchases(shop.url, stripe, stage.product("Mouse")))
+
+    def measured(self) -> list[str]:
+        """Return two rows: the costs at saturation, and the latencies at half of it."""
+        with self.trial() as shop:
+            costs = shop.saturated()
+            seconds = shop.at_rate(costs["rate"] / 2)
+        first = "".join(f" {costs.get(name, 0):.1f} |" for name in COLUMNS)
+        return [f"| {self} |{first}", f"| {self} |{''.join(f' {ms(seconds[s])} |' for s in STEPS)}"]
 
 
-def measured(workers: int, *, on_postgresql: bool) -> list[str]:
-    """Return two rows: the costs at saturation, and the latencies at half of it."""
-    with trial(workers, on_postgresql=on_postgresql) as shop:
-        costs = shop.saturated()
-        seconds = shop.at_rate(costs["rate"] / 2)
-    setting = f"| {'PostgreSQL' if on_postgresql else 'SQLite'}, {workers} worker(s) "
-    first = "".join(f"| {costs.get(name, 0):.1f} " for name in COLUMNS)
-    return [f"{setting}{first}|", f"{setting}{''.join(f'| {ms(seconds[s])} ' for s in STEPS)}|"]
+SETTINGS = (
+    Setting(1, on_postgresql=True),
+    Setting(2, on_postgresql=True),
+    Setting(1, on_postgresql=True, stripe_seconds=STRIPE_SECONDS),
+    Setting(1, on_postgresql=False),
+    Setting(2, on_postgresql=False),
+)
 
 
 def ms(seconds: list[float]) -> str:
@@ -147,14 +168,8 @@ def ms(seconds: list[float]) -> str:
 
 
 def main() -> None:
-    settings = [(workers, kind) for kind in (True, False) for workers in (1, 2)]
-    rows = [measured(workers, on_postgresql=kind) for workers, kind in settings]
-    for title, number in ((COLUMNS, 0), (STEPS, 1)):
-        print(
-            f"| | {' | '.join(title)} |", "|".join(["", *["---"] * (len(title) + 1), ""]), sep="\n"
-        )
+    rows = [setting.measured() for setting in SETTINGS]
+    for number, titles in enumerate((COLUMNS, STEPS)):
+        print(f"| | {' | '.join(titles)} |", f"|{' --- |' * (len(titles) + 1)}", sep="\n")
         print(*(row[number] for row in rows), "", sep="\n")
 
-
-if __name__ == "__main__":
-    main()
