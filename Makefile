@@ -21,7 +21,7 @@ format:  ## Format code and templates, and mend what can be mended by itself.
 prove:  ## Play shoppers, Stripe and crashes against the shop: 100,000 steps and 200 kills a database.
 	@sh tests/machine.sh prove
 
-scale:  ## Restart, kill and update three processes behind nginx under load, 30 times with each pool.
+scale:  ## Restart, kill and update three processes behind nginx under load, 20 times with each pool.
 	@sh tests/machine.sh scale
 
 measure:  ## Measure how many purchases a second one and two workers carry; docs/scaling.md has them.

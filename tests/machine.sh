@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prepares this machine and runs the shop or its checks: tests/machine.sh COMMAND, or make COMMAND.
-# Commands are the functions at the end. REQUIRE_ALL=1 makes PostgreSQL and a browser compulsory.
+# Commands are the functions at the end. REQUIRE_ALL=1 makes PostgreSQL, nginx, PgBouncer and a
+# browser compulsory.
 set -eu
 cd "$(dirname "$0")/.."
 bin=.venv/bin

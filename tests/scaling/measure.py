@@ -172,4 +172,3 @@ def main() -> None:
     for number, titles in enumerate((COLUMNS, STEPS)):
         print(f"| | {' | '.join(titles)} |", f"|{' --- |' * (len(titles) + 1)}", sep="\n")
         print(*(row[number] for row in rows), "", sep="\n")
-

@@ -83,9 +83,9 @@ def nginx(
 
 
 @contextmanager
-def pgbouncer(server_url: str) -> Iterator[str]:
+def pgbouncer(server_url: str, port: int = 0) -> Iterator[str]:
     """Pool the connections to a server; gives the URL of the same database through the pool."""
-    server, port = urlsplit(server_url), free_port()
+    server, port = urlsplit(server_url), port or free_port()
     changes = {
         "host=10.0.0.5 port=5432": f"host={server.hostname} port={server.port}",
         "listen_port = 6432": f"listen_port = {port}",

@@ -1,26 +1,31 @@
 """Through PgBouncer, where each transaction may have another connection to PostgreSQL."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.postgresql import free_port
+from tests.races.visitor import Visitor, at_once
 from tests.scaling.programs import pgbouncer
 from tests.shop_process import ShopProcess
 from tests.storefront.test_releasing import OURS, failures_of
 
-# While it reads, somebody else takes the connection that a cursor would have been left on.
+# While it reads, others take all connections, also the one that a cursor would be left on.
 READ_IN_PIECES = """
 from django.db import connection
 from storefront.models import Product
 {change}
 rows = Product.objects.iterator(chunk_size=1)
 next(rows)
-other = connection.copy()
-with other.cursor() as cursor:
-    cursor.execute("BEGIN; SELECT 1")
-    print("read", 1 + len(list(rows)))
-    cursor.execute("COMMIT")
+others = [connection.copy() for _ in range(6)]
+for other in others:
+    other.set_autocommit(False)
+    other.cursor().execute("SELECT 1")
+print("read", 1 + len(list(rows)))
+for other in others:
+    other.close()
 """
 WITH_CURSORS = 'connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = False'
 ELSEWHERE = "Asia/Tokyo"
@@ -61,6 +66,17 @@ def test_times_are_in_utc_wherever_the_database_is(shop: ShopProcess, database: 
         server.execute(f"ALTER DATABASE \"{name}\" SET TimeZone TO '{ELSEWHERE}'".encode())
     with pgbouncer(database) as pooled:
         assert run(ShopProcess(pooled), TELL_THE_TIME_ZONES).count("zone UTC") == 3
+
+
+def test_requests_after_a_restart_of_pgbouncer_succeed(shop: ShopProcess, database: str):
+    port = free_port()
+    with ExitStack() as undo:
+        with pgbouncer(database, port) as url:
+            served = undo.enter_context(ShopProcess(url))
+            crowd = [Visitor(served.url).sees] * 8
+            assert [answer.status for answer in at_once(crowd)] == [200] * 8
+        undo.enter_context(pgbouncer(database, port))
+        assert [answer.status for answer in at_once(crowd)] == [200] * 8
 
 
 def test_releases_that_begin_at_once_all_succeed(

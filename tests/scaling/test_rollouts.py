@@ -16,7 +16,7 @@ from tests.scaling.next_release import ADDED_FILE, EXPAND, next_release
 from tests.scaling.rollout import Frontage, Rollout, frontage
 from tests.shop_process import PROJECT
 
-STRIKES, PURCHASES_BETWEEN = in_proof(30, 2), in_proof(20, 10)
+STRIKES, PURCHASES_BETWEEN = in_proof(20, 2), in_proof(20, 10)
 POOLERS = ["without PgBouncer", "with PgBouncer"] if os.environ.get("PROVE") else ["with both"]
 THREADS = 8
 
