@@ -6,6 +6,7 @@ CPU time is kept apart for each of them, and is what the arithmetic goes by.
 
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -39,12 +40,12 @@ FROM pg_stat_wal
 
 @dataclass(frozen=True)
 class Process:
-    """What /proc tells of one: CPU time in milliseconds, that of its dead children too."""
+    """What /proc tells of one: its CPU time, and that of its children who have ended."""
 
     group: int
     parent: int
     cpu_ms: float
-    cpu_ms_with_children: float
+    children_ms: float
 
 
 def processes() -> dict[int, Process]:
@@ -55,7 +56,7 @@ def processes() -> dict[int, Process]:
         except OSError:
             continue  # it has just ended
         own, children = (sum(map(int, fields[n : n + 2])) * 1000 / TICKS for n in (11, 13))
-        found[int(path.parent.name)] = Process(int(fields[2]), int(fields[1]), own, own + children)
+        found[int(path.parent.name)] = Process(int(fields[2]), int(fields[1]), own, children)
     return found
 
 
@@ -77,7 +78,7 @@ class Trial:
             seconds, after = time.perf_counter() - began, self._counted()
         count = self.purchases.count
         costs = {name: (after[name] - before[name]) / count for name in after}
-        return costs | {"rate": count / seconds, "connections": after["connections"]}
+        return costs | {"rate": count / seconds, "connections": after.get("connections", 0)}
 
     def at_rate(self, rate: float) -> dict[str, list[float]]:
         """Begin so many purchases a second, however long each takes; returns the steps' times."""
@@ -106,11 +107,15 @@ class Trial:
         """CPU time of each part in milliseconds, and PostgreSQL's own figures, so far."""
         known = processes()
         counts: dict[str, float] = {}
-        counts["shop"] = sum(p.cpu_ms for p in known.values() if p.group == self.stage.shop.group)
+        group = self.stage.shop.group
+        counts["shop"] = known[group].children_ms + sum(
+            p.cpu_ms for p in known.values() if p.group == group
+        )
         counts["others"] = time.process_time() * 1000
         if self.server:
             children = [p.cpu_ms for p in known.values() if p.parent == self.server.pid]
-            counts["database"] = known[self.server.pid].cpu_ms_with_children + sum(children)
+            server = known[self.server.pid]
+            counts["database"] = server.cpu_ms + server.children_ms + sum(children)
             with psycopg.connect(self.server.url) as connection:
                 figures = connection.execute(COUNTERS).fetchone()
             names = ("commits", "wal_kb", "syncs", "connections")
@@ -149,7 +154,9 @@ class Setting:
             costs = shop.saturated()
             seconds = shop.at_rate(costs["rate"] / 2)
         first = "".join(f" {costs.get(name, 0):.1f} |" for name in COLUMNS)
-        return [f"| {self} |{first}", f"| {self} |{''.join(f' {ms(seconds[s])} |' for s in STEPS)}"]
+        second = "".join(f" {ms(seconds[step])} |" for step in STEPS)
+        print(f"{self}:{first}{second}", file=sys.stderr)
+        return [f"| {self} |{first}", f"| {self} |{second}"]
 
 
 SETTINGS = (

@@ -10,7 +10,7 @@ import pytest
 
 from tests.races.chaos import CHECKOUT_MINUTES, Strike, closing_lines, in_proof, seed
 from tests.races.reckoning import complaints
-from tests.races.visitor import Visitor
+from tests.races.visitor import Visitor, at_once
 from tests.scaling.conftest import SIZE
 from tests.scaling.next_release import ADDED_FILE, EXPAND, next_release
 from tests.scaling.rollout import Frontage, Rollout, frontage
@@ -63,10 +63,11 @@ def test_no_purchase_fails_and_no_payment_is_lost(
 def test_a_file_that_only_the_new_code_has_is_found_wherever_nginx_asks_first(
     stage: Frontage, release: Path
 ):
-    assert [member.folder for member in stage.shop.members] == [release] * SIZE
-    [old, *_] = stage.shop.members
+    new, old, _ = stage.shop.members
+    stage.shop.folder = new.folder = release
     old.folder = PROJECT
-    old.restart()
+    stage.shop.manage("migrate", "--no-input")
+    at_once([new.restart, old.restart])
     assert Visitor(old.url).sees(f"/static/{ADDED_FILE}").status == 404
     answers = [stage.visitor().sees(f"/static/{ADDED_FILE}").status for _ in range(2 * SIZE)]
     assert answers == [200] * len(answers)
