@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.races.visitor import Visitor, at_once
 from tests.scaling.conftest import SIZE
 from tests.scaling.next_release import ADDED_FILE, EXPAND, next_release
 from tests.scaling.rollout import Frontage, Rollout, frontage
-from tests.shop_process import PROJECT
+from tests.shop_process import PROJECT, new_database
 
 STRIKES, PURCHASES_BETWEEN = in_proof(20, 2), in_proof(20, 10)
 POOLERS = ["without PgBouncer", "with PgBouncer"] if os.environ.get("PROVE") else ["with both"]
@@ -26,17 +27,18 @@ pytestmark = pytest.mark.fleet
 @pytest.fixture(scope="module", params=POOLERS)
 def stage(
     request: pytest.FixtureRequest,
-    database: str,
     pooled: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Frontage]:
     """A proof has all processes behind PgBouncer or none; otherwise one goes without."""
-    others = database if request.param == "without PgBouncer" else pooled
-    first = pooled if request.param == "with PgBouncer" else database
-    through = [first, *[others] * (SIZE - 1)]
     folder = tmp_path_factory.mktemp("stage")
-    with frontage(database, through, folder, CHECKOUT_MINUTES=CHECKOUT_MINUTES) as stage:
-        yield stage
+    # Each has its own database, as a migration happens once.
+    with new_database(folder) as direct:
+        bounced = urlsplit(pooled)._replace(path=urlsplit(direct).path).geturl()
+        others = direct if request.param == "without PgBouncer" else bounced
+        through = [bounced if request.param == "with PgBouncer" else direct, *[others] * (SIZE - 1)]
+        with frontage(direct, through, folder, CHECKOUT_MINUTES=CHECKOUT_MINUTES) as stage:
+            yield stage
 
 
 @pytest.fixture(scope="module")
