@@ -1,6 +1,6 @@
 # One command each. The work itself is in tests/machine.sh.
 
-.PHONY: help run test lint format prove mutants bench stripe clean
+.PHONY: help run test lint format prove scale measure mutants bench stripe clean
 
 help:  ## Show this list.
 	@echo 'make COMMAND, where COMMAND is one of:'
@@ -20,6 +20,12 @@ format:  ## Format code and templates, and mend what can be mended by itself.
 
 prove:  ## Play shoppers, Stripe and crashes against the shop: 100,000 steps and 200 kills a database.
 	@sh tests/machine.sh prove
+
+scale:  ## Restart, kill and update three processes behind nginx under load, 20 times with each pool.
+	@sh tests/machine.sh scale
+
+measure:  ## Measure how many purchases a second one and two workers carry; docs/scaling.md has them.
+	@sh tests/machine.sh measure
 
 mutants:  ## Take the shop's guards out one by one in a copy: does a test miss each of them?
 	@sh tests/machine.sh mutants

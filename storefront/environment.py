@@ -193,5 +193,8 @@ def _postgresql(parsed: dict[str, Any]) -> dict[str, Any]:
     pool = {"min_size": 1, "max_size": 8, "timeout": 5}
     return {
         "CONN_HEALTH_CHECKS": True,
+        # A cursor of the server's is lost in PgBouncer, which lends a connection for a
+        # transaction only. Nothing here reads so much that it would have to come in pieces.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {"pool": pool, **parsed.get("OPTIONS", {})},
     }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prepares this machine and runs the shop or its checks: tests/machine.sh COMMAND, or make COMMAND.
-# Commands are the functions at the end. REQUIRE_ALL=1 makes PostgreSQL and a browser compulsory.
+# Commands are the functions at the end. REQUIRE_ALL=1 makes PostgreSQL, nginx, PgBouncer and a
+# browser compulsory.
 set -eu
 cd "$(dirname "$0")/.."
 bin=.venv/bin
@@ -88,6 +89,10 @@ install_html_validate() {  # Optional, even where all is required: it checks HTM
 
 has_postgresql() { "$bin/python" -m tests.postgresql --find >/dev/null 2>&1; }
 
+has_nginx_and_pgbouncer() {
+    (PATH="$PATH:/usr/sbin:/usr/local/sbin"; command -v nginx && command -v pgbouncer) >/dev/null
+}
+
 can_use() {  # can_use NAME TEST
     "$2" && return
     [ -z "${REQUIRE_ALL:-}" ] || fail "$1 is required here: install it, then try again."
@@ -160,11 +165,12 @@ test_all() {
     can_use Chromium has_chromium || all='not browser'
     if can_use PostgreSQL has_postgresql; then
         say 'Testing on SQLite ...'
-        on_sqlite -m "$all"
+        on_sqlite -m "($all) and not fleet"
+        can_use 'nginx with PgBouncer' has_nginx_and_pgbouncer || all="($all) and not fleet"
         say 'Testing on PostgreSQL what meets a database ...'
         exec "$bin/python" -m tests.postgresql "$bin/python" -m pytest -m "($all) and not once"
     fi
-    on_sqlite -m "$all"
+    on_sqlite -m "($all) and not fleet"
 }
 
 on_sqlite() { (unset DATABASE_URL; "$bin/python" -m pytest "$@"); }
@@ -180,6 +186,19 @@ prove() {
         exec "$bin/python" -m tests.postgresql "$bin/python" -m pytest "$@"
     fi
     on_sqlite "$@"
+}
+
+scale() {
+    prepare_to_check
+    export PROVE=1
+    can_use PostgreSQL has_postgresql && can_use 'nginx with PgBouncer' has_nginx_and_pgbouncer ||
+        fail 'Nothing is left to test without them.'
+    exec "$bin/python" -m tests.postgresql "$bin/python" -m pytest tests/scaling
+}
+
+measure() {
+    prepare_to_check
+    exec "$bin/python" -m tests.scaling
 }
 
 mutants() {
@@ -205,7 +224,7 @@ clean() {
 }
 
 case ${1:-} in
-run | lint | format | prove | mutants | bench | stripe | clean | find_python) "$1" ;;
+run | lint | format | prove | scale | measure | mutants | bench | stripe | clean | find_python) "$1" ;;
 test) test_all ;;
-*) fail "Usage: sh tests/machine.sh run|test|lint|format|prove|mutants|bench|stripe|clean" ;;
+*) fail "Usage: sh tests/machine.sh run|test|lint|format|prove|scale|measure|mutants|bench|stripe|clean" ;;"
 esac

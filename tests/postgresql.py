@@ -73,6 +73,11 @@ class Cluster:
         """Stop and start again; `immediate` is a crash, with recovery at the start."""
         self._control("restart", f"--mode={mode}")
 
+    @property
+    def pid(self) -> int:
+        """The number of the server's first process, the parent of all others."""
+        return int((self._data / "postmaster.pid").read_text().splitlines()[0])
+
     def _create(self) -> None:
         if owner := unprivileged():
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,8 @@ PROJECT = Path(__file__).parent.parent
 STARTING_SECONDS = 30
 # More than gunicorn's graceful_timeout.
 STOPPING_SECONDS = 30
+# How systemd hands over a socket: as number 3, to a process that knows its own number.
+HAND_OVER = 'exec 3<&"$0"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
 
 
 class ShopProcess:
@@ -40,8 +43,10 @@ class ShopProcess:
         workers: int = 1,
         threads: int = 8,
         log: Path | None = None,
+        folder: Path = PROJECT,
         **environment: str | None,
     ) -> None:
+        self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.workers = workers
@@ -54,6 +59,7 @@ class ShopProcess:
             if value is not None and name not in ("PORT", "WEB_CONCURRENCY")
         }
         self.seconds_to_start = 0.0
+        self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -71,16 +77,22 @@ class ShopProcess:
         """The process group of master and workers, which is the master's number; 0 for none."""
         return self._process.pid if self._process else 0
 
+    @contextmanager
+    def holding_its_socket(self) -> Iterator[None]:
+        """Listen here for whichever process serves: who comes between two of them waits."""
+        with socket.create_server(("127.0.0.1", self.port), backlog=128) as self._socket:
+            yield
+        self._socket = None
+
     def start(self) -> Self:
         """Serve, and return when /readyz says so; RuntimeError with the log's end if it doesn't."""
-        options = {"bind": f"127.0.0.1:{self.port}", "workers": self.workers}
-        options["threads"] = self.threads
-        command = [f"--{name}={value}" for name, value in options.items()]
+        held = [self._socket.fileno()] if self._socket else []
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "storefront.wsgi", *command],
-                cwd=PROJECT,
+                self._command(),
+                cwd=self.folder,
                 env=self.environment,
+                pass_fds=held,
                 start_new_session=True,  # a group of its own, to be killed as one
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -96,9 +108,20 @@ class ShopProcess:
         self.seconds_to_start = time.monotonic() - began
         return self
 
+    def _command(self) -> list[str]:
+        options = [f"--workers={self.workers}", f"--threads={self.threads}"]
+        gunicorn = [sys.executable, "-m", "gunicorn", "storefront.wsgi", *options]
+        if self._socket:
+            return ["bash", "-c", HAND_OVER, str(self._socket.fileno()), *gunicorn]
+        return [*gunicorn, f"--bind=127.0.0.1:{self.port}"]
+
     def stop(self) -> None:
         """Let it finish its answers and end; nothing happens if it isn't running."""
         self._signal(signal.SIGTERM)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
 
     def kill(self) -> None:
         """End master and workers at once, whatever they are doing."""
@@ -108,7 +131,7 @@ class ShopProcess:
         """Run `manage.py ARGUMENTS…` on the shop's database; returns what it printed."""
         result = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=PROJECT,
+            cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -7,10 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +20,11 @@ from tests.postgresql import free_port
 from tests.races.visitor import Visitor
 from tests.shop_process import new_database
 from tests.stripe_stand_in import StandIn
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 PROJECT = Path(__file__).parent.parent
 SITE = "https://shop.example"
 ROUTER = {"Host": "shop.example", "X-Forwarded-Proto": "https"}
-PATIENCE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -54,17 +52,21 @@ class Platform:
     @contextmanager
     def running(self, line: str) -> Iterator[None]:
         """Run one that stays, and end it as platforms do."""
-        with (self.folder / f"{line}.log").open("wb") as log:
+        log = self.folder / f"{line}.log"
+        with log.open("wb") as output:
             process = subprocess.Popen(
                 self.command(line),
                 cwd=self.folder,
                 env=self.environment,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
             )
             try:
                 yield
+            except AssertionError as error:
+                error.add_note(f"The {line} said:\n{log.read_text()}")
+                raise
             finally:
                 process.terminate()
                 try:
@@ -96,13 +98,6 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
-
-
-def becomes(condition: Callable[[], object], otherwise: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +133,7 @@ def platform(built: Path) -> Iterator[Platform]:
         assert "Applying checkout" in platform.does("release")
         run([sys.executable, "manage.py", "seed_products"], built, environment)
         with platform.running("web"):
-            becomes(lambda: platform.answers("/readyz") == 200, "web does not become ready")
+            wait_until(lambda: platform.answers("/readyz") == 200, "web does not become ready")
             yield platform
 
 
@@ -180,10 +175,10 @@ def test_the_worker_mends_what_stripe_could_not_deliver(platform: Platform, ada:
     # The router is passed by, so the shop refuses the host, and Stripe counts that as undelivered.
     platform.stripe.listen(f"{platform.url}/stripe/webhook/")
     buys_and_pays(ada, platform)
-    becomes(lambda: platform.stripe.deliveries, "Stripe does not try")
+    wait_until(lambda: platform.stripe.deliveries, "Stripe does not try")
     assert not is_paid(ada)
     with platform.running("worker"):
-        becomes(lambda: is_paid(ada), "the worker does not mend it")
+        wait_until(lambda: is_paid(ada), "the worker does not mend it")
 
 
 def test_pages_have_the_files_that_the_build_collected(platform: Platform, ada: Visitor):
@@ -193,17 +188,8 @@ def test_pages_have_the_files_that_the_build_collected(platform: Platform, ada: 
 
 
 def test_without_the_routers_https_a_page_redirects_to_it(platform: Platform):
-    plain = urllib.request.Request(platform.url, headers={"Host": "shop.example"})
-    opener = urllib.request.build_opener(NoRedirect)
-    with pytest.raises(urllib.error.HTTPError) as redirect:
-        opener.open(plain, timeout=PATIENCE_SECONDS)
-    assert redirect.value.headers["Location"] == f"{SITE}/"
-    redirect.value.close()
-
-
-class NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_args: object, **_options: object) -> None:
-        return None
+    answer = Visitor(platform.url, SITE.replace("https", "http")).sees()
+    assert (answer.status, answer.location) == (301, f"{SITE}/")
 
 
 @pytest.mark.parametrize("line", ["release", "postdeploy"])

@@ -93,16 +93,16 @@ def _is(visitor: Visitor) -> str:
 def shop_for(
     database: str, stripe: StandIn, log: Path, workers: int, **environment: Any
 ) -> ShopProcess:
-    return ShopProcess(
-        database,
-        workers=workers,
-        log=log,
-        STRIPE_PUBLISHABLE_KEY="pk_test_races",
-        STRIPE_SECRET_KEY="sk_test_races",
-        STRIPE_WEBHOOK_SECRET=SECRET,
-        STRIPE_API_BASE=stripe.url,
-        **environment,
-    )
+    return ShopProcess(database, workers=workers, log=log, **real_mode_with(stripe), **environment)
+
+
+def real_mode_with(stripe: StandIn) -> dict[str, Any]:
+    return {
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_races",
+        "STRIPE_SECRET_KEY": "sk_test_races",
+        "STRIPE_WEBHOOK_SECRET": SECRET,
+        "STRIPE_API_BASE": stripe.url,
+    }
 
 
 @contextmanager

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from tests.races.alterations import PAUSE
 from tests.races.stage import Stage
 from tests.races.visitor import Visitor
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 SESSIONS = "/v1/checkout/sessions"
 UNTIL_STRIPE_SENDS_AGAIN = 6 * 60
 MOMENTS = (0.005, 0.01, 0.02, 0.04)
 """Seconds after the first of several deliveries."""
 PAYMENTS = 4
-PATIENCE_SECONDS = 10
 
 NOTHING_DONE = ("PENDING", 2, 0)
 PAID_ONCE = ("PAID", 0, 1)
@@ -160,10 +160,3 @@ def in_the_background(deed: Callable[[], object]) -> Iterator[None]:
     thread.start()
     yield
     thread.join(PATIENCE_SECONDS)
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, "It did not come to that."
-        time.sleep(0.002)

@@ -29,14 +29,14 @@ class Visitor:
     """Somebody with a browser. Every request has its own connection, so threads may share it."""
 
     def __init__(self, shop_url: str, site: str = "") -> None:
-        """`site` is the https address that the visitor sees, if a router stands before the shop."""
+        """`site` is the address that the visitor sees, if a router stands before the shop."""
         self._address = urlsplit(shop_url).netloc
         self._prefix = "__Host-" if site else ""
         self._cookies = {f"{self._prefix}csrftoken": CSRF_TOKEN}
         self._headers = {"X-CSRFToken": CSRF_TOKEN}
         if site:
-            host = urlsplit(site).netloc
-            self._headers |= {"Host": host, "Origin": site, "X-Forwarded-Proto": "https"}
+            scheme, host, *_ = urlsplit(site)
+            self._headers |= {"Host": host, "Origin": site, "X-Forwarded-Proto": scheme}
 
     @property
     def id(self) -> UUID:

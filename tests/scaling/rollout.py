@@ -1,0 +1,112 @@
+"""Shoppers at nginx while the processes behind it come and go: what each of them was answered."""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.cast import SECRET
+from tests.races.chaos import Chaos
+from tests.races.reckoning import Photograph
+from tests.races.stage import Stage, real_mode_with
+from tests.races.visitor import Answer, Visitor
+from tests.scaling.fleet import Fleet
+from tests.stripe_stand_in import StandIn
+
+# What a server in front says for one that died on it; 0 is no answer at all.
+LOST = (0, 502, 504)
+SERVED = (200, 303)
+HONEST_REFUSALS = re.compile(
+    "left. Lower its quantity|is sold out|Your cart is empty|is still paying|is being paid|"
+    "has been bought with other quantities|The total has changed"
+)
+UNTIL_RESTARTED = 0.3
+IN_STOCK = 300
+
+
+@dataclass(frozen=True)
+class Frontage(Stage):
+    """The stage as shoppers see it, through nginx."""
+
+    shop: Fleet
+    lost: list[str] = field(default_factory=list)
+
+    def visitor(self) -> Visitor:
+        return Customer(self.shop.url, self.lost)
+
+
+class Customer(Visitor):
+    """Somebody who, shown an error of the server in front, presses the button once more."""
+
+    def __init__(self, shop_url: str, lost: list[str]) -> None:
+        super().__init__(shop_url)
+        self._lost = lost
+
+    def _ask(self, method: str, path: str, *rest: Any) -> Answer:
+        answer = super()._ask(method, path, *rest)
+        if answer.status in LOST:
+            self._lost.append(f"{method} {path} {answer.status}")
+            answer = super()._ask(method, path, *rest)
+        return answer
+
+
+class Rollout(Chaos):
+    """Restarts, deaths and migrations instead of deaths alone; keeps what nobody should be told."""
+
+    def __init__(self, stage: Frontage, seed: int, purchases_between: int) -> None:
+        super().__init__(stage, seed, purchases_between)
+        self.fleet, self.lost = stage.shop, stage.lost
+        self.failures: list[str] = []
+        self.deaths = self.lost_to_deaths = 0
+
+    def kill_one(self) -> bool:
+        """As a lack of memory does; systemd starts it again a moment later."""
+        before, member = len(self.lost), self.random.choice(self.fleet.members)
+        member.kill()
+        time.sleep(UNTIL_RESTARTED)
+        member.start()
+        self.deaths += 1
+        self.lost_to_deaths += len(self.lost) - before
+        return True
+
+    def release(self, folder: Path) -> bool:
+        """Migrate while the old code serves, then bring the new code to one after the other."""
+        if self.fleet.folder == folder:
+            return False
+        self.fleet.folder = folder
+        assert "Applying checkout" in self.fleet.manage("migrate", "--no-input")
+        return self.fleet.roll(folder)
+
+    def told(self, seen: Photograph, seconds: float, where: str) -> str:
+        return (
+            f"rollouts {where}: {self.struck}, of them {self.deaths} kills, "
+            f"{len(seen.orders):,} purchases, {len(seen.paid_sessions):,} paid, "
+            f"{len(self.lost)} had to press twice, {len(self.failures)} failed, "
+            f"seed {self.seed} ({seconds:.0f} s)"
+        )
+
+    def begin(self, strikes: int) -> None:
+        """Nothing is scarce for long: a refusal would say little of the processes."""
+        super().begin(strikes)
+        self.initial = dict.fromkeys(self.scarce, IN_STOCK)
+        self.stage.sql(f"UPDATE storefront_product SET stock = {IN_STOCK} WHERE stock IS NOT NULL")
+
+    def _note(self, answer: Answer, *, is_purchase: bool = False) -> None:
+        super()._note(answer, is_purchase=is_purchase)
+        if answer.status not in SERVED and not HONEST_REFUSALS.search(answer.text):
+            self.failures.append(f"{answer.status} {answer.text[-300:]}")
+
+
+@contextmanager
+def frontage(
+    database: str, through: Sequence[str], folder: Path, **options: Any
+) -> Iterator[Frontage]:
+    """The shop behind nginx; its members reach the database `through` these URLs."""
+    with StandIn(secret=SECRET) as stripe:
+        options |= real_mode_with(stripe)
+        with Fleet(through, log=folder / "log", **options).prepare() as fleet:
+            stripe.listen(fleet.webhook_url)
+            yield Frontage(fleet, stripe, database)

@@ -1,0 +1,87 @@
+"""Through PgBouncer, where each transaction may have another connection to PostgreSQL."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.postgresql import free_port
+from tests.races.visitor import Visitor, at_once
+from tests.scaling.programs import pgbouncer
+from tests.shop_process import ShopProcess
+from tests.storefront.test_releasing import OURS, failures_of
+
+# While it reads, others take all connections, also the one that a cursor would be left on.
+READ_IN_PIECES = """
+from django.db import connection
+from storefront.models import Product
+{change}
+rows = Product.objects.iterator(chunk_size=1)
+next(rows)
+others = [connection.copy() for _ in range(6)]
+for other in others:
+    other.set_autocommit(False)
+    other.cursor().execute("SELECT 1")
+print("read", 1 + len(list(rows)))
+for other in others:
+    other.close()
+"""
+WITH_CURSORS = 'connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"] = False'
+ELSEWHERE = "Asia/Tokyo"
+TELL_THE_TIME_ZONES = """
+from django.db import connection
+others = [connection.copy() for _ in range(3)]
+for other in others:
+    with other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SHOW TimeZone")
+        print("zone", *cursor.fetchone())
+"""
+
+pytestmark = pytest.mark.fleet
+
+
+@pytest.fixture(scope="module")
+def shop(database: str, pooled: str) -> ShopProcess:
+    return ShopProcess(pooled).prepare()
+
+
+def run(shop: ShopProcess, code: str) -> str:
+    return shop.manage("shell", "--no-imports", "--command", code)
+
+
+def test_what_is_read_in_pieces_arrives_whole(shop: ShopProcess):
+    assert "read 3" in run(shop, READ_IN_PIECES.format(change=""))
+
+
+def test_with_cursors_of_the_server_it_would_not(shop: ShopProcess):
+    with pytest.raises(RuntimeError, match=r"cursor .* does not exist"):
+        run(shop, READ_IN_PIECES.format(change=WITH_CURSORS))
+
+
+def test_times_are_in_utc_wherever_the_database_is(shop: ShopProcess, database: str):
+    with psycopg.connect(database, autocommit=True) as server:
+        name = server.info.dbname
+        server.execute(f"ALTER DATABASE \"{name}\" SET TimeZone TO '{ELSEWHERE}'".encode())
+    with pgbouncer(database) as pooled:
+        assert run(ShopProcess(pooled), TELL_THE_TIME_ZONES).count("zone UTC") == 3
+
+
+def test_requests_after_a_restart_of_pgbouncer_succeed(shop: ShopProcess, database: str):
+    port = free_port()
+    with ExitStack() as undo:
+        with pgbouncer(database, port) as url:
+            served = undo.enter_context(ShopProcess(url))
+            crowd = [Visitor(served.url).sees] * 8
+            assert [answer.status for answer in at_once(crowd)] == [200] * 8
+        undo.enter_context(pgbouncer(database, port))
+        assert [answer.status for answer in at_once(crowd)] == [200] * 8
+
+
+def test_releases_that_begin_at_once_all_succeed(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with pgbouncer(database) as pooled:
+        monkeypatch.setenv("DATABASE_URL", pooled)
+        assert failures_of(OURS, tmp_path) == []
