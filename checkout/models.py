@@ -9,12 +9,12 @@ from uuid import uuid4
 
 from django.db import models
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce, Concat
+from django.db.models.functions import Coalesce, Concat, Lower
 from django.urls import reverse
 from django.utils import timezone
 
 from storefront import stock
-from storefront.models import CartLine, Product
+from storefront.models import CartLine, Hold, Product
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -24,6 +24,28 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def open(self) -> Self:
         """Orders whose Checkout Session may still be offered to the shopper."""
         return self.filter(status=Order.Status.PENDING, superseded_at=None)
+
+    def over(self, before: datetime) -> Self:
+        """Orders that no money has touched or can touch any more: all was quiet since `before`.
+
+        One that is still pending may be paid, with its news lost, as long as Stripe was not
+        asked after the end of its session. One that holds stock has to give it back first.
+        """
+        heard = StripeEvent.objects.filter(order=OuterRef("pk"), received_at__gte=before)
+        held = Hold.objects.filter(order=OuterRef("pk"))
+        is_settled = Q(status__in=(Order.Status.FAILED, Order.Status.EXPIRED))
+        is_unknown_to_stripe = Q(session_id=None) | Q(asked_at__gt=F("session_expires_at"))
+        return self.filter(
+            is_settled | is_unknown_to_stripe,
+            Q(session_expires_at=None) | Q(session_expires_at__lt=before),
+            ~Exists(heard),
+            ~Exists(held),
+            status__in=(Order.Status.PENDING, Order.Status.FAILED, Order.Status.EXPIRED),
+            created_at__lt=before,
+            attempt_at__lt=before,
+            payment_intent="",
+            review_reason="",
+        )
 
     def for_payment(self, payment_intent: str) -> Self:
         """Add what a payment needs to know, in the one query that finds the order.
@@ -82,6 +104,9 @@ class Order(models.Model):
         default=1, help_text="Part of the idempotency key that Stripe is asked with."
     )
     attempt_at = models.DateTimeField(default=timezone.now)
+    asked_at = models.DateTimeField(
+        null=True, editable=False, help_text="When Stripe was last asked how the session stands."
+    )
     superseded_at = models.DateTimeField(
         null=True, blank=True, help_text="When another order took this one's place in the checkout."
     )
@@ -111,7 +136,22 @@ class Order(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
-        indexes = (models.Index(fields=("shopper", "-created_at"), name="orders_of_a_shopper"),)
+        indexes = (
+            models.Index(fields=("shopper", "-created_at"), name="orders_of_a_shopper"),
+            models.Index(fields=("status", "created_at"), name="orders_in_a_state"),
+            models.Index(fields=("created_at",), name="orders_by_age"),
+            models.Index(Lower("email"), name="orders_of_an_email"),
+            models.Index(
+                fields=("created_at",),
+                condition=~Q(review_reason=""),
+                name="orders_that_need_a_look",
+            ),
+            models.Index(
+                fields=("created_at",),
+                condition=Q(disputed_at__isnull=False),
+                name="orders_in_dispute",
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("shopper", "fingerprint"),
@@ -284,6 +324,13 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
             return self.none()
         return self.filter(payment_intent=payment_intent, parked__isnull=False)
 
+    def over(self, before: datetime) -> Self:
+        """Old events of no order, unless the merchant or the worker may still need them."""
+        is_done = Q(follow_up="") | Q(follow_up_done_at__isnull=False)
+        loud = (StripeEvent.Outcome.UNMATCHED, StripeEvent.Outcome.REVIEW)
+        rows = self.filter(is_done, order=None, parked__isnull=True, received_at__lt=before)
+        return rows.exclude(outcome__in=loud)
+
     def due(self, now: datetime) -> Self:
         """Events whose follow-up is neither done nor being done, nor put off for later."""
         return self.exclude(follow_up="").filter(
@@ -339,6 +386,17 @@ class StripeEvent(models.Model):
                 condition=~Q(follow_up="") & Q(follow_up_done_at=None),
                 name="follow_ups_to_do",
             ),
+            models.Index(
+                fields=("payment_intent",),
+                condition=Q(parked__isnull=False),
+                name="parked_news",
+            ),
+            models.Index(
+                fields=("received_at",),
+                condition=Q(order=None),
+                name="events_of_no_order",
+            ),
+            models.Index(fields=("outcome", "id"), name="events_by_outcome"),
         )
         constraints = (
             models.UniqueConstraint(
