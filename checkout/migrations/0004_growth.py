@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="order",
             index=models.Index(
-                condition=models.Q(("disputed_at__isnull", False)),
+                condition=models.Q(("disputed_at", None), _negated=True),
                 fields=["created_at"],
                 name="orders_in_dispute",
             ),
