@@ -1,6 +1,6 @@
 # One command each. The work itself is in tests/machine.sh.
 
-.PHONY: help run test lint format prove mutants stripe clean
+.PHONY: help run test lint format prove mutants growth stripe clean
 
 help:  ## Show this list.
 	@echo 'make COMMAND, where COMMAND is one of:'
@@ -23,6 +23,9 @@ prove:  ## Play shoppers, Stripe and crashes against the shop: 100,000 steps and
 
 mutants:  ## Take the shop's guards out one by one in a copy: does a test miss each of them?
 	@sh tests/machine.sh mutants
+
+growth:  ## Fill databases with a million orders, and measure what that costs; takes half an hour.
+	@sh tests/machine.sh growth
 
 stripe:  ## Start the stand-in for Stripe, to try real payments with neither keys nor network.
 	@sh tests/machine.sh stripe

@@ -27,7 +27,7 @@ from django.db.models import QuerySet
 from checkout.models import Order, StripeEvent
 from storefront.models import CartLine
 
-BATCH = 500
+BATCH = 100
 # On SQLite all who write wait for each other: let them through between two batches.
 PAUSE_SECONDS = 0.05
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from checkout import events, gateway, outbox, refunds
 from checkout.models import WAITING, Order, StripeEvent
@@ -78,16 +78,20 @@ def _replay_undelivered(report: Report, now: datetime) -> None:
 
 
 def _ask_about_waiting(report: Report, now: datetime, before: datetime) -> None:
-    """Ask about those first that nobody has asked about yet, or not for the longest time."""
-    waiting = Order.objects.filter(status__in=WAITING, created_at__lte=before)
-    in_turn = waiting.exclude(session_id=None).order_by(F("asked_at").asc(nulls_first=True))
-    for order in in_turn.only("session_id")[:QUESTIONS]:
+    for order in in_turn(before):
         report.waiting += 1
         session = gateway.session_now(str(order.session_id))
         Order.objects.filter(pk=order.pk).update(asked_at=now)
         news = _news_of(session) if session else None
         if session and news:
             _receive(report, _event(news, session))
+
+
+def in_turn(before: datetime) -> QuerySet[Order]:
+    """Those first that nobody has asked about yet, or not for the longest time."""
+    waiting = Order.objects.filter(status__in=WAITING, created_at__lte=before)
+    with_session = waiting.exclude(session_id=None).only("session_id")
+    return with_session.order_by(F("asked_at").asc(nulls_first=True))[:QUESTIONS]
 
 
 def _receive(report: Report, event: dict[str, Any]) -> None:
@@ -126,7 +130,8 @@ def _tell_parked() -> None:
     """A refund and its payment, received at the same moment, may not have seen each other."""
     parked = StripeEvent.objects.filter(parked__isnull=False).exclude(payment_intent="")
     intents = parked.values("payment_intent")
-    for order in Order.objects.filter(payment_intent__in=intents)[:BATCH]:
+    # In no order: a planner would look through the newest orders until it has so many.
+    for order in Order.objects.filter(payment_intent__in=intents).order_by()[:BATCH]:
         with transaction.atomic():
             refunds.tell_parked(order, order.payment_intent)
 
@@ -139,6 +144,6 @@ def _give_back_abandoned(report: Report, before: datetime) -> None:
         status=Order.Status.PENDING,
         attempt_at__lte=before,
     )
-    for order in abandoned[:BATCH]:
+    for order in abandoned.order_by()[:BATCH]:
         order.give_back_stock()
         report.given_back += 1
