@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from checkout import gateway, outbox
-from checkout.forgetting import forget
+from checkout.forgetting import Report, forget
 from checkout.models import Order, StripeEvent
 from storefront.models import CartLine, CartLineQuerySet, Hold, Product
 from tests.cast import Shopper, deliver, event_about
@@ -183,6 +183,16 @@ class TestForgetting:
         meanwhile(CartLineQuerySet, "delete", lambda: ada.puts(mouse, 2))
         forget(timezone.now())
         assert ada.cart == {"Mouse": 2}
+
+    def test_twice_forgets_each_thing_once(
+        self, ada: Shopper, mouse: Product, meanwhile: Meanwhile
+    ):
+        ada.puts(mouse, 1)
+        CartLine.objects.update(changed_at=timezone.now() - timedelta(days=91))
+        reports: list[Report] = []
+        meanwhile(CartLineQuerySet, "delete", lambda: reports.append(forget(timezone.now())))
+        reports.append(forget(timezone.now()))
+        assert [report.cart_lines for report in reports] == [1, 0]
 
     @pytest.mark.django_db(transaction=True)
     def test_leaves_an_order_that_is_paid_at_that_moment(self, stripe: StandIn, mouse: Product):
