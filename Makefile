@@ -1,6 +1,6 @@
 # One command each. The work itself is in tests/machine.sh.
 
-.PHONY: help run test lint format prove scale measure mutants bench stripe clean
+.PHONY: help run test lint format prove scale measure mutants bench growth stripe clean
 
 help:  ## Show this list.
 	@echo 'make COMMAND, where COMMAND is one of:'
@@ -32,6 +32,9 @@ mutants:  ## Take the shop's guards out one by one in a copy: does a test miss e
 
 bench:  ## Measure what each request costs, beside bare Django, on SQLite and PostgreSQL.
 	@sh tests/machine.sh bench
+
+growth:  ## Fill databases with a million orders, and measure what that costs; takes half an hour.
+	@sh tests/machine.sh growth
 
 stripe:  ## Start the stand-in for Stripe, to try real payments with neither keys nor network.
 	@sh tests/machine.sh stripe

@@ -5,16 +5,16 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Self
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db import connection, models
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce, Concat
+from django.db.models.functions import Coalesce, Concat, Lower
 from django.urls import reverse
 from django.utils import timezone
 
 from storefront import stock
-from storefront.models import CartLine, Product
+from storefront.models import CartLine, Hold, Product
 from storefront.prepared import adapted
 
 # In SQL, since to compile it took half of the time that a webhook takes.
@@ -33,6 +33,37 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def open(self) -> Self:
         """Orders whose Checkout Session may still be offered to the shopper."""
         return self.filter(status=Order.Status.PENDING, superseded_at=None)
+
+    def called(self, name: str) -> Self:
+        """Find orders by what people and Stripe call them, in full, so that an index answers."""
+        if "@" in name:
+            return self.alias(address=Lower("email")).filter(address=name.lower())
+        if name.startswith(("cs_", "pi_")):
+            return self.filter(Q(session_id=name) | Q(payment_intent=name))
+        first, last = _ids_called(name)
+        return self.filter(pk__range=(first, last)) if first else self.none()
+
+    def over(self, before: datetime) -> Self:
+        """Orders that no money has touched or can touch any more: all was quiet since `before`.
+
+        One that is still pending may be paid, with its news lost, as long as Stripe was not
+        asked after the end of its session. One that holds stock has to give it back first.
+        """
+        heard = StripeEvent.objects.filter(order=OuterRef("pk"), received_at__gte=before)
+        held = Hold.objects.filter(order=OuterRef("pk"))
+        is_settled = Q(status__in=(Order.Status.FAILED, Order.Status.EXPIRED))
+        is_unknown_to_stripe = Q(session_id=None) | Q(asked_at__gt=F("session_expires_at"))
+        return self.filter(
+            is_settled | is_unknown_to_stripe,
+            Q(session_expires_at=None) | Q(session_expires_at__lt=before),
+            ~Exists(heard),
+            ~Exists(held),
+            status__in=(Order.Status.PENDING, Order.Status.FAILED, Order.Status.EXPIRED),
+            created_at__lt=before,
+            attempt_at__lt=before,
+            payment_intent="",
+            review_reason="",
+        )
 
     def for_payment(self, payment_intent: str) -> Self:
         """Add what a payment needs to know, in the one query that finds the order.
@@ -94,6 +125,9 @@ class Order(models.Model):
         default=1, help_text="Part of the idempotency key that Stripe is asked with."
     )
     attempt_at = models.DateTimeField(default=timezone.now)
+    asked_at = models.DateTimeField(
+        null=True, editable=False, help_text="When Stripe was last asked how the session stands."
+    )
     superseded_at = models.DateTimeField(
         null=True, blank=True, help_text="When another order took this one's place in the checkout."
     )
@@ -123,7 +157,22 @@ class Order(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
-        indexes = (models.Index(fields=("shopper", "-created_at"), name="orders_of_a_shopper"),)
+        indexes = (
+            models.Index(fields=("shopper", "-created_at"), name="orders_of_a_shopper"),
+            models.Index(fields=("status", "created_at"), name="orders_in_a_state"),
+            models.Index(fields=("created_at",), name="orders_by_age"),
+            models.Index(Lower("email"), name="orders_of_an_email"),
+            models.Index(
+                fields=("created_at",),
+                condition=~Q(review_reason=""),
+                name="orders_that_need_a_look",
+            ),
+            models.Index(
+                fields=("created_at",),
+                condition=~Q(disputed_at=None),
+                name="orders_in_dispute",
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("shopper", "fingerprint"),
@@ -253,6 +302,17 @@ class Order(models.Model):
 WAITING = (Order.Status.PENDING, Order.Status.PROCESSING)
 
 
+def _ids_called(name: str) -> tuple[UUID | None, UUID | None]:
+    """Return the first and the last id that a reference, or an id, can mean."""
+    try:
+        begin = (
+            base64.b32decode(name.upper().replace("-", "")) if len(name) < 10 else UUID(name).bytes
+        )
+        return UUID(bytes=begin.ljust(16, b"\x00")), UUID(bytes=begin.ljust(16, b"\xff"))
+    except ValueError:
+        return None, None
+
+
 class OrderItem(models.Model):
     """One line of an order, with the name and the price of the day."""
 
@@ -297,6 +357,19 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
         if not payment_intent:
             return self.none()
         return self.filter(payment_intent=payment_intent, parked__isnull=False)
+
+    def called(self, name: str) -> Self:
+        """Find events by what Stripe calls them, their session or their payment, in full."""
+        if name.startswith("cs_"):
+            return self.filter(order__session_id=name)
+        return self.filter(**{"payment_intent" if name.startswith("pi_") else "event_id": name})
+
+    def over(self, before: datetime) -> Self:
+        """Old events of no order, unless the merchant or the worker may still need them."""
+        is_done = Q(follow_up="") | Q(follow_up_done_at__isnull=False)
+        loud = (StripeEvent.Outcome.UNMATCHED, StripeEvent.Outcome.REVIEW)
+        rows = self.filter(is_done, order=None, parked__isnull=True, received_at__lt=before)
+        return rows.exclude(outcome__in=loud)
 
     def due(self, now: datetime) -> Self:
         """Events whose follow-up is neither done nor being done, nor put off for later."""
@@ -353,6 +426,17 @@ class StripeEvent(models.Model):
                 condition=~Q(follow_up="") & Q(follow_up_done_at=None),
                 name="follow_ups_to_do",
             ),
+            models.Index(
+                fields=("payment_intent",),
+                condition=Q(parked__isnull=False),
+                name="parked_news",
+            ),
+            models.Index(
+                fields=("received_at",),
+                condition=Q(order=None),
+                name="events_of_no_order",
+            ),
+            models.Index(fields=("outcome", "id"), name="events_by_outcome"),
         )
         constraints = (
             models.UniqueConstraint(

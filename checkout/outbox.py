@@ -32,13 +32,18 @@ DO: dict[str, Callable[[Order], None]] = {StripeEvent.FollowUp.ORDER_PAID: tell_
 
 def send_due(now: datetime) -> int:
     """Do what is due and return how many things were done."""
-    due = StripeEvent.objects.due(now)
-    return sum(_send(event, now) for event in due.select_related("order").order_by("id")[:BATCH])
+    # Neither by id nor with the orders: planners would go through all events for the one, and
+    # through all orders for the other, since they can't know how few are due.
+    in_turn = F("follow_up_after").asc(nulls_first=True)
+    due, done = StripeEvent.objects.due(now).order_by(in_turn, "id"), 0
+    while sent := sum(_send(event, now) for event in due[:BATCH]):
+        done += sent
+    return done
 
 
 def unsure(now: datetime) -> int:
     """Return how many were begun and neither done nor given up within a quarter of an hour."""
-    begun = StripeEvent.objects.filter(follow_up_done_at=None)
+    begun = StripeEvent.objects.exclude(follow_up="").filter(follow_up_done_at=None)
     return begun.filter(follow_up_claimed_at__lt=now - timedelta(minutes=15)).count()
 
 

@@ -146,7 +146,7 @@ def set_quantity(shopper: UUID, product: Product, quantity: int) -> int:
         ],
         update_conflicts=True,
         unique_fields=["shopper", "product"],
-        update_fields=["quantity"],
+        update_fields=["quantity", "changed_at"],
     )
     return 0
 

@@ -10,7 +10,9 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.text import slugify
 
 from storefront import money
@@ -147,10 +149,16 @@ class CartLine(models.Model):
     price_cents_then = models.PositiveIntegerField(
         null=True, help_text="What one cost when it was put in, in minor units."
     )
+    changed_at = models.DateTimeField(
+        default=timezone.now,
+        db_default=Now(),  # servers of the last release still add lines while this one starts
+        editable=False,
+    )
 
     objects = CartLineQuerySet.as_manager()
 
     class Meta:
+        indexes = (models.Index(fields=("changed_at",), name="carts_by_age"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("shopper", "product"), name="a_product_has_one_line_in_a_cart"

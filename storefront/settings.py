@@ -121,6 +121,12 @@ CHECKOUT_ORIGINS = [
     if origin
 ]
 
+# --- What is forgotten, and when: checkout/forgetting.py --------------------------------
+KEEP_CARTS = timedelta(days=env.number("KEEP_CARTS_DAYS", 90, least=1, most=3_650))
+# Stripe keeps news that it could not deliver for 30 days, and it has to find its order.
+KEEP_UNPAID_ORDERS = timedelta(days=env.number("KEEP_UNPAID_DAYS", 90, least=35, most=3_650))
+KEEP_EVENTS = timedelta(days=env.number("KEEP_EVENTS_DAYS", 90, least=35, most=3_650))
+
 # --- Static files -----------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"

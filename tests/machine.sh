@@ -213,6 +213,25 @@ bench() {
     exec "$bin/python" -m tests.bench "$@"
 }
 
+growth() {
+    prepare_to_check
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    (export DATABASE_URL="sqlite:///$folder/shop.sqlite3" && a_grown_shop)
+    ! can_use PostgreSQL has_postgresql ||
+        "$bin/python" -m tests.postgresql --durable sh "$0" a_grown_shop
+}
+
+a_grown_shop() {  # On the empty database of DATABASE_URL.
+    export SITE_URL=http://127.0.0.1 SECRET_KEY=only-for-measuring READ_DOT_ENV=false
+    say "Filling ${DATABASE_URL%%:*} ..."
+    "$bin/python" manage.py migrate --verbosity 0 2>/dev/null
+    "$bin/python" manage.py seed_products >/dev/null 2>&1
+    for measure in fill routes waiting desk; do
+        "$bin/python" -m tests.growth "$measure" 2>/dev/null
+    done
+}
+
 stripe() {
     prepare_to_check
     exec "$bin/python" -m tests.stripe_stand_in
@@ -224,7 +243,8 @@ clean() {
 }
 
 case ${1:-} in
-run | lint | format | prove | scale | measure | mutants | bench | stripe | clean | find_python) "$1" ;;
+run | lint | format | prove | scale | measure | mutants | bench | growth | stripe | clean) "$1" ;;
+a_grown_shop | find_python) "$1" ;;
 test) test_all ;;
-*) fail "Usage: sh tests/machine.sh run|test|lint|format|prove|scale|measure|mutants|bench|stripe|clean" ;;"
+*) fail 'Which command? See: make help' ;;
 esac

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from checkout import outbox
+from checkout import outbox, reconciling
 from checkout.management.commands import reconcile_orders
 from checkout.models import Order, StripeEvent
 from storefront.models import Hold, Product
@@ -118,6 +118,37 @@ class TestOrdersWhoseEveryEventWasLost:
         assert StripeEvent.objects.count() == 1
 
 
+class TestMoreOrdersThanOneRunAsksAbout:
+    @pytest.fixture(autouse=True)
+    def one_question_a_run(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(reconciling, "QUESTIONS", 1)
+
+    def test_have_their_turn_one_after_the_other(
+        self, stripe: StandIn, order: Order, bo: Shopper, mouse: Product
+    ):
+        bo.puts(mouse, 2)
+        bo.buys()
+        for shopper in (order, bo.order):
+            stripe.pay(shopper.session_id or "")
+        reconcile()
+        assert {status(order), status(bo.order)} == {"PENDING", "PAID"}
+        reconcile()
+        assert {status(order), status(bo.order)} == {"PAID"}
+
+    def test_are_asked_about_again_when_all_have_had_their_turn(
+        self, stripe: StandIn, order: Order, bo: Shopper, mouse: Product
+    ):
+        bo.puts(mouse, 2)
+        bo.buys()
+        for _ in range(4):
+            reconcile()
+        asked = [request.path.rpartition("/")[2] for request in stripe.requests[-8:]]
+        sessions = [name for name in asked if name.startswith("cs_")]
+        assert len(sessions) == 4
+        assert sessions[:2] == sessions[2:]
+        assert set(sessions) == {order.session_id, bo.order.session_id}
+
+
 class TestStripeDown:
     def test_is_told_in_the_report_and_harms_nothing(self, stripe: StandIn, order: Order):
         stripe.fault("*", "/v1", status=500, times=10)
@@ -207,6 +238,16 @@ class TestStockThatNobodyWillPayFor:
 
 
 class TestFollowUps:
+    def test_are_all_done_in_one_run(
+        self, stripe: StandIn, order: Order, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(outbox, "BATCH", 1)
+        for number in range(3):
+            follow_up = {"follow_up": "order paid", "outcome": "applied", "type": "x"}
+            paid = Order.objects.create(shopper=order.shopper, total_cents=1, currency="usd")
+            StripeEvent.objects.create(event_id=f"evt_{number}", order=paid, **follow_up)
+        assert "3 follow-ups done" in reconcile()
+
     def test_are_done_once(self, stripe: StandIn, order: Order, caplog: pytest.LogCaptureFixture):
         stripe.pay(order.session_id or "")
         assert "1 follow-ups done" in reconcile()

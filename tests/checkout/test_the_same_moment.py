@@ -17,8 +17,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from checkout import gateway, outbox
+from checkout.forgetting import Report, forget
 from checkout.models import Order, StripeEvent
-from storefront.models import Hold, Product
+from storefront.models import CartLine, CartLineQuerySet, Hold, Product
 from tests.cast import Shopper, deliver, event_about
 from tests.stripe_stand_in import StandIn
 
@@ -173,6 +174,43 @@ class TestTwoWhoGiveGoodsBack:
         assert mouse.stock == 2
 
 
+class TestForgetting:
+    def test_leaves_a_cart_that_is_changed_at_that_moment(
+        self, ada: Shopper, mouse: Product, meanwhile: Meanwhile
+    ):
+        ada.puts(mouse, 1)
+        CartLine.objects.update(changed_at=timezone.now() - timedelta(days=91))
+        meanwhile(CartLineQuerySet, "delete", lambda: ada.puts(mouse, 2))
+        forget(timezone.now())
+        assert ada.cart == {"Mouse": 2}
+
+    def test_twice_forgets_each_thing_once(
+        self, ada: Shopper, mouse: Product, meanwhile: Meanwhile
+    ):
+        ada.puts(mouse, 1)
+        CartLine.objects.update(changed_at=timezone.now() - timedelta(days=91))
+        reports: list[Report] = []
+        meanwhile(CartLineQuerySet, "delete", lambda: reports.append(forget(timezone.now())))
+        reports.append(forget(timezone.now()))
+        assert [report.cart_lines for report in reports] == [1, 0]
+
+    @pytest.mark.django_db(transaction=True)
+    def test_leaves_an_order_that_is_paid_at_that_moment(self, stripe: StandIn, mouse: Product):
+        ada = Shopper()
+        ada.puts(mouse, 1)
+        ada.buys()
+        old = timezone.now() - timedelta(days=91)
+        times = {"created_at": old, "attempt_at": old, "session_expires_at": old}
+        Order.objects.update(status="EXPIRED", **times)
+        forgetting = threading.Thread(target=forget_and_leave)
+        with transaction.atomic():
+            Order.objects.update(status="PAID", paid_at=timezone.now())
+            forgetting.start()
+            time.sleep(0.5)
+        forgetting.join()
+        assert ada.order.status == "PAID"
+
+
 class TestTwoWorkers:
     def test_do_what_is_due_once(
         self, order: Order, meanwhile: Meanwhile, monkeypatch: pytest.MonkeyPatch
@@ -203,6 +241,11 @@ class TestTwoRefunds:
             Order.objects.update(refunded_cents=2, **newer)
         delivery.join()
         assert ada.order.refunded_cents == 2
+
+
+def forget_and_leave() -> None:
+    forget(timezone.now())
+    connection.close()
 
 
 def deliver_and_leave(event: object) -> None:

@@ -1,6 +1,17 @@
 """The guards of the shop, each taken out once: `python -m tests.mutants` says who misses it."""
 
-from tests.mutants import buying, front, link, money_back, orders, payments, stock, unwell, worker
+from tests.mutants import (
+    buying,
+    forgetting,
+    front,
+    link,
+    money_back,
+    orders,
+    payments,
+    stock,
+    unwell,
+    worker,
+)
 
 MUTANTS = [
     *payments.MUTANTS,
@@ -9,6 +20,7 @@ MUTANTS = [
     *buying.MUTANTS,
     *stock.MUTANTS,
     *worker.MUTANTS,
+    *forgetting.MUTANTS,
     *front.MUTANTS,
     *link.MUTANTS,
     *unwell.MUTANTS,

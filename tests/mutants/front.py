@@ -261,7 +261,8 @@ THE_CART = [
         (CART, "        update_conflicts=True,\n", "        ignore_conflicts=True,\n"),
         (
             CART,
-            '        unique_fields=["shopper", "product"],\n        update_fields=["quantity"],\n',
+            '        unique_fields=["shopper", "product"],\n'
+            '        update_fields=["quantity", "changed_at"],\n',
             "",
         ),
         at=CARTS,
@@ -425,7 +426,7 @@ THE_PAGES = [
     ),
     mutant(
         "a new price is forgotten at the next change",
-        (CART, 'update_fields=["quantity"]', 'update_fields=["quantity", "price_cents_then"]'),
+        (CART, 'update_fields=["quantity",', 'update_fields=["price_cents_then", "quantity",'),
         at=CARTS,
     ),
     mutant(

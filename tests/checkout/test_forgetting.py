@@ -1,0 +1,243 @@
+"""forget: what nobody needs goes once it is old; the merchant's books and late money stay."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from checkout import forgetting
+from checkout.management.commands import reconcile_orders
+from checkout.models import Order, OrderItem, StripeEvent
+from storefront.models import CartLine, Hold, Product
+from tests.cast import Shopper, deliver, event_about
+from tests.stripe_stand_in import StandIn
+
+pytestmark = pytest.mark.django_db
+
+NOW = timezone.now()
+EXPIRED = "checkout.session.expired"
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(forgetting, "PAUSE_SECONDS", 0)
+
+
+def forget() -> str:
+    out = StringIO()
+    call_command("forget", stdout=out)
+    return out.getvalue()
+
+
+def reconcile() -> None:
+    call_command("reconcile_orders", older_than=0, stdout=StringIO())
+
+
+def days_ago(days: float) -> Any:
+    return timezone.now() - timedelta(days=days)
+
+
+def make_old(order: Order, days: float, **changes: Any) -> None:
+    """Let the order, its session and everything heard of it be so old."""
+    past, end = days_ago(days), days_ago(days) + timedelta(minutes=35)
+    times = {"created_at": past, "attempt_at": past, "session_expires_at": end}
+    Order.objects.filter(pk=order.pk).update(**times | changes)
+    StripeEvent.objects.filter(order=order).update(received_at=end)
+
+
+def expire(order: Order, days: float) -> None:
+    deliver(event_about(order, EXPIRED, payment_status="unpaid"))
+    make_old(order, days)
+
+
+class TestCarts:
+    def test_that_nobody_touched_go(self, ada: Shopper, bo: Shopper, mouse: Product):
+        ada.puts(mouse, 1)
+        CartLine.objects.update(changed_at=days_ago(91))
+        bo.puts(mouse, 2)
+        assert "Forgot 1 lines of old carts" in forget()
+        assert (ada.cart, bo.cart) == ({}, {"Mouse": 2})
+
+    def test_stay_until_then(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 1)
+        CartLine.objects.update(changed_at=days_ago(89))
+        forget()
+        assert ada.cart == {"Mouse": 1}
+
+    def test_that_are_changed_are_young_again(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 1)
+        CartLine.objects.update(changed_at=days_ago(91))
+        ada.puts(mouse, 2)
+        forget()
+        assert ada.cart == {"Mouse": 2}
+
+    def test_have_a_date_when_a_server_of_the_last_release_adds_a_line(self, mouse: Product):
+        key = uuid4().hex
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO storefront_cartline (shopper, product_id, quantity) "
+                "VALUES (%s, %s, 1)",
+                [key, mouse.pk],
+            )
+        line = CartLine.objects.get(shopper=key)
+        assert abs(line.changed_at - timezone.now()) < timedelta(minutes=1)
+
+
+class TestOrders:
+    @pytest.mark.parametrize(("days", "is_there"), [(91, False), (89, True)])
+    def test_that_expired_go_with_their_items_and_events(
+        self, order: Order, days: int, is_there: bool
+    ):
+        expire(order, days)
+        assert f"{int(not is_there)} orders that were never paid" in forget()
+        for rows in (Order.objects, OrderItem.objects, StripeEvent.objects):
+            assert rows.exists() == is_there
+
+    def test_that_failed_go(self, order: Order):
+        deliver(event_about(order, payment_status="unpaid"))
+        failed = event_about(order, "checkout.session.async_payment_failed")
+        deliver(failed)
+        make_old(order, 91)
+        forget()
+        assert not Order.objects.exists()
+
+    @pytest.mark.parametrize(("days", "is_there"), [(91, False), (89, True)])
+    def test_that_never_had_a_session_go(self, order: Order, days: int, is_there: bool):
+        make_old(order, days, session_id=None, session_expires_at=None)
+        forget()
+        assert Order.objects.exists() == is_there
+
+    def test_that_stripe_was_not_asked_about_stay(self, stripe: StandIn, order: Order):
+        make_old(order, 91)
+        forget()
+        assert Order.objects.exists()
+
+    def test_that_stripe_does_not_know_go_once_it_was_asked(self, stripe: StandIn, order: Order):
+        make_old(order, 91, session_id="cs_of_another_account")
+        reconcile()
+        forget()
+        assert not Order.objects.exists()
+
+    def test_whose_payment_nobody_told_are_paid_and_stay(self, stripe: StandIn, order: Order):
+        stripe.pay(order.session_id or "")
+        make_old(order, 91)
+        reconcile()
+        forget()
+        assert Order.objects.get().status == "PAID"
+
+    def test_of_which_something_was_heard_lately_stay(self, order: Order):
+        expire(order, 91)
+        StripeEvent.objects.update(received_at=days_ago(89))
+        forget()
+        assert Order.objects.exists()
+
+    def test_that_hold_stock_stay_until_it_is_given_back(self, order: Order, mouse: Product):
+        expire(order, 91)
+        hold = Hold.objects.create(order=order.pk, shopper=order.shopper, product=mouse, quantity=1)
+        forget()
+        assert Order.objects.exists()
+        hold.delete()
+        forget()
+        assert not Order.objects.exists()
+
+    @pytest.mark.parametrize("status", ["PAID", "REFUNDED", "REVIEW", "PROCESSING"])
+    def test_that_money_has_touched_or_may_touch_stay(self, order: Order, status: str):
+        paid_at = days_ago(3_000) if status in ("PAID", "REFUNDED") else None
+        make_old(order, 3_000, status=status, paid_at=paid_at)
+        assert "0 orders" in forget()
+        assert Order.objects.get().status == status
+
+    def test_just_under_the_age_are_paid_by_late_money(self, order: Order, ada: Shopper):
+        expire(order, 89.99)
+        forget()
+        assert deliver(event_about(order)).status_code == 200
+        assert ada.order.status == "PAID"
+        make_old(order, 500)
+        forget()
+        assert ada.order.status == "PAID"
+
+    def test_go_in_batches(self, order: Order, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(forgetting, "BATCH", 2)
+        expire(order, 91)
+        for _ in range(4):
+            Order.objects.create(
+                shopper=uuid4(),
+                status="EXPIRED",
+                total_cents=1,
+                currency="usd",
+                created_at=days_ago(91),
+                attempt_at=days_ago(91),
+            )
+        assert "5 orders that were never paid" in forget()
+
+
+class TestEvents:
+    def make(self, **fields: Any) -> StripeEvent:
+        fields = {"outcome": "ignored", "received_at": days_ago(91)} | fields
+        return StripeEvent.objects.create(event_id=f"evt_{uuid4()}", type="x", **fields)
+
+    @pytest.mark.parametrize(("days", "left"), [(91, 0), (89, 1)])
+    def test_of_no_order_go(self, days: int, left: int):
+        self.make(received_at=days_ago(days))
+        forget()
+        assert StripeEvent.objects.count() == left
+
+    @pytest.mark.parametrize(
+        "kept",
+        [
+            {"outcome": "unmatched"},
+            {"outcome": "review"},
+            {"parked": {"type": "charge.refunded"}, "payment_intent": "pi_1"},
+            {"follow_up": "order paid"},
+        ],
+    )
+    def test_that_somebody_still_needs_stay(self, kept: dict[str, Any]):
+        self.make(**kept)
+        assert "0 events" in forget()
+        assert StripeEvent.objects.exists()
+
+    def test_of_an_order_that_stays_are_its_history(self, order: Order):
+        deliver(event_about(order))
+        StripeEvent.objects.update(received_at=days_ago(3_000), follow_up_done_at=days_ago(3_000))
+        forget()
+        assert StripeEvent.objects.filter(order=order).exists()
+
+
+def test_sessions_that_have_ended_go(db: None):
+    Session.objects.create(session_key="old", session_data="", expire_date=days_ago(1))
+    Session.objects.create(session_key="new", session_data="", expire_date=days_ago(-1))
+    forget()
+    assert [session.session_key for session in Session.objects.all()] == ["new"]
+
+
+class TestTheWorker:
+    @pytest.fixture
+    def rounds(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], str]:
+        def work(count: int) -> str:
+            """Let the worker go round so often, and return what it said."""
+            left, out = [None] * (count - 1), StringIO()
+            monkeypatch.setattr(time, "sleep", lambda _: left.pop())
+            monkeypatch.setattr(reconcile_orders, "close_old_connections", lambda: None)
+            with pytest.raises(IndexError):
+                call_command("reconcile_orders", every=60, stdout=out)
+            return out.getvalue()
+
+        return work
+
+    def test_forgets_once_a_day(self, rounds: Callable[[int], str], db: None):
+        assert rounds(5).count("Forgot") == 1
+
+    def test_goes_on_soon_when_it_did_not_come_to_the_end(
+        self, rounds: Callable[[int], str], monkeypatch: pytest.MonkeyPatch, db: None
+    ):
+        monkeypatch.setattr(reconcile_orders, "FORGETTING_SECONDS", 0)
+        said = rounds(3)
+        assert said.count("the next run goes on") == 3

@@ -1,0 +1,1 @@
+"""A shop after two years: fills its database, and measures what that costs its shoppers."""

@@ -1,0 +1,86 @@
+"""What the merchant's lists and the worker's rounds cost in a grown shop."""
+
+import statistics
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from checkout import forgetting, outbox, reconciling
+from checkout.models import Order
+
+ORDERS, EVENTS = "/admin/checkout/order/", "/admin/checkout/stripeevent/"
+LOOKS = 5
+BATCHES = 40
+
+
+def measure() -> str:
+    settings.ALLOWED_HOSTS = ["testserver"]
+    lines = ["| what | median, ms |", "| --- | ---: |"]
+    for what, act in (lists() | rounds()).items():
+        lines.append(
+            f"| {what} | {1_000 * statistics.median(timed(act) for _ in range(LOOKS)):.1f} |"
+        )
+    return "\n".join([*lines, *batches()])
+
+
+def lists() -> dict[str, Callable[[], Any]]:
+    desk = Client()
+    desk.force_login(
+        User.objects.filter(username="merchant").first()
+        or User.objects.create_superuser("merchant")
+    )
+    order = Order.objects.filter(status="PAID").order_by("shopper")[0]
+    addresses = {
+        "orders": ORDERS,
+        "orders, page 5": f"{ORDERS}?p=5",
+        "orders that need a look": f"{ORDERS}?look=yes",
+        "orders in REVIEW": f"{ORDERS}?status__exact=REVIEW",
+        "orders of this year": f"{ORDERS}?created_at__gte={timezone.now().year}-01-01+00:00:00Z",
+        "an order by its reference": f"{ORDERS}?q={order.reference}",
+        "an order by its session": f"{ORDERS}?q={order.session_id}",
+        "orders of an e-mail address": f"{ORDERS}?q={order.email}",
+        "one order": f"{ORDERS}{order.pk}/change/",
+        "events": EVENTS,
+        "events that were ignored": f"{EVENTS}?outcome__exact=ignored",
+    }
+    return {what: partial(_opened, desk, address) for what, address in addresses.items()}
+
+
+def _opened(desk: Client, address: str) -> None:
+    answer = desk.get(address)
+    assert answer.status_code == 200, (address, answer.status_code)
+
+
+def rounds() -> dict[str, Callable[[], Any]]:
+    """What the worker asks of the database; what Stripe takes comes on top."""
+    before = timezone.now() - timedelta(minutes=5)
+    report = reconciling.Report()
+    return {
+        "worker: whom to ask Stripe about": lambda: list(reconciling.in_turn(before)),
+        "worker: parked news": reconciling._tell_parked,
+        "worker: abandoned stock": lambda: reconciling._give_back_abandoned(report, before),
+        "worker: follow-ups that are due": lambda: outbox.send_due(timezone.now()),
+        "worker: follow-ups never finished": lambda: outbox.unsure(timezone.now()),
+    }
+
+
+def batches() -> list[str]:
+    """Forget some of the oldest orders, and tell how long others had to wait for a batch."""
+    before = timezone.now() - settings.KEEP_UNPAID_ORDERS
+    seconds = sorted(timed(lambda: forgetting._forget_orders(before)) for _ in range(BATCHES))
+    middle, most = (1_000 * s for s in (statistics.median(seconds), seconds[-1]))
+    size = f"{forgetting.BATCH} orders with items and events"
+    return [f"Forgetting a batch of {size}: {middle:.0f} ms, {most:.0f} ms at most."]
+
+
+def timed(act: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
