@@ -21,6 +21,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def of(self, shopper: object) -> Self:
         return self.filter(shopper=shopper)
 
+    def asked_about(self) -> Self:
+        """Orders that wait for the word of a Checkout Session; the others wait for nobody."""
+        return self.filter(status__in=WAITING, session_id__isnull=False)
+
     def open(self) -> Self:
         """Orders whose Checkout Session may still be offered to the shopper."""
         return self.filter(status=Order.Status.PENDING, superseded_at=None)
@@ -114,7 +118,10 @@ class Order(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
-        indexes = (models.Index(fields=("shopper", "-created_at"), name="orders_of_a_shopper"),)
+        indexes = (
+            models.Index(fields=("shopper", "-created_at"), name="orders_of_a_shopper"),
+            models.Index(fields=("status", "created_at"), name="orders_by_state_and_age"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("shopper", "fingerprint"),

@@ -14,7 +14,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from checkout import events, gateway, outbox, refunds
-from checkout.models import WAITING, Order, StripeEvent
+from checkout.models import Order, StripeEvent
+from storefront import logs
 from storefront.models import Hold
 
 logger = logging.getLogger("checkout.reconciling")
@@ -34,8 +35,11 @@ class Report:
     followed_up: int = 0
     unsure: int = 0
     trouble: str = ""
+    is_demo: bool = False
 
     def __str__(self) -> str:
+        if self.is_demo:
+            return f"Demo shop: Stripe is not asked; {self.followed_up} follow-ups done."
         moves = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.applied.items()))
         words = [
             f"{self.undelivered} undelivered events and {self.waiting} waiting orders looked at",
@@ -75,8 +79,8 @@ def _replay_undelivered(report: Report, now: datetime) -> None:
 
 
 def _ask_about_waiting(report: Report, before: datetime) -> None:
-    waiting = Order.objects.filter(status__in=WAITING, created_at__lte=before)
-    for session_id in waiting.exclude(session_id=None).values_list("session_id", flat=True):
+    waiting = Order.objects.asked_about().filter(created_at__lte=before)
+    for session_id in waiting.values_list("session_id", flat=True):
         report.waiting += 1
         session = gateway.session_now(str(session_id))
         news = _news_of(session) if session else None
@@ -86,7 +90,8 @@ def _ask_about_waiting(report: Report, before: datetime) -> None:
 
 def _receive(report: Report, event: dict[str, Any]) -> None:
     try:
-        outcome = events.receive(event)
+        with logs.about():
+            outcome = events.receive(event)
     except events.MalformedEvent:
         return
     if outcome != StripeEvent.Outcome.NO_CHANGE:
