@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
@@ -22,7 +21,7 @@ from storefront.metrics import SECONDS, counted_here
 
 logger = logging.getLogger("checkout.gateway")
 
-KEPT_SECONDS = 5
+COUNTS_HOLD_SECONDS = 60
 
 WEBHOOKS = Counter(
     "shop_webhooks",
@@ -68,63 +67,48 @@ def _tell_slow(operation: str, result: str, seconds: float) -> None:
     logger.warning(words, milliseconds, operation, result, extra={"fields": fields})
 
 
-@dataclass(frozen=True)
-class Figures:
-    """What the database knows at one moment."""
-
-    orders: dict[str, int]
-    waiting_since: dict[str, datetime | None]
-    last_event_at: datetime | None
-
-    @classmethod
-    def read(cls) -> "Figures":
-        """Read two indexes and the newest event; never the rows of all orders."""
-        by_state = Order.objects.order_by().values("status").annotate(count=Count("*"))
-        counted = {row["status"]: row["count"] for row in by_state}
-        waiting = Order.objects.asked_about().order_by("created_at")
-        since = waiting.values_list("created_at", flat=True)
-        oldest = {str(status): since.filter(status=status).first() for status in WAITING}
-        # Ids grow with time, and the primary key costs no index more.
-        newest = StripeEvent.objects.order_by("-id").values_list("received_at", flat=True)
-        return cls(counted, oldest, newest.first())
-
-
 class OrdersAndEvents(Collector):
     """Asks the database when Prometheus asks; while it is away, these figures are missing."""
 
     def collect(self) -> Iterator[Metric]:
         try:
-            kept = cache.get_or_set("checkout.metrics", Figures.read, KEPT_SECONDS)
-            figures = kept or Figures.read()
+            yield from [_orders(), _waiting(timezone.now()), *_last_event()]
         except (InterfaceError, OperationalError):
             return
-        yield _orders(figures)
-        yield _waiting(figures, timezone.now())
-        if figures.last_event_at:
-            yield _last_event(figures.last_event_at)
 
 
-def _orders(figures: Figures) -> Metric:
+def _orders() -> Metric:
     orders = GaugeMetricFamily("shop_orders", "Orders, by their state.", labels=["status"])
+    counts = cache.get_or_set("checkout.counts", _counts, COUNTS_HOLD_SECONDS) or _counts()
     for status in Order.Status:
-        orders.add_metric([status], figures.orders.get(status, 0))
+        orders.add_metric([status], counts.get(status, 0))
     return orders
 
 
-def _waiting(figures: Figures, now: datetime) -> Metric:
+def _counts() -> dict[str, int]:
+    """Count by an index alone, which still takes a tenth of a second for a million orders."""
+    rows = Order.objects.order_by().values("status").annotate(count=Count("*"))
+    return {row["status"]: row["count"] for row in rows}
+
+
+def _waiting(now: datetime) -> Metric:
     age = GaugeMetricFamily(
         "shop_oldest_waiting_order_age_seconds",
         "How long the oldest order has waited that Stripe knows of; 0 if none waits.",
         labels=["status"],
     )
-    for status, since in figures.waiting_since.items():
-        age.add_metric([status], (now - since).total_seconds() if since else 0)
+    waiting = Order.objects.asked_about().order_by("created_at")
+    for status in WAITING:
+        oldest = waiting.filter(status=status).values_list("created_at", flat=True).first()
+        age.add_metric([status], (now - oldest).total_seconds() if oldest else 0)
     return age
 
 
-def _last_event(at: datetime) -> Metric:
-    return GaugeMetricFamily(
-        "shop_last_event_timestamp_seconds",
-        "When the newest verified event was recorded.",
-        value=at.timestamp(),
-    )
+def _last_event() -> Iterator[Metric]:
+    """The newest by its id, which needs no index more."""
+    received = StripeEvent.objects.order_by("-id").values_list("received_at", flat=True)
+    if at := received.first():
+        help_text = "When the newest verified event was recorded."
+        yield GaugeMetricFamily(
+            "shop_last_event_timestamp_seconds", help_text, value=at.timestamp()
+        )

@@ -53,14 +53,17 @@ class Lines(logging.Formatter):
 
     def words(self, record: logging.LogRecord) -> str:
         """Return the message, with the route where Django writes the address of a request."""
-        words, request = record.getMessage(), getattr(record, "request", None)
-        if request is None or not hasattr(request, "resolver_match"):
+        words, request = record.getMessage(), _request_of(record)
+        if request is None:
             return words
         address = request.path.encode("unicode_escape").decode("ascii")
         return words.replace(address, route_of(request)) if address != "/" else words
 
     def fields(self, record: logging.LogRecord) -> dict[str, Any]:
-        return {**_about.get(), **getattr(record, "fields", NOTHING)}
+        # Django tells of some answers when they have left the middleware.
+        request = _request_of(record)
+        late = {"request_id": request.META.get("HTTP_X_REQUEST_ID", "")} if request else {}
+        return {**late, **_about.get(), **getattr(record, "fields", NOTHING)}
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 (logging's name)
         return VALUES.sub("", super().formatException(ei))
@@ -88,6 +91,12 @@ class ReadableLines(Lines):
         record.message = self.words(record)
         fields = [f"{name}={value}" for name, value in self.fields(record).items()]
         return " ".join([super().formatMessage(record), *fields])
+
+
+def _request_of(record: logging.LogRecord) -> "HttpRequest | None":
+    """Return what Django has put there, unless it is the socket that runserver reads from."""
+    request = getattr(record, "request", None)
+    return request if hasattr(request, "resolver_match") else None
 
 
 def stream() -> TextIO:

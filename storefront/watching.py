@@ -32,6 +32,7 @@ class Watching:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         began, request_id = time.perf_counter(), _id_of(request)
         with logs.about(request_id=request_id):
+            request.META["HTTP_X_REQUEST_ID"] = request_id
             response = self.get_response(request)
             _tell(request, response, time.perf_counter() - began)
         response.headers["X-Request-ID"] = request_id
@@ -40,7 +41,7 @@ class Watching:
 
 def _id_of(request: HttpRequest) -> str:
     """Return the router's id, so that its lines and ours can be put together, or a new one."""
-    given = request.headers.get("X-Request-ID", "") if settings.TRUST_PROXY else ""
+    given = request.META.get("HTTP_X_REQUEST_ID", "") if settings.TRUST_PROXY else ""
     return given if SHORT_TOKEN.fullmatch(given) else secrets.token_hex(16)
 
 
