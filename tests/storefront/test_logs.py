@@ -367,10 +367,15 @@ class TestProcesses:
         assert words in stopped.value.stderr
 
     def test_a_web_server_says_everything_in_json_on_stdout(self, tmp_path: Path):
-        keys = {"STRIPE_PUBLISHABLE_KEY": "pk_test_1", "STRIPE_SECRET_KEY": "sk_test_1"}
         with new_database(tmp_path) as url:
-            # Warnings of Python go to stderr, which is in the same file here.
-            shop = ShopProcess(url, STRIPE_WEBHOOK_SECRET=SECRET, PYTHONWARNINGS="ignore", **keys)
+            shop = ShopProcess(
+                url,
+                STRIPE_PUBLISHABLE_KEY="pk_test_1",
+                STRIPE_SECRET_KEY="sk_test_1",
+                STRIPE_WEBHOOK_SECRET=SECRET,
+                # Python's warnings go to stderr, which is in the same file here.
+                PYTHONWARNINGS="ignore",
+            )
             with shop.prepare():
                 urllib.request.urlopen(f"{shop.url}/", timeout=30).close()
                 shop.stop()
