@@ -89,8 +89,9 @@ class ReadableLines(Lines):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
         record.message = self.words(record)
-        fields = [f"{name}={value}" for name, value in self.fields(record).items()]
-        return " ".join([super().formatMessage(record), *fields])
+        words, fields = record.message, self.fields(record).items()
+        untold = [f"{name}={value}" for name, value in fields if str(value) not in words]
+        return " ".join([super().formatMessage(record), *untold])
 
 
 def _request_of(record: logging.LogRecord) -> "HttpRequest | None":

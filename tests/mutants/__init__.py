@@ -1,6 +1,17 @@
 """The guards of the shop, each taken out once: `python -m tests.mutants` says who misses it."""
 
-from tests.mutants import buying, front, link, money_back, orders, payments, stock, unwell, worker
+from tests.mutants import (
+    buying,
+    front,
+    link,
+    money_back,
+    orders,
+    payments,
+    stock,
+    unwell,
+    watching,
+    worker,
+)
 
 MUTANTS = [
     *payments.MUTANTS,
@@ -12,4 +23,5 @@ MUTANTS = [
     *front.MUTANTS,
     *link.MUTANTS,
     *unwell.MUTANTS,
+    *watching.MUTANTS,
 ]
