@@ -129,6 +129,11 @@ class TestARequestsId:
         logging.getLogger("storefront").warning("Nobody has asked.")
         assert {"request_id", "order"} & log.line("storefront").keys() == set()
 
+    def test_is_all_that_lines_are_tied_by(self, log: Log):
+        logs.bind(order="of nobody's request")
+        logging.getLogger("storefront").warning("Nobody has asked.")
+        assert "order" not in log.line("storefront")
+
     def test_is_the_routers_where_the_router_is_trusted(self, log: Log, settings: Settings):
         settings.TRUST_PROXY = True
         answer = Client().get("/", headers={"X-Request-ID": "8f1e-2_a.b"})
