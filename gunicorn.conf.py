@@ -1,6 +1,16 @@
 """How gunicorn serves the shop; it reads PORT and WEB_CONCURRENCY by itself."""
 
+import os
+import shutil
+import sys
+import tempfile
+from itertools import count
 from pathlib import Path
+from typing import Any
+
+from gunicorn.glogging import Logger
+
+from storefront.logs import JsonLines, unbreakable
 
 # A sync worker serves nobody while one idle connection is open, as browsers keep them.
 worker_class = "gthread"
@@ -20,8 +30,9 @@ max_requests = 10_000
 max_requests_jitter = 1_000
 
 # The heartbeat is a file, and a slow disk would look like a dead worker.
-if Path("/dev/shm").is_dir():
-    worker_tmp_dir = "/dev/shm"
+memory = "/dev/shm"
+if Path(memory).is_dir():
+    worker_tmp_dir = memory
 
 # Each worker loads the shop itself, so none shares a database connection with another.
 preload_app = False
@@ -29,5 +40,41 @@ preload_app = False
 # Two servers of one user would share a socket in the home directory.
 control_socket_disable = True
 
-# The router in front writes one, and an order's address is a secret of its shopper.
+# storefront/watching.py writes one, without the addresses of orders: those are secrets.
 accesslog = None
+
+
+class logger_class(Logger):  # noqa: N801 (gunicorn's name)
+    """What gunicorn itself tells looks like all other lines."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(JsonLines())
+            handler.setStream(unbreakable(sys.stdout))
+
+
+# --- What the workers count for /metrics, in files of one folder ---
+
+
+def on_starting(server: Any) -> None:
+    """Begin with an empty folder: what ran before has counted for itself."""
+    folder = memory if Path(memory).is_dir() else None
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="shop-metrics-", dir=folder)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give the worker the place of one that is gone, and with it the file that it counted in.
+
+    A file for each process number would never be removed, and be read at each look.
+    """
+    taken = {other.place for other in server.WORKERS.values()}
+    worker.place = next(place for place in count(1) if place not in taken)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    os.environ["WORKER_PLACE"] = str(worker.place)
+
+
+def on_exit(server: Any) -> None:
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -13,7 +13,10 @@ class CheckoutConfig(AppConfig):
 
     def ready(self) -> None:
         from checkout import checks  # noqa: F401  (registers the deployment check)
+        from checkout.metrics import OrdersAndEvents
+        from storefront.metrics import asked_for
 
+        asked_for.register(OrdersAndEvents())
         if settings.STRIPE_DEMO_MODE:
             logger.info("No Stripe keys. Demo mode ENABLED: nothing is charged.")
             return

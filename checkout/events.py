@@ -10,6 +10,7 @@ from checkout import payments, reading, refunds
 from checkout.models import StripeEvent
 from checkout.reading import Json
 from checkout.verdict import Outcome, Verdict
+from storefront import logs
 
 HANDLERS = payments.HANDLERS | refunds.HANDLERS
 
@@ -24,6 +25,7 @@ def receive(event: Json) -> Outcome:
     Raises MalformedEvent. Whatever else goes wrong rolls back, so that Stripe sends again.
     """
     event_id, kind, thing = _envelope(event)
+    logs.bind(event=event_id)
     try:
         with transaction.atomic():
             verdict = HANDLERS.get(kind, _ignore)(event, thing)

@@ -10,6 +10,7 @@ from typing import Any
 import stripe
 from django.conf import settings
 
+from checkout.metrics import stripe_call
 from checkout.models import Order, OrderItem
 
 CONNECT_SECONDS, READ_SECONDS, RETRIES = 3, 10, 2
@@ -68,7 +69,8 @@ def open_session(
     }
     key = f"order-{order.pk}-{order.attempt}"
     try:
-        session = _client().v1.checkout.sessions.create(params, {"idempotency_key": key})  # type: ignore[arg-type]
+        with stripe_call("create session"):
+            session = _client().v1.checkout.sessions.create(params, {"idempotency_key": key})  # type: ignore[arg-type]
     except stripe.StripeError as error:
         raise _failure(error) from error
     if not session.url:
@@ -85,7 +87,8 @@ def close_session(session_id: str) -> bool:
     """
     sessions = _client().v1.checkout.sessions
     try:
-        sessions.expire(session_id)
+        with stripe_call("expire session"):
+            sessions.expire(session_id)
     except stripe.InvalidRequestError:
         # Not open any more. Whether that was by paying decides what the shopper is told.
         return not _is_complete(session_id)
@@ -101,7 +104,8 @@ def session_now(session_id: str) -> dict[str, Any] | None:
     """
     params: Any = {"expand": ["payment_intent"]}
     try:
-        return _client().v1.checkout.sessions.retrieve(session_id, params).to_dict()
+        with stripe_call("retrieve session"):
+            return _client().v1.checkout.sessions.retrieve(session_id, params).to_dict()
     except stripe.InvalidRequestError as error:
         if error.http_status == 404:
             return None
@@ -122,8 +126,9 @@ def undelivered_events(types: Iterable[str], since: datetime) -> list[dict[str, 
         "limit": 100,
     }
     try:
-        pages = _client().v1.events.list(params)
-        return [event.to_dict() for event in pages.auto_paging_iter()][::-1]
+        with stripe_call("list events"):
+            pages = _client().v1.events.list(params)
+            return [event.to_dict() for event in pages.auto_paging_iter()][::-1]
     except stripe.StripeError as error:
         raise _failure(error) from error
 
@@ -159,7 +164,8 @@ def _line_item(item: OrderItem, currency: str) -> dict[str, Any]:
 
 def _is_complete(session_id: str) -> bool:
     try:
-        return _client().v1.checkout.sessions.retrieve(session_id).status == "complete"
+        with stripe_call("retrieve session"):
+            return _client().v1.checkout.sessions.retrieve(session_id).status == "complete"
     except stripe.InvalidRequestError:
         return False  # Stripe doesn't know it: another account's, or long gone
     except stripe.StripeError as error:

@@ -30,6 +30,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def of(self, shopper: object) -> Self:
         return self.filter(shopper=shopper)
 
+    def asked_about(self) -> Self:
+        """Orders that wait for the word of a Checkout Session; the others wait for nobody."""
+        return self.filter(status__in=WAITING, session_id__isnull=False)
+
     def open(self) -> Self:
         """Orders whose Checkout Session may still be offered to the shopper."""
         return self.filter(status=Order.Status.PENDING, superseded_at=None)

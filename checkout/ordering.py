@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from checkout import demo, gateway
 from checkout.models import Order, OrderItem
-from storefront import money, stock
+from storefront import logs, money, stock
 from storefront.models import Hold, Product
 
 logger = logging.getLogger("checkout.ordering")
@@ -57,6 +57,7 @@ def buy(shopper: UUID, wanted: Sequence[Wanted], *, site: str, now: datetime) ->
     _refuse_what_the_bank_is_paying(shopper, _fingerprint(wanted))
     _close_other_sessions(shopper, _fingerprint(wanted), now)
     order = place_order(shopper, wanted, now)
+    logs.bind(order=str(order.pk))
     _open_checkout(order, site, now)
     return order
 

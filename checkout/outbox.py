@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 
 from checkout.models import Order, StripeEvent
+from storefront import logs
 from storefront.money import written
 
 logger = logging.getLogger("checkout.outbox")
@@ -52,7 +53,8 @@ def _send(event: StripeEvent, now: datetime) -> bool:
     if not event.order or not row.due(now).update(follow_up_claimed_at=now):
         return False
     try:
-        DO[event.follow_up](event.order)
+        with logs.about(order=str(event.order.pk), event=event.event_id):
+            DO[event.follow_up](event.order)
     except Exception:
         logger.exception("Could not %s for order %s; trying later.", event.follow_up, event.order)
         wait = min(timedelta(minutes=1) * 2 ** min(event.follow_up_tries, 10), LONGEST_WAIT)

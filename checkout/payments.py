@@ -14,7 +14,7 @@ from checkout.lifecycle import MOVES, UNPAID, Fact, target
 from checkout.models import Order
 from checkout.reading import Json
 from checkout.verdict import FollowUp, Outcome, Verdict
-from storefront import stock
+from storefront import logs, stock
 from storefront.prepared import Prepared
 
 logger = logging.getLogger("checkout.events")
@@ -47,6 +47,7 @@ def _tell(event: Json, session: Json, fact: Fact) -> Verdict:
     order, verdict = _order_of(session)
     if order is None:
         return verdict
+    logs.bind(order=str(order.pk))
     misfit = _misfit(order, event, session)
     if fact is Fact.PAID:
         return _review(order, event, session, misfit) if misfit else _pay(order, event, session)

@@ -15,6 +15,7 @@ from checkout.lifecycle import MOVES, Fact
 from checkout.models import Order, Refund, StripeEvent
 from checkout.reading import Json
 from checkout.verdict import Outcome, Verdict
+from storefront import logs
 
 logger = logging.getLogger("checkout.events")
 
@@ -64,6 +65,7 @@ def _tell(event: Json, thing: Json, note: Any) -> Verdict:
     order = Order.objects.select_for_update().filter(payment_intent=intent).first()
     if order is None:
         return _tell_nobody(event, thing, intent)
+    logs.bind(order=str(order.pk))
     currency = thing.get("currency")
     if currency is not None and currency != order.currency:
         order.flag(f"News of {intent} is in another currency than {order.currency}.")

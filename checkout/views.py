@@ -15,6 +15,7 @@ from checkout.models import Order
 from checkout.my_orders import MyOrders, my_orders, news_of
 from checkout.ordering import MAX_LINES, CannotOrder, Wanted, buy
 from checkout.receipts import address_of, order_at
+from storefront import logs
 from storefront.cart import cart_of
 from storefront.models import MAX_QUANTITY, Product
 from storefront.money import written
@@ -58,7 +59,9 @@ def order(request: HtmxRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def receipt(request: HtmxRequest, token: str) -> HttpResponse:
     """What a private link shows: the order, and nothing that its shopper alone may do."""
-    answer = _order_page(request, order_at(token), is_shared=True)
+    order = order_at(token)
+    logs.bind(order=str(order.pk))
+    answer = _order_page(request, order, is_shared=True)
     answer["Referrer-Policy"] = "no-referrer"
     answer["X-Robots-Tag"] = "noindex"
     return answer
@@ -79,7 +82,9 @@ def order_link_revocation(request: HtmxRequest, pk: UUID) -> HttpResponse:
 
 
 def _own(request: HtmxRequest, pk: UUID) -> Order:
-    return get_object_or_404(Order.objects.of(shopper_of(request)), pk=pk)
+    order = get_object_or_404(Order.objects.of(shopper_of(request)), pk=pk)
+    logs.bind(order=str(order.pk))
+    return order
 
 
 def _order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -> HttpResponse:

@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from checkout import events, gateway
+from checkout import events, gateway, metrics
+from checkout.reading import Json
 
 logger = logging.getLogger("checkout.webhooks")
 
@@ -20,14 +21,28 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
         return _answer("STRIPE_WEBHOOK_SECRET is not set", HTTPStatus.SERVICE_UNAVAILABLE)
     try:
         event = gateway.verified_event(request.body, request.headers.get("Stripe-Signature", ""))
-        outcome = events.receive(event)
+        outcome = _receive(event)
     except gateway.ForgedWebhook:
+        metrics.count_webhook(None, "forged")
         logger.warning("Refused a webhook that Stripe did not sign, or that is out of date.")
         return _answer("the signature does not fit", HTTPStatus.BAD_REQUEST)
     except events.MalformedEvent as error:
         logger.warning("Refused a signed webhook: %s.", error)
         return _answer(str(error), HTTPStatus.BAD_REQUEST)
     return _answer(outcome, HTTPStatus.OK)
+
+
+def _receive(event: Json) -> str:
+    """Hand the event over, and count what came of it."""
+    outcome = "failed"
+    try:
+        outcome = events.receive(event)
+    except events.MalformedEvent:
+        outcome = "malformed"
+        raise
+    finally:
+        metrics.count_webhook(event.get("type"), outcome)
+    return outcome
 
 
 def _answer(words: str, status: HTTPStatus) -> HttpResponse:

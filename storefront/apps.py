@@ -1,17 +1,19 @@
-"""Ends a process as fast as it ends itself."""
+"""Has queries timed, and ends a process as fast as it ends itself."""
 
 import atexit
 
 from django.apps import AppConfig
 from django.db import connections
+from django.db.backends.signals import connection_created
 
 
 class StorefrontConfig(AppConfig):
     name = "storefront"
 
     def ready(self) -> None:
-        from storefront import checks  # noqa: F401  (registers the deployment check)
+        from storefront import checks, watching  # noqa: F401  (registers the deployment check)
 
+        connection_created.connect(watching.watch_queries)
         # Left to itself, a pool's threads hold up the end of each process for 20 seconds.
         atexit.register(close_pools)
 

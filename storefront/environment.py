@@ -1,7 +1,7 @@
 """Reads the environment: every value is understood, or the start stops and says what is allowed."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,6 +39,13 @@ def words(name: str) -> list[str]:
 
 def flag(name: str, *, default: bool = False) -> bool:
     return bool(_parsed(name, env.bool, "true or false")) if text(name) else default
+
+
+def choice(name: str, default: str, allowed: Sequence[str]) -> str:
+    value = text(name, default).lower()
+    if value not in allowed:
+        raise refusal(name, ", ".join(allowed))
+    return value
 
 
 def number(name: str, default: int, *, least: int, most: int) -> int:

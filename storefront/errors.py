@@ -8,6 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.loader import render_to_string
 
+from storefront.logs import route_of
 from storefront.pages import about_the_shop
 
 logger = logging.getLogger("storefront.errors")
@@ -63,7 +64,7 @@ class Errors:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, OperationalError | InterfaceError):
             return None
-        logger.error("The database did not answer %s.", request.path, exc_info=error)
+        logger.error("The database did not answer %s.", route_of(request), exc_info=error)
         answer = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "503.html")
         answer["Retry-After"] = str(SECONDS_TO_WAIT)
         return answer

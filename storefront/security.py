@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from storefront import views
+from storefront import metrics, views
 from storefront.errors import expired_form
 
 # Of what a page may ask a browser for, the shop needs nothing.
@@ -14,6 +14,7 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 OTHER_SITES = ("cross-site", "same-site")
 # A platform asks for them by whatever name or address it knows: before the host is looked at.
 HEALTH = {"/healthz": views.healthz, "/readyz": views.readyz}
+ABOVE_THE_HOST = HEALTH | {"/metrics": metrics.metrics}
 
 
 class Guard:
@@ -27,7 +28,7 @@ class Guard:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = HEALTH.get(request.path, self.get_response)(request)
+        response = ABOVE_THE_HOST.get(request.path, self.get_response)(request)
         response.headers["Permissions-Policy"] = PERMISSIONS
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         return response

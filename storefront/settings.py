@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from storefront import environment as env
+from storefront import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_dot_env(BASE_DIR)
@@ -50,6 +51,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "storefront.watching.Watching",
     "django.middleware.security.SecurityMiddleware",
     # So early: an answer made by a later middleware carries their headers too.
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -156,7 +158,7 @@ CSRF_FAILURE_VIEW = "storefront.errors.expired_form"
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL else []
 SECURE_SSL_REDIRECT = USE_HTTPS
 # A redirect is a failure to Stripe and to a health check; what they send needs no secrecy.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^stripe/webhook/?$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^stripe/webhook/?$"]
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000, least=0, most=63_072_000)
 if not USE_HTTPS:
     SECURE_HSTS_SECONDS = 0
@@ -179,14 +181,29 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # HSTS preload: a promise only the owner of the domain can give
 ]
 
-# --- Log --------------------------------------------------------------------------------
+# --- Log and metrics --------------------------------------------------------------------
+LOG_LEVEL = env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")).upper()
+SLOW_QUERY_SECONDS = env.number("SLOW_QUERY_MS", 200, least=1, most=60_000) / 1000
+SLOW_STRIPE_SECONDS = env.number("SLOW_STRIPE_MS", 2_000, least=1, most=60_000) / 1000
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {"line": {"()": logs.ReadableLines if DEBUG else logs.JsonLines}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "stream": logs.stream(),
+        }
+    },
+    "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        name: {"handlers": ["console"], "level": "INFO", "propagate": False}
-        for name in ("storefront", "checkout", "django")
+        "storefront": {"level": LOG_LEVEL},
+        "checkout": {"level": LOG_LEVEL},
+        "django": {"level": "INFO", "handlers": []},
+        # storefront.requests tells every answer, in the form of all lines and by its route.
+        "django.request": {"level": "ERROR"},
+        "django.server": {"level": "CRITICAL", "handlers": []},
     },
 }

@@ -15,6 +15,7 @@ from pytest_django import Settings
 from storefront.models import Product
 from storefront.templatetags import remember
 from tests.cast import SECRET, Shopper, product
+from tests.hearing import Log, listening
 from tests.stripe_stand_in import StandIn
 
 BROWSER_TESTS = Path(__file__).parent / "browser"
@@ -83,6 +84,12 @@ def stripe(running_stand_in: StandIn, settings: Settings) -> StandIn:
     settings.STRIPE_API_BASE = running_stand_in.url
     settings.STRIPE_KEY_PRESENT, settings.STRIPE_DEMO_MODE = True, False
     return running_stand_in
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    with listening() as log:
+        yield log
 
 
 @pytest.fixture

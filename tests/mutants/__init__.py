@@ -10,6 +10,7 @@ from tests.mutants import (
     payments,
     stock,
     unwell,
+    watching,
     worker,
 )
 
@@ -24,4 +25,5 @@ MUTANTS = [
     *front.MUTANTS,
     *link.MUTANTS,
     *unwell.MUTANTS,
+    *watching.MUTANTS,
 ]

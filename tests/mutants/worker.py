@@ -16,17 +16,17 @@ ASKING_STRIPE = [
         "young orders are asked about",
         (
             RECONCILING,
-            "filter(status__in=WAITING, created_at__lte=before)",
-            "filter(status__in=WAITING)",
+            "asked_about().filter(created_at__lte=before)",
+            "asked_about()",
         ),
         at=DESK,
     ),
     mutant(
         "orders that wait for the bank are not asked about",
         (
-            RECONCILING,
-            "filter(status__in=WAITING, created_at__lte=before)",
-            'filter(status="PENDING", created_at__lte=before)',
+            MODELS,
+            "filter(status__in=WAITING, session_id__isnull=False)",
+            'filter(status="PENDING", session_id__isnull=False)',
         ),
         at=DESK,
     ),
@@ -76,7 +76,7 @@ ASKING_STRIPE = [
             "except (InterfaceError, OperationalError) as error:",
             "except ZeroDivisionError:",
         ),
-        (COMMAND, "({error})", "()"),
+        (COMMAND, 'goes on.", error)', 'goes on.", "")'),
         at=DESK,
     ),
     mutant(

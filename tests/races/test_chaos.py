@@ -92,9 +92,8 @@ def kills_workers(stage: Stage) -> Photograph:
 
 def errors_in(log: Path) -> list[str]:
     """How each traceback in the log ends."""
-    return re.findall(
-        r"^[a-zA-Z_.]+(?:Error|Exception|Timeout)\b.*$", log.read_text(), re.MULTILINE
-    )
+    ends = re.compile(r"^[a-zA-Z_.]+(?:Error|Exception|Timeout)\b.*$", re.MULTILINE)
+    return ends.findall(log.read_text().replace(r"\n", "\n"))
 
 
 def cluster() -> Cluster:

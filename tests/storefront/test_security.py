@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
 from storefront.models import Product
-from storefront.security import HEALTH
+from storefront.security import ABOVE_THE_HOST, HEALTH
 from tests.cast import Shopper
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +45,8 @@ def sample(found: re.Match[str]) -> str:
     return SAMPLES.get(found[1], "x")
 
 
-ADDRESSES = sorted({*addresses(get_resolver()), *HEALTH, "/nothing/at/all/"})
+ADDRESSES = sorted({*addresses(get_resolver()), *ABOVE_THE_HOST, "/nothing/at/all/"})
+FOR_FORMS = sorted({*ADDRESSES} - WEBHOOKS - {*ABOVE_THE_HOST, "/nothing/at/all/"})
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def test_every_answer_has_the_headers(shopper: Client, address: str, method: str
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-@pytest.mark.parametrize("address", [*{*ADDRESSES} - WEBHOOKS - {*HEALTH, "/nothing/at/all/"}])
+@pytest.mark.parametrize("address", FOR_FORMS)
 def test_no_address_takes_a_form_of_another_site(shopper: Client, address: str, site: str):
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         answer = shopper.generic(method, address, secure=True, headers={"Sec-Fetch-Site": site})

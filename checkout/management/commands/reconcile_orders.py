@@ -3,8 +3,10 @@
 Who runs without end also deletes, once a day, what nobody needs any more.
 """
 
+import logging
 import time
 from argparse import ArgumentParser
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +17,9 @@ from django.utils import timezone
 
 from checkout.forgetting import forget
 from checkout.outbox import send_due
-from checkout.reconciling import reconcile
+from checkout.reconciling import Report, reconcile
+
+logger = logging.getLogger("checkout.reconciling")
 
 ONE_DAY = timedelta(days=1)
 # A first run over years of orders must not keep new ones waiting.
@@ -44,19 +48,23 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         older_than = timedelta(minutes=options["older_than"])
         if not options["every"]:
-            return self._run(older_than)
+            self.stdout.write(str(self._run(older_than)))
+            return
         while True:
-            self._run_if_the_database_answers(older_than)
+            self._run_and_log(older_than)
             time.sleep(options["every"])
             close_old_connections()
 
-    def _run_if_the_database_answers(self, older_than: timedelta) -> None:
+    def _run_and_log(self, older_than: timedelta) -> None:
         """A restart of the database, or a lock held too long, is no reason to end for good."""
         try:
-            self._run(older_than)
+            report = self._run(older_than)
             self._forget_once_a_day()
         except (InterfaceError, OperationalError) as error:
-            self.stderr.write(f"The database did not answer ({error}), so the next run goes on.")
+            logger.error("The database did not answer (%s), so the next run goes on.", error)
+        else:
+            level = logging.WARNING if report.trouble else logging.INFO
+            logger.log(level, "%s", report, extra={"fields": asdict(report)})
 
     def _forget_once_a_day(self) -> None:
         """Go on after the next run of the orders if there was too much for one."""
@@ -64,14 +72,12 @@ class Command(BaseCommand):
         if self._forgotten_at and now < self._forgotten_at + ONE_DAY:
             return
         report = forget(now, seconds=FORGETTING_SECONDS)
-        self.stdout.write(str(report))
+        logger.info("%s", report, extra={"fields": asdict(report)})
         if report.is_complete:
             self._forgotten_at = now
 
-    def _run(self, older_than: timedelta) -> None:
+    def _run(self, older_than: timedelta) -> Report:
         now = timezone.now()
         if settings.STRIPE_DEMO_MODE:
-            done = send_due(now)
-            self.stdout.write(f"Demo shop: Stripe is not asked; {done} follow-ups done.")
-            return
-        self.stdout.write(str(reconcile(now, older_than=older_than)))
+            return Report(followed_up=send_due(now), is_demo=True)
+        return reconcile(now, older_than=older_than)

@@ -1,0 +1,103 @@
+"""Watches requests and queries: an id and a line for each answer, a warning for what is slow."""
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpRequest, HttpResponseBase
+
+from storefront import logs, metrics
+from storefront.security import ABOVE_THE_HOST
+
+answers = logging.getLogger("storefront.requests")
+queries = logging.getLogger("storefront.queries")
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
+SHORT_TOKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+LONGEST_QUERY = 2_000
+
+
+class Watching:
+    """Gives each request an id, and tells how it was answered: in a line, and to the metrics."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        began, request_id = time.perf_counter(), _id_of(request)
+        with logs.about(request_id=request_id):
+            request.META["HTTP_X_REQUEST_ID"] = request_id
+            response = self.get_response(request)
+            _tell(request, response, time.perf_counter() - began)
+        response.headers["X-Request-ID"] = request_id
+        return response
+
+
+def _id_of(request: HttpRequest) -> str:
+    """Return the router's id, so that its lines and ours can be put together, or a new one."""
+    given = request.META.get("HTTP_X_REQUEST_ID", "") if settings.TRUST_PROXY else ""
+    return given if SHORT_TOKEN.fullmatch(given) else secrets.token_hex(16)
+
+
+def _tell(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+    # Whoever asks may invent a method; a metric has room for the known ones.
+    method = request.method if request.method in METHODS else "other"
+    route, status = _route(request, response), response.status_code
+    metrics.REQUESTS.labels(method, route, status).inc()
+    metrics.DURATIONS.labels(route).observe(seconds)
+    level = logging.DEBUG if _is_routine(request, response) else logging.INFO
+    if answers.isEnabledFor(level):
+        milliseconds = round(seconds * 1000, 1)
+        fields = {"method": method, "route": route, "status": status, "duration_ms": milliseconds}
+        words = "%s %s: %s in %s ms"
+        answers.log(level, words, method, route, status, milliseconds, extra={"fields": fields})
+
+
+def _route(request: HttpRequest, response: HttpResponseBase) -> str:
+    if request.path in ABOVE_THE_HOST:
+        return request.path
+    if _is_static(request, response):
+        return settings.STATIC_URL
+    return logs.route_of(request)
+
+
+def _is_routine(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether it says no more than that all goes on: each of them would drown the rest."""
+    if response.status_code in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+        return True
+    is_known = request.path in ABOVE_THE_HOST or _is_static(request, response)
+    return is_known and response.status_code == HTTPStatus.OK
+
+
+def _is_static(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether a file was sent, which happens before an address is looked up."""
+    return response.streaming and request.path.startswith(settings.STATIC_URL)
+
+
+def watch_queries(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """Time each query of the connection, once however often it is opened."""
+    if _timed not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_timed)
+
+
+def _timed(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
+    began = time.perf_counter()
+    try:
+        return execute(sql, params, many, context)
+    finally:
+        seconds = time.perf_counter() - began
+        if seconds >= settings.SLOW_QUERY_SECONDS:
+            _tell_slow(str(sql), seconds)
+
+
+def _tell_slow(sql: str, seconds: float) -> None:
+    """Tell the query with its placeholders; what was put in their place may be personal."""
+    milliseconds = round(seconds * 1000, 1)
+    fields = {"duration_ms": milliseconds, "sql": sql[:LONGEST_QUERY]}
+    queries.warning("A query took %s ms.", milliseconds, extra={"fields": fields})

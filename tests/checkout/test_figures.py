@@ -1,0 +1,202 @@
+"""/metrics tells of payments: deliveries, calls to Stripe, orders and how long they wait."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import OperationalError, connection
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from checkout.models import Order, StripeEvent
+from storefront.models import Product
+from tests.cast import Shopper, deliver, event_about
+from tests.hearing import figure
+from tests.stripe_stand_in import StandIn
+
+pytestmark = pytest.mark.django_db
+
+WEBHOOKS, CALLS = "shop_webhooks_total", "shop_stripe_call_duration_seconds_count"
+ORDERS, AGE = "shop_orders", "shop_oldest_waiting_order_age_seconds"
+LAST = "shop_last_event_timestamp_seconds"
+
+
+@pytest.fixture(autouse=True)
+def token(settings: Settings) -> None:
+    settings.METRICS_TOKEN = "t"
+    cache.clear()
+
+
+def told(name: str, **labels: str) -> float:
+    cache.clear()
+    text = Client().get("/metrics", headers={"Authorization": "Bearer t"}).text
+    return figure(text, name, **labels)
+
+
+class TestDeliveries:
+    @pytest.mark.parametrize(
+        ("session", "outcome"),
+        [({}, "applied"), ({"amount_total": 1}, "review"), ({"payment_status": "?"}, "applied")],
+    )
+    def test_are_counted_by_type_and_outcome(
+        self, order: Order, session: dict[str, Any], outcome: str
+    ):
+        labels = {"type": "checkout.session.completed", "outcome": outcome}
+        before = told(WEBHOOKS, **labels)
+        deliver(event_about(order, **session))
+        assert told(WEBHOOKS, **labels) == before + 1
+
+    def test_that_repeat_are_told_apart(self, order: Order):
+        event = event_about(order)
+        before = told(WEBHOOKS, outcome="no change")
+        deliver(event)
+        deliver(event)
+        assert told(WEBHOOKS, outcome="no change") == before + 1
+
+    @pytest.mark.parametrize("kind", ["customer.created", "x" * 200])
+    def test_of_any_other_type_are_one(self, order: Order, kind: str):
+        before = told(WEBHOOKS, type="other", outcome="ignored")
+        deliver(event_about(order, kind))
+        assert told(WEBHOOKS, type="other", outcome="ignored") == before + 1
+        assert told(WEBHOOKS, type=kind) == 0
+
+    def test_that_are_forged_are_counted(self, order: Order):
+        before = told(WEBHOOKS, type="other", outcome="forged")
+        deliver(event_about(order), header="t=1,v1=2")
+        assert told(WEBHOOKS, type="other", outcome="forged") == before + 1
+
+    def test_that_are_no_events_are_counted(self, order: Order):
+        before = told(WEBHOOKS, type="other", outcome="malformed")
+        deliver({"type": ["a", "list"]})
+        assert told(WEBHOOKS, type="other", outcome="malformed") == before + 1
+
+    def test_that_fail_are_counted(self, order: Order, monkeypatch: pytest.MonkeyPatch):
+        def locked(*args: object) -> None:
+            raise OperationalError("database is locked")
+
+        before = told(WEBHOOKS, outcome="failed")
+        monkeypatch.setattr("checkout.events.receive", locked)
+        assert deliver(event_about(order)).status_code == 503
+        assert told(WEBHOOKS, type="checkout.session.completed", outcome="failed") == before + 1
+
+
+class TestCallsToStripe:
+    def test_are_counted_and_timed(self, stripe: StandIn, ada: Shopper, mouse: Product):
+        labels = {"operation": "create session", "result": "ok"}
+        seconds = "shop_stripe_call_duration_seconds_sum"
+        before = told(CALLS, **labels), told(seconds, **labels)
+        ada.puts(mouse, 1)
+        stripe.fault("POST", "/v1/checkout/sessions", hang=0.1)
+        ada.buys()
+        assert told(CALLS, **labels) == before[0] + 1
+        assert told(seconds, **labels) >= before[1] + 0.1
+
+    def test_that_fail_are_counted_by_stripes_status(
+        self, stripe: StandIn, ada: Shopper, mouse: Product
+    ):
+        labels = {"operation": "create session", "result": "402"}
+        before = told(CALLS, **labels)
+        ada.puts(mouse, 1)
+        stripe.fault("POST", "/v1/checkout/sessions", status=402)
+        ada.buys()
+        assert told(CALLS, **labels) == before + 1
+
+    def test_without_an_answer_are_counted(self, stripe: StandIn, ada: Shopper, mouse: Product):
+        before = told(CALLS, result="no answer")
+        ada.puts(mouse, 1)
+        stripe.fault("POST", "/v1/checkout/sessions", drop=True, times=9)
+        ada.buys()
+        assert told(CALLS, result="no answer") == before + 1
+
+    def test_about_another_cart_are_told_apart(self, order: Order, ada: Shopper, mouse: Product):
+        before = told(CALLS, operation="expire session", result="ok")
+        ada.puts(mouse, 2)
+        ada.buys()
+        assert told(CALLS, operation="expire session", result="ok") == before + 1
+
+
+class TestOrders:
+    def test_are_counted_by_state(self, order: Order, bo: Shopper, mouse: Product):
+        bo.puts(mouse, 1)
+        bo.buys()
+        assert (told(ORDERS, status="PENDING"), told(ORDERS, status="PAID")) == (2, 0)
+        deliver(event_about(order))
+        assert (told(ORDERS, status="PENDING"), told(ORDERS, status="PAID")) == (1, 1)
+
+    def test_that_there_are_none_is_told_too(self):
+        cache.clear()
+        text = Client().get("/metrics", headers={"Authorization": "Bearer t"}).text
+        for status in Order.Status:
+            assert f'shop_orders{{status="{status}"}} 0.0' in text
+
+    def test_that_wait_are_told_by_the_age_of_the_oldest(
+        self, order: Order, bo: Shopper, mouse: Product
+    ):
+        bo.puts(mouse, 1)
+        bo.buys()
+        Order.objects.filter(pk=order.pk).update(created_at=timezone.now() - timedelta(hours=2))
+        assert 7_200 <= told(AGE, status="PENDING") < 7_260
+        deliver(event_about(order))
+        assert 0 < told(AGE, status="PENDING") < 60
+
+    def test_at_the_bank_are_told_apart(self, order: Order):
+        deliver(event_about(order, payment_status="unpaid"))
+        assert told(AGE, status="PENDING") == 0
+        assert told(AGE, status="PROCESSING") > 0
+
+    def test_that_stripe_does_not_know_wait_for_nobody(self, order: Order):
+        Order.objects.update(session_id=None)
+        assert told(AGE) == 0
+
+    def test_are_not_counted_at_each_look(
+        self, order: Order, django_assert_num_queries: DjangoAssertNumQueries
+    ):
+        told(ORDERS)
+        with django_assert_num_queries(3):
+            Client().get("/metrics", headers={"Authorization": "Bearer t"})
+
+    def test_are_counted_and_found_by_their_index(self, order: Order):
+        """SQLite's planner; PostgreSQL reads a table whole while it is as small as here."""
+        if connection.vendor != "sqlite":
+            pytest.skip("PostgreSQL's plan depends on the size of the table.")
+        by_state = Order.objects.order_by().values("status").distinct()
+        assert "COVERING INDEX orders_in_a_state" in by_state.explain()
+        waiting = Order.objects.asked_about().filter(created_at__lte=timezone.now())
+        assert "orders_in_a_state (status=? AND created_at<?)" in waiting.explain()
+
+
+class TestTheLastEvent:
+    def test_is_told_by_its_time(self, order: Order):
+        before = time.time()
+        deliver(event_about(order))
+        assert before <= told(LAST) <= time.time()
+
+    def test_is_the_newest(self, order: Order):
+        deliver(event_about(order))
+        StripeEvent.objects.update(received_at=timezone.now() - timedelta(days=1))
+        deliver(event_about(order))
+        assert told(LAST) > time.time() - 60
+
+    def test_is_none_before_the_first(self):
+        text = Client().get("/metrics", headers={"Authorization": "Bearer t"}).text
+        assert LAST not in text
+
+    def test_is_none_that_was_forged(self, order: Order):
+        deliver(event_about(order), header="t=1,v1=2")
+        assert told(LAST) == 0
+
+
+def test_without_the_database_what_was_counted_is_told(monkeypatch: pytest.MonkeyPatch):
+    def away() -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr("checkout.metrics._counts", away)
+    Client().get("/healthz")
+    cache.clear()
+    answer = Client().get("/metrics", headers={"Authorization": "Bearer t"})
+    assert answer.status_code == 200
+    assert figure(answer.text, "shop_requests_total", route="/healthz") > 0
+    assert "shop_orders" not in answer.text

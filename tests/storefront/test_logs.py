@@ -1,0 +1,414 @@
+"""Log lines: one search tells the story of a payment, and nothing about the person."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import IntegrityError, OperationalError, connection
+from django.test import Client
+from pytest_django import Settings
+
+from checkout.models import Order
+from storefront import logs, watching
+from storefront.models import Product
+from tests.cast import SECRET, Shopper, deliver, event_about
+from tests.hearing import Line, Log
+from tests.shop_process import ShopProcess, new_database
+from tests.storefront.test_security import ADDRESSES, SAMPLES
+from tests.stripe_stand_in import StandIn
+
+pytestmark = pytest.mark.django_db
+
+ROOT = Path(__file__).parents[2]
+ANSWERS, QUERIES = "storefront.requests", "storefront.queries"
+
+
+@pytest.fixture
+def order(stripe: StandIn, ada: Shopper, mouse: Product, log: Log) -> Order:
+    ada.puts(mouse, 1)
+    ada.buys()
+    log.forget()
+    return ada.order
+
+
+@pytest.fixture
+def everything() -> Iterator[None]:
+    """As with LOG_LEVEL=debug."""
+    logger = logging.getLogger("storefront")
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    yield
+    logger.setLevel(level)
+
+
+class TestAnAnswer:
+    def test_is_a_line_that_says_how_it_went(self, log: Log, mouse: Product):
+        Client().get("/products/mouse/")
+        line = log.line(ANSWERS)
+        assert line["time"].endswith("+00:00")
+        assert (line["level"], line["method"], line["status"]) == ("INFO", "GET", 200)
+        assert line["route"] == "/products/<slug:slug>/"
+        assert line["duration_ms"] > 0
+        assert line["message"] == f"GET /products/<slug:slug>/: 200 in {line['duration_ms']} ms"
+
+    def test_says_which_order_it_was_about_but_not_its_address(
+        self, log: Log, ada: Shopper, order: Order
+    ):
+        ada.get(f"/orders/{order.pk}/")
+        line = log.line(ANSWERS)
+        assert (line["route"], line["order"]) == ("/orders/<uuid:pk>/", str(order.pk))
+        assert "/orders/7" not in log.text
+        assert f"/{order.pk}" not in log.text
+
+    def test_at_an_address_that_is_none_names_no_address(self, log: Log):
+        Client().get("/orders/my-secret-typed-wrong/")
+        assert log.line(ANSWERS)["route"] == "unmatched"
+        assert "secret" not in log.text
+
+    @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/static/icon.svg"])
+    def test_that_all_is_well_is_left_out(self, log: Log, path: str):
+        answer = Client().get(path)
+        answer.close()  # a file, if it is one
+        assert (answer.status_code, log.text) == (200, "")
+
+    def test_to_a_poll_without_news_is_left_out(self, log: Log, ada: Shopper, order: Order):
+        path = f"/orders/{order.pk}/?seen={order.status}"
+        assert ada.asks_by_htmx(path).status_code == 204
+        assert log.text == ""
+
+    @pytest.mark.parametrize(
+        ("path", "route"), [("/healthz", "/healthz"), ("/static/icon.svg", "/static/")]
+    )
+    def test_that_was_left_out_is_there_for_debugging(
+        self, log: Log, everything: None, path: str, route: str
+    ):
+        Client().get(path).close()
+        assert (log.line(ANSWERS)["level"], log.line(ANSWERS)["route"]) == ("DEBUG", route)
+
+    def test_that_the_shop_is_ill_is_not_left_out(self, log: Log, monkeypatch: pytest.MonkeyPatch):
+        def away(*args: object) -> None:
+            raise OperationalError("gone")
+
+        monkeypatch.setattr("storefront.views.MigrationExecutor", away)
+        Client().get("/readyz")
+        assert log.line(ANSWERS)["status"] == 503
+
+
+class TestARequestsId:
+    def test_is_on_every_line_and_in_the_answer(
+        self, log: Log, stripe: StandIn, ada: Shopper, mouse: Product
+    ):
+        ada.puts(mouse, 1)
+        log.forget()
+        stripe.fault("POST", "/v1/checkout/sessions", status=500, times=9)
+        answer = ada.buys()
+        lines = log.lines()
+        assert {line["logger"] for line in lines} == {
+            "checkout.ordering",
+            "django.request",
+            ANSWERS,
+        }
+        assert {line["request_id"] for line in lines} == {answer["X-Request-ID"]}
+        assert {line["order"] for line in lines[:2]} == {str(ada.order.pk)}
+
+    def test_is_another_one_for_each(self, log: Log):
+        answers = [Client().get("/") for _ in range(3)]
+        assert len({answer["X-Request-ID"] for answer in answers}) == 3
+        assert len({line["request_id"] for line in log.lines(ANSWERS)}) == 3
+
+    def test_ends_with_the_request(self, log: Log, ada: Shopper, order: Order):
+        ada.get(f"/orders/{order.pk}/")
+        log.forget()
+        logging.getLogger("storefront").warning("Nobody has asked.")
+        assert {"request_id", "order"} & log.line("storefront").keys() == set()
+
+    def test_is_all_that_lines_are_tied_by(self, log: Log):
+        logs.bind(order="of nobody's request")
+        logging.getLogger("storefront").warning("Nobody has asked.")
+        assert "order" not in log.line("storefront")
+
+    def test_is_the_routers_where_the_router_is_trusted(self, log: Log, settings: Settings):
+        settings.TRUST_PROXY = True
+        answer = Client().get("/", headers={"X-Request-ID": "8f1e-2_a.b"})
+        assert answer["X-Request-ID"] == log.line(ANSWERS)["request_id"] == "8f1e-2_a.b"
+
+    def test_is_never_the_shoppers_own(self):
+        assert Client().get("/", headers={"X-Request-ID": "mine"})["X-Request-ID"] != "mine"
+
+    @pytest.mark.parametrize("odd", ["", "a b", "x" * 65, 'x","level":"', "é", "a\n"])
+    def test_is_a_new_one_if_the_routers_is_odd(self, settings: Settings, odd: str):
+        settings.TRUST_PROXY = True
+        assert len(Client().get("/", headers={"X-Request-ID": odd})["X-Request-ID"]) == 32
+
+
+class TestAPayment:
+    def test_that_does_not_fit_is_told_with_event_order_and_request(self, log: Log, order: Order):
+        event = event_about(order, amount_total=1)
+        answer = deliver(event)
+        told, answered = log.line("checkout.events"), log.line(ANSWERS)
+        assert told["level"] == "ERROR"
+        for line in (told, answered):
+            assert line["event"] == event["id"]
+            assert line["order"] == str(order.pk)
+            assert line["request_id"] == answer["X-Request-ID"]
+
+    def test_refunded_is_told_with_event_and_order(self, log: Log, stripe: StandIn, order: Order):
+        stripe.pay(order.session_id or "")
+        for event in stripe.events_of("checkout.session.completed"):
+            deliver(event)
+        log.forget()
+        stripe.refund(order.session_id or "")
+        [event, *_] = stripe.events_of("charge.refunded")
+        deliver(event)
+        line = log.line(ANSWERS)
+        assert (line["event"], line["order"]) == (event["id"], str(order.pk))
+
+    def test_with_a_forged_signature_leaves_a_warning(self, log: Log, order: Order):
+        deliver(event_about(order), header="t=1,v1=2")
+        assert log.line("checkout.webhooks")["level"] == "WARNING"
+        assert "event" not in log.line(ANSWERS)
+
+
+class TestWhatIsPersonal:
+    @pytest.fixture
+    def nosy(self, ada: Shopper, order: Order) -> tuple[Client, list[str]]:
+        """A browser that tells a lot, and what of it no line may repeat."""
+        browser = Client(
+            raise_request_exception=False,
+            REMOTE_ADDR="203.0.113.7",
+            headers={
+                "User-Agent": "planted-browser",
+                "Referer": "http://planted-site.example/",
+                "Authorization": "Bearer planted-token",
+                "X-Forwarded-For": "198.51.100.9",
+                "X-Request-ID": "planted-id",
+            },
+        )
+        browser.cookies = ada.browser.cookies
+        cookies = [morsel.value for morsel in ada.browser.cookies.values()]
+        planted = ["planted", "203.0.113.7", "198.51.100.9", "ada@example.com", *cookies]
+        return browser, [*planted, str(ada.id), ada.id.hex, SAMPLES["uuid"], "/mouse"]
+
+    @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+    @pytest.mark.parametrize("address", ADDRESSES)
+    def test_is_in_no_line_of_any_address(
+        self, log: Log, everything: None, nosy: tuple[Client, list[str]], address: str, method: str
+    ):
+        browser, secrets = nosy
+        body = "email=ada@example.com&quantity=planted"
+        content_type = "application/x-www-form-urlencoded"
+        browser.generic(method, f"{address}?q=planted", body, content_type)
+        assert len(log.lines(ANSWERS)) == 1
+        assert [secret for secret in secrets if secret in log.text] == []
+
+    def test_is_in_no_line_about_a_payment(self, log: Log, ada: Shopper, order: Order):
+        deliver(event_about(order, amount_total=1))
+        assert "ada@example.com" not in log.text
+        assert str(ada.id) not in log.text
+
+    def test_is_in_no_line_about_what_broke(
+        self, log: Log, order: Order, monkeypatch: pytest.MonkeyPatch, ada: Shopper
+    ):
+        def broken(*args: object, **options: object) -> None:
+            values = "DETAIL:  Failing row contains (ada@example.com,\n 12 Road)."
+            raise IntegrityError(f"it violates a check\n{values}")
+
+        monkeypatch.setattr("checkout.views.news_of", broken)
+        ada.browser.raise_request_exception = False
+        assert ada.get(f"/orders/{order.pk}/?seen=x").status_code == 500
+        line = log.line("django.request")
+        assert line["message"] == "Internal Server Error: /orders/<uuid:pk>/"
+        assert "in broken" in line["exception"]
+        assert line["exception"].endswith("it violates a check")
+        assert f"/{order.pk}" not in log.text
+
+    def test_is_in_no_line_about_a_form_without_a_token(self, log: Log, order: Order):
+        Client(enforce_csrf_checks=True).post(f"/orders/{order.pk}/link/")
+        line = log.line("django.security.csrf")
+        assert line["message"] == "Forbidden (CSRF cookie not set.): /orders/<uuid:pk>/link/"
+
+    def test_is_in_no_line_about_a_database_that_is_away(
+        self, log: Log, order: Order, monkeypatch: pytest.MonkeyPatch, ada: Shopper
+    ):
+        def away(*args: object, **options: object) -> None:
+            raise OperationalError("gone")
+
+        monkeypatch.setattr("checkout.views.news_of", away)
+        assert ada.get(f"/orders/{order.pk}/?seen=x").status_code == 503
+        assert "did not answer /orders/<uuid:pk>/" in log.line("storefront.errors")["message"]
+        assert f"/{order.pk}" not in log.text
+
+
+class TestASlowQuery:
+    def nap(self, seconds: float) -> None:
+        """PostgreSQL has such a function by itself."""
+        with connection.cursor() as cursor:
+            if connection.vendor == "sqlite":
+                connection.connection.create_function("pg_sleep", 1, time.sleep)
+            cursor.execute("SELECT pg_sleep(%s)", [seconds])
+
+    def test_is_a_warning_with_its_shape_and_duration(self, log: Log, settings: Settings):
+        settings.SLOW_QUERY_SECONDS = 0.05
+        self.nap(0.06)
+        line = log.line(QUERIES)
+        assert line["level"] == "WARNING"
+        assert line["sql"] == "SELECT pg_sleep(%s)"
+        assert 60 <= line["duration_ms"] < 5_000
+
+    def test_is_none_below_the_threshold(self, log: Log):
+        self.nap(0.01)
+        assert log.lines(QUERIES) == []
+
+    def test_of_a_request_has_its_id_and_none_of_its_values(
+        self, log: Log, settings: Settings, ada: Shopper, mouse: Product
+    ):
+        ada.puts(mouse, 1)
+        log.forget()
+        settings.SLOW_QUERY_SECONDS = 0
+        answer = ada.get("/")
+        assert len(log.lines(QUERIES)) > 1
+        assert {line["request_id"] for line in log.lines(QUERIES)} == {answer["X-Request-ID"]}
+        assert str(ada.id) not in log.text
+        assert ada.id.hex not in log.text
+
+    def test_is_told_once_however_often_the_database_was_opened(self, log: Log, settings: Settings):
+        for _ in range(3):
+            watching.watch_queries(connection)
+        settings.SLOW_QUERY_SECONDS = 0
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        assert len(log.lines(QUERIES)) == 1
+
+
+class TestASlowCallToStripe:
+    def test_is_a_warning_with_what_was_asked(
+        self, log: Log, settings: Settings, stripe: StandIn, ada: Shopper, mouse: Product
+    ):
+        ada.puts(mouse, 1)
+        settings.SLOW_STRIPE_SECONDS = 0.2
+        stripe.fault("POST", "/v1/checkout/sessions", hang=0.3)
+        ada.buys()
+        line = log.line("checkout.gateway")
+        assert (line["level"], line["operation"], line["result"]) == (
+            "WARNING",
+            "create session",
+            "ok",
+        )
+        assert line["duration_ms"] >= 300
+        assert line["order"] == str(ada.order.pk)
+
+    def test_that_fails_says_how(
+        self, log: Log, settings: Settings, stripe: StandIn, ada: Shopper, mouse: Product
+    ):
+        ada.puts(mouse, 1)
+        settings.SLOW_STRIPE_SECONDS = 0
+        stripe.fault("POST", "/v1/checkout/sessions", status=402)
+        ada.buys()
+        assert log.line("checkout.gateway")["result"] == "402"
+
+    def test_is_none_below_the_threshold(self, log: Log, order: Order):
+        assert log.lines("checkout.gateway") == []
+
+
+class TestALine:
+    def test_keeps_what_was_written_as_it_is(self, log: Log):
+        logging.getLogger("storefront").warning("“✓” costs\n%s", "€ 3")
+        assert "“✓” costs\\n€ 3" in log.text
+        assert log.line("storefront")["message"] == "“✓” costs\n€ 3"
+
+    def test_has_no_field_but_those_that_the_shop_names(self, log: Log):
+        logging.getLogger("django").warning("Hi", extra={"email": "ada@example.com"})
+        assert log.line("django").keys() == {"time", "level", "logger", "message"}
+
+    def test_is_for_reading_while_developing(self):
+        record = logging.LogRecord("checkout", logging.INFO, "", 0, "Paid.", None, None)
+        with logs.about(order="7"):
+            words = logs.ReadableLines().format(record)
+        assert words.endswith(" INFO checkout: Paid. order=7")
+
+
+def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "READ_DOT_ENV": "false",
+            "SECRET_KEY": "x",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+
+@pytest.mark.once
+class TestProcesses:
+    def test_a_command_keeps_its_result_apart_from_the_log(self, tmp_path: Path):
+        url = f"sqlite:///{tmp_path / 'shop.sqlite3'}"
+        command("migrate", "--verbosity=0", DATABASE_URL=url)
+        command("seed_products", DATABASE_URL=url)
+        dump = command("dumpdata", "storefront.product", DATABASE_URL=url)
+        assert len(json.loads(dump.stdout)) == 3
+        [start] = [json.loads(line) for line in dump.stderr.splitlines()]
+        assert start["message"] == "No Stripe keys. Demo mode ENABLED: nothing is charged."
+
+    def test_a_developer_reads_words(self):
+        assert " INFO checkout: No Stripe keys. Demo" in command("check", DEBUG="true").stderr
+
+    def test_a_level_that_is_none_stops_the_start(self):
+        with pytest.raises(subprocess.CalledProcessError) as stopped:
+            command("check", LOG_LEVEL="loud")
+        words = "LOG_LEVEL can't be read. Allowed: debug, info, warning, error."
+        assert words in stopped.value.stderr
+
+    def test_a_web_server_says_everything_in_json_on_stdout(self, tmp_path: Path):
+        with new_database(tmp_path) as url:
+            shop = ShopProcess(
+                url,
+                STRIPE_PUBLISHABLE_KEY="pk_test_1",
+                STRIPE_SECRET_KEY="sk_test_1",
+                STRIPE_WEBHOOK_SECRET=SECRET,
+                # Python's warnings go to stderr, which is in the same file here.
+                PYTHONWARNINGS="ignore",
+            )
+            with shop.prepare():
+                urllib.request.urlopen(f"{shop.url}/", timeout=30).close()
+                shop.stop()
+            lines = [json.loads(line) for line in shop.log.read_text().splitlines()]
+        assert "✓ Stripe keys detected. Real Stripe mode ENABLED." in messages(lines)
+        assert {"gunicorn.error", "checkout", ANSWERS} == {line["logger"] for line in lines}
+        assert any("Booting worker with pid: " in message for message in messages(lines))
+
+    def test_a_worker_says_what_it_did_in_json_on_stdout(self, tmp_path: Path):
+        with new_database(tmp_path) as url:
+            shop = ShopProcess(url).prepare()
+            worker = subprocess.Popen(
+                [sys.executable, "manage.py", "reconcile_orders", "--every", "60"],
+                cwd=ROOT,
+                env=shop.environment,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            try:
+                assert worker.stdout
+                start, report = (json.loads(worker.stdout.readline()) for _ in range(2))
+            finally:
+                worker.kill()
+                worker.communicate()
+        assert start["message"].startswith("No Stripe keys.")
+        assert report["message"] == "Demo shop: Stripe is not asked; 0 follow-ups done."
+        assert (report["followed_up"], report["waiting"]) == (0, 0)
+
+
+def messages(lines: list[Line]) -> list[str]:
+    return [line["message"] for line in lines]

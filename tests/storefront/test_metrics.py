@@ -1,0 +1,164 @@
+"""/metrics: what all workers have answered, for whoever has the token."""
+
+import os
+import signal
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from storefront.models import Product
+from tests.hearing import figure
+from tests.shop_process import ShopProcess, new_database
+
+TOKEN = "a-token-of-the-tests"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+def token(settings: Settings) -> None:
+    settings.METRICS_TOKEN = TOKEN
+
+
+def told() -> str:
+    return Client().get("/metrics", headers=BEARER).text
+
+
+def requests(method: str, route: str, status: str) -> float:
+    return figure(told(), "shop_requests_total", method=method, route=route, status=status)
+
+
+@pytest.mark.django_db
+class TestTheToken:
+    def test_opens_it(self, token: None):
+        answer = Client().get("/metrics", headers=BEARER)
+        assert answer.status_code == 200
+        assert answer["Content-Type"].startswith("text/plain; version=0.0.4")
+        assert "no-store" in answer["Cache-Control"]
+
+    @pytest.mark.parametrize(
+        "given", ["", TOKEN, f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer ", "Bearer é"]
+    )
+    def test_is_asked_for_if_it_is_missing_or_wrong(self, token: None, given: str):
+        answer = Client().get("/metrics", headers={"Authorization": given})
+        assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+        assert "shop_" not in answer.text
+
+    @pytest.mark.parametrize("given", [{}, BEARER, {"Authorization": "Bearer "}])
+    def test_not_being_set_there_is_nothing(self, given: dict[str, str]):
+        assert Client().get("/metrics", headers=given).status_code == 404
+
+    def test_is_enough_by_any_name_of_the_host_and_without_https(
+        self, token: None, settings: Settings
+    ):
+        settings.SECURE_SSL_REDIRECT = True
+        headers = BEARER | {"Host": "10.0.0.7:8000"}
+        assert Client().get("/metrics", headers=headers).status_code == 200
+
+    def test_changes_nothing_by_a_form(self, token: None):
+        assert Client().post("/metrics", headers=BEARER).status_code == 405
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("token")
+class TestRequests:
+    @pytest.mark.parametrize(
+        ("method", "path", "counted"),
+        [
+            ("GET", "/products/mouse/", ("GET", "/products/<slug:slug>/", "200")),
+            ("GET", "/products/none/", ("GET", "/products/<slug:slug>/", "404")),
+            ("GET", "/healthz", ("GET", "/healthz", "200")),
+            ("GET", "/no/such/page", ("GET", "unmatched", "404")),
+            ("POST", "/", ("POST", "/", "405")),
+            ("BREW", "/", ("other", "/", "405")),
+        ],
+    )
+    def test_are_counted_by_method_route_and_status(
+        self, mouse: Product, method: str, path: str, counted: tuple[str, str, str]
+    ):
+        before = requests(*counted)
+        for _ in range(3):
+            Client().generic(method, path)
+        assert requests(*counted) == before + 3
+
+    def test_are_timed_by_route(self, mouse: Product):
+        count, total = ("shop_request_duration_seconds_" + end for end in ("count", "sum"))
+        before = [figure(told(), name, route="/") for name in (count, total)]
+        Client().get("/")
+        after = [figure(told(), name, route="/") for name in (count, total)]
+        assert after[0] == before[0] + 1
+        assert before[1] < after[1] < before[1] + 30
+
+    def test_are_timed_in_steps_from_5_ms_to_10_s(self, mouse: Product):
+        Client().get("/")
+        name = "shop_request_duration_seconds_bucket"
+        steps = [figure(told(), name, route="/", le=step) for step in ("0.005", "10.0", "+Inf")]
+        assert steps == sorted(steps)
+        assert steps[-1] > 0
+
+
+@pytest.mark.once
+class TestTwoWorkers:
+    @pytest.fixture
+    def shop(self, tmp_path: Path) -> Iterator[ShopProcess]:
+        with new_database(tmp_path) as url:
+            shop = ShopProcess(url, workers=2, METRICS_TOKEN=TOKEN)
+            with shop.prepare():
+                yield shop
+
+    def test_count_together_and_go_on_when_one_is_replaced(self, shop: ShopProcess):
+        visit(shop, times=30)
+        assert visits_told(shop) == {30.0}
+        files = sorted(folder_of(shop).iterdir())
+        assert len(files) == 4
+        os.kill(workers_of(shop)[0], signal.SIGKILL)
+        visit(shop, times=30)
+        assert visits_told(shop) == {60.0}
+        assert sorted(folder_of(shop).iterdir()) == files
+
+    def test_begin_anew_with_the_server_and_leave_nothing(self, shop: ShopProcess):
+        visit(shop, times=3)
+        folder = folder_of(shop)
+        shop.stop()
+        assert not folder.exists()
+        shop.start()
+        visit(shop, times=2)
+        assert visits_told(shop) == {2.0}
+
+
+def visit(shop: ShopProcess, times: int) -> None:
+    """Each over a connection of its own, so that either worker may take it."""
+    for _ in range(times):
+        urllib.request.urlopen(f"{shop.url}/robots.txt", timeout=30).close()
+
+
+def visits_told(shop: ShopProcess) -> set[float]:
+    """How many visits one worker or the other says there were."""
+    return {
+        figure(scraped(shop), "shop_requests_total", route="/robots.txt", status="200")
+        for _ in range(20)
+    }
+
+
+def scraped(shop: ShopProcess) -> str:
+    request = urllib.request.Request(f"{shop.url}/metrics", headers=BEARER)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
+def workers_of(shop: ShopProcess) -> list[int]:
+    children = Path(f"/proc/{shop.group}/task/{shop.group}/children")
+    if not children.exists():
+        pytest.skip("This system does not tell the children of a process.")
+    return [int(pid) for pid in children.read_text().split()]
+
+
+def folder_of(shop: ShopProcess) -> Path:
+    """Where the workers count, as the system tells of the files that they have open."""
+    maps = [Path(f"/proc/{pid}/maps").read_text().split() for pid in workers_of(shop)]
+    [folder] = {Path(word).parent for words in maps for word in words if "shop-metrics-" in word}
+    return folder
