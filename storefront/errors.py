@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -17,6 +18,8 @@ WORDS = {
     HTTPStatus.BAD_REQUEST: "The request can't be read. Nothing was charged.",
     HTTPStatus.FORBIDDEN: "The CSRF token is missing or too old. Nothing was charged.",
     HTTPStatus.NOT_FOUND: "There is nothing at this address.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is too large. Nothing was charged.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests within a minute. Nothing was charged.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong in the shop. Please try again later.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The shop is out of order for a moment. Please try again.",
 }
@@ -36,6 +39,17 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, HTTPStatus.NOT_FOUND, "404.html")
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    return _answer(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "413.html")
+
+
+def too_quick(request: HttpRequest, seconds: int) -> HttpResponse:
+    """The page is the answer to htmx as well, which takes its refusal (templates/base.html)."""
+    answer = _answer(request, HTTPStatus.TOO_MANY_REQUESTS, "429.html", {"seconds": seconds})
+    answer["Retry-After"] = str(seconds)
+    return answer
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -69,13 +83,16 @@ class Errors:
         return answer
 
 
-def _answer(request: HttpRequest, status: HTTPStatus, template: str) -> HttpResponse:
+def _answer(
+    request: HttpRequest, status: HTTPStatus, template: str, context: dict[str, Any] | None = None
+) -> HttpResponse:
     if request.content_type == "application/json":
         return JsonResponse({"error": WORDS[status]}, status=status)
-    return _page(status, template)
+    return _page(status, template, context)
 
 
-def _page(status: HTTPStatus, template: str) -> HttpResponse:
-    page = HttpResponse(render_to_string(template, about_the_shop()), status=status)
+def _page(status: HTTPStatus, template: str, context: dict[str, Any] | None = None) -> HttpResponse:
+    about = about_the_shop() | (context or {})
+    page = HttpResponse(render_to_string(template, about), status=status)
     page["Cache-Control"] = "no-store"
     return page

@@ -84,6 +84,7 @@ TEMPLATES = [
 # --- Data -------------------------------------------------------------------------------
 DATABASES = {"default": env.database("DATABASE_URL", BASE_DIR)}
 PERSISTENT_DISK = env.flag("PERSISTENT_DISK")
+CACHES = {"default": env.cache("CACHE_URL")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -167,6 +168,17 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
     # Browsers check the redirect that answers a form post as well.
     "form-action": [CSP.SELF, *CHECKOUT_ORIGINS],
+}
+# What may be changed in a minute, by one shopper and by one address that several shoppers share.
+# A view has the budget of its name, or that of "changes"; 0 is no limit (storefront/limits.py).
+shoppers = env.number("SHOPPERS_PER_ADDRESS", 10, least=0, most=1_000_000)
+changes = env.number("CHANGES_PER_MINUTE", 600, least=0, most=1_000_000)
+buys = env.number("BUYS_PER_MINUTE", 30, least=0, most=1_000_000)
+logins = env.number("LOGINS_PER_MINUTE", 10, least=0, most=1_000_000)
+BUDGETS = {
+    "changes": (changes, changes * shoppers),
+    "checkout:checkout-session": (buys, buys * shoppers),
+    "admin:login": (0, logins),
 }
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # HSTS for subdomains: they may not be the merchant's

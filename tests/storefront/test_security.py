@@ -1,23 +1,20 @@
 """What protects every address, found by walking the resolver, so that none can forget it."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
 from storefront.models import Product
 from storefront.security import HEALTH
 from tests.cast import Shopper
+from tests.routes import ADDRESSES, WEBHOOKS
 
 pytestmark = pytest.mark.django_db
 
-SAMPLES = {"int": "1", "uuid": "7f1d0e0c-5a8e-4f5e-9b55-1d6f0a3f2c11", "slug": "mouse"}
-WEBHOOKS = {"/stripe/webhook/", "/stripe/webhook"}
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -28,24 +25,6 @@ HEADERS = {
     "Strict-Transport-Security": "max-age=31536000",
     "Content-Security-Policy": "default-src 'none';.*frame-ancestors 'none';.*",
 }
-
-
-def addresses(resolver: URLResolver, before: str = "/") -> Iterator[str]:
-    """One address for each route, with samples for what changes in it."""
-    for pattern in resolver.url_patterns:
-        route = re.sub(r"<(?:(\w+):)?\w+>", sample, str(pattern.pattern))
-        if isinstance(pattern, URLPattern):
-            # The last one of the admin catches what is left, as a regular expression.
-            yield before + (route if "(" not in route else "nothing/")
-        else:
-            yield from addresses(pattern, before + route)
-
-
-def sample(found: re.Match[str]) -> str:
-    return SAMPLES.get(found[1], "x")
-
-
-ADDRESSES = sorted({*addresses(get_resolver()), *HEALTH, "/nothing/at/all/"})
 
 
 @pytest.fixture
