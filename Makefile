@@ -1,10 +1,10 @@
 # One command each. The work itself is in tests/machine.sh.
 
-.PHONY: help run test lint format prove mutants stripe clean
+.PHONY: help run test lint format prove mutants requirements stripe clean
 
 help:  ## Show this list.
 	@echo 'make COMMAND, where COMMAND is one of:'
-	@sed -n 's/^\([a-z]*\):  *## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):  *## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
 
 run:  ## Serve the shop at http://localhost:8000; PORT=8001 make run picks another port.
 	@sh tests/machine.sh run
@@ -23,6 +23,9 @@ prove:  ## Play shoppers, Stripe and crashes against the shop: 100,000 steps and
 
 mutants:  ## Take the shop's guards out one by one in a copy: does a test miss each of them?
 	@sh tests/machine.sh mutants
+
+requirements:  ## Pin what requirements*.in name, and all that it brings along, with hashes.
+	@sh tests/machine.sh requirements
 
 stripe:  ## Start the stand-in for Stripe, to try real payments with neither keys nor network.
 	@sh tests/machine.sh stripe

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ WEBHOOK, BUY = "/stripe/webhook/", "/create-checkout-session/"
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopProcess]:
     database = f"sqlite:///{tmp_path_factory.mktemp('shop') / 'shop.sqlite3'}"
-    keys = {"STRIPE_PUBLISHABLE_KEY": "pk_test_1", "STRIPE_SECRET_KEY": "sk_test_1"}
+    keys: dict[str, Any] = {"STRIPE_PUBLISHABLE_KEY": "pk_test_1", "STRIPE_SECRET_KEY": "sk_test_1"}
     with ShopProcess(database, **keys, STRIPE_WEBHOOK_SECRET=SECRET).prepare() as shop:
         yield shop
 
