@@ -8,7 +8,11 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.loader import render_to_string
+from django.utils.html import escape
+from django.utils.safestring import SafeString
+from django.views.debug import ExceptionReporter
 
+from storefront.environment import SECRETS
 from storefront.pages import about_the_shop
 
 logger = logging.getLogger("storefront.errors")
@@ -81,6 +85,26 @@ class Errors:
         answer = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "503.html")
         answer["Retry-After"] = str(SECONDS_TO_WAIT)
         return answer
+
+
+class Report(ExceptionReporter):
+    """Django's page for developers, without the values of secrets.
+
+    Django hides settings by their names, but shows what each line of code has in hand.
+    """
+
+    def get_traceback_html(self) -> SafeString:
+        return _without_secrets(super().get_traceback_html())
+
+    def get_traceback_text(self) -> SafeString:
+        return _without_secrets(super().get_traceback_text())
+
+
+def _without_secrets(safe: SafeString) -> SafeString:
+    text: str = safe
+    for secret in SECRETS:
+        text = text.replace(secret, "…").replace(escape(secret), "…")
+    return SafeString(text)
 
 
 def _answer(

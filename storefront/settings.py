@@ -18,7 +18,7 @@ collecting_static = "collectstatic" in sys.argv
 
 # --- Who and where ----------------------------------------------------------------------
 DEBUG = env.flag("DEBUG")
-SECRET_KEY = env.text("SECRET_KEY", "only-for-development" if DEBUG or collecting_static else "")
+SECRET_KEY = env.secret("SECRET_KEY", "only-for-development" if DEBUG or collecting_static else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured(
         "SECRET_KEY is not set. Set it to a long random text that nobody else knows, "
@@ -180,6 +180,7 @@ BUDGETS = {
     "checkout:checkout-session": (buys, buys * shoppers),
     "admin:login": (0, logins),
 }
+DEFAULT_EXCEPTION_REPORTER = "storefront.errors.Report"
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # HSTS for subdomains: they may not be the merchant's
     "security.W021",  # HSTS preload: a promise only the owner of the domain can give
