@@ -16,7 +16,7 @@ from storefront.shopper import shopper_of
 logger = logging.getLogger("storefront.limits")
 
 # The shop's forms and its JSON call take a few hundred bytes, Stripe's events some thousands.
-FORM_BYTES, EVENT_BYTES = 64 * 1024, 1024 * 1024
+FORM_BYTES, EVENT_BYTES = 256 * 1024, 1024 * 1024
 
 WINDOW_SECONDS = 60
 # A cache that is away is left alone for so long: each try would cost a shopper its time-out.
