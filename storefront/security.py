@@ -31,6 +31,8 @@ class Guard:
         response = HEALTH.get(request.path, self.get_response)(request)
         response.headers["Permissions-Policy"] = PERMISSIONS
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        # What does not say how long it may be kept is not kept.
+        response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     def process_view(
