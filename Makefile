@@ -1,10 +1,10 @@
 # One command each. The work itself is in tests/machine.sh.
 
-.PHONY: help run test lint format prove scale measure mutants bench growth stripe clean
+.PHONY: help run test lint format prove scale measure mutants bench growth requirements stripe clean
 
 help:  ## Show this list.
 	@echo 'make COMMAND, where COMMAND is one of:'
-	@sed -n 's/^\([a-z]*\):  *## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):  *## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
 
 run:  ## Serve the shop at http://localhost:8000; PORT=8001 make run picks another port.
 	@sh tests/machine.sh run
@@ -35,6 +35,9 @@ bench:  ## Measure what each request costs, beside bare Django, on SQLite and Po
 
 growth:  ## Fill databases with a million orders, and measure what that costs; takes half an hour.
 	@sh tests/machine.sh growth
+
+requirements:  ## Pin what requirements*.in name, and all that it brings along, with hashes.
+	@sh tests/machine.sh requirements
 
 stripe:  ## Start the stand-in for Stripe, to try real payments with neither keys nor network.
 	@sh tests/machine.sh stripe

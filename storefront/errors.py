@@ -3,11 +3,16 @@
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template.loader import render_to_string
+from django.utils.html import escape
+from django.utils.safestring import SafeString
+from django.views.debug import ExceptionReporter
 
+from storefront.environment import SECRETS
 from storefront.logs import route_of
 from storefront.pages import about_the_shop
 
@@ -18,6 +23,8 @@ WORDS = {
     HTTPStatus.BAD_REQUEST: "The request can't be read. Nothing was charged.",
     HTTPStatus.FORBIDDEN: "The CSRF token is missing or too old. Nothing was charged.",
     HTTPStatus.NOT_FOUND: "There is nothing at this address.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is too large. Nothing was charged.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests within a minute. Nothing was charged.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong in the shop. Please try again later.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The shop is out of order for a moment. Please try again.",
 }
@@ -37,6 +44,17 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, HTTPStatus.NOT_FOUND, "404.html")
+
+
+def too_large(request: HttpRequest) -> HttpResponse:
+    return _answer(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "413.html")
+
+
+def too_quick(request: HttpRequest, seconds: int) -> HttpResponse:
+    """The page is the answer to htmx as well, which takes its refusal (templates/base.html)."""
+    answer = _answer(request, HTTPStatus.TOO_MANY_REQUESTS, "429.html", {"seconds": seconds})
+    answer["Retry-After"] = str(seconds)
+    return answer
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -70,13 +88,36 @@ class Errors:
         return answer
 
 
-def _answer(request: HttpRequest, status: HTTPStatus, template: str) -> HttpResponse:
+class Report(ExceptionReporter):
+    """Django's page for developers, without the values of secrets.
+
+    Django hides settings by their names, but shows what each line of code has in hand.
+    """
+
+    def get_traceback_html(self) -> SafeString:
+        return _without_secrets(super().get_traceback_html())
+
+    def get_traceback_text(self) -> SafeString:
+        return _without_secrets(super().get_traceback_text())
+
+
+def _without_secrets(safe: SafeString) -> SafeString:
+    text: str = safe
+    for secret in SECRETS:
+        text = text.replace(secret, "…").replace(escape(secret), "…")
+    return SafeString(text)
+
+
+def _answer(
+    request: HttpRequest, status: HTTPStatus, template: str, context: dict[str, Any] | None = None
+) -> HttpResponse:
     if request.content_type == "application/json":
         return JsonResponse({"error": WORDS[status]}, status=status)
-    return _page(status, template)
+    return _page(status, template, context)
 
 
-def _page(status: HTTPStatus, template: str) -> HttpResponse:
-    page = HttpResponse(render_to_string(template, about_the_shop()), status=status)
+def _page(status: HTTPStatus, template: str, context: dict[str, Any] | None = None) -> HttpResponse:
+    about = about_the_shop() | (context or {})
+    page = HttpResponse(render_to_string(template, about), status=status)
     page["Cache-Control"] = "no-store"
     return page

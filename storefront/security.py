@@ -6,7 +6,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from storefront import metrics, views
-from storefront.errors import expired_form
+from storefront.errors import expired_form, too_large, too_quick
+from storefront.limits import is_too_large, seconds_to_wait
 
 # Of what a page may ask a browser for, the shop needs nothing.
 PERMISSIONS = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
@@ -18,7 +19,7 @@ ABOVE_THE_HOST = HEALTH | {"/metrics": metrics.metrics}
 
 
 class Guard:
-    """Adds headers, tells the health, and refuses forms that another site has sent.
+    """Adds headers, tells the health, and refuses what is too large, foreign or too frequent.
 
     `Sec-Fetch-Site` is the browser's own word on who sends a form (W3C Fetch Metadata). What
     sends none is an old browser or none at all, and needs the CSRF token as everybody does.
@@ -31,12 +32,20 @@ class Guard:
         response = ABOVE_THE_HOST.get(request.path, self.get_response)(request)
         response.headers["Permissions-Policy"] = PERMISSIONS
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        # What does not say how long it may be kept is not kept.
+        response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponse | None:
+        if is_too_large(request, view):
+            return too_large(request)
         is_exempt = request.method in SAFE_METHODS or getattr(view, "csrf_exempt", False)
-        if not is_exempt and request.headers.get("Sec-Fetch-Site") in OTHER_SITES:
+        if is_exempt:
+            return None
+        # Not counted: what another site makes a shopper's browser send is not the shopper's doing.
+        if request.headers.get("Sec-Fetch-Site") in OTHER_SITES:
             return expired_form(request)
-        return None
+        seconds = seconds_to_wait(request)
+        return too_quick(request, seconds) if seconds else None

@@ -19,7 +19,7 @@ collecting_static = "collectstatic" in sys.argv
 
 # --- Who and where ----------------------------------------------------------------------
 DEBUG = env.flag("DEBUG")
-SECRET_KEY = env.text("SECRET_KEY", "only-for-development" if DEBUG or collecting_static else "")
+SECRET_KEY = env.secret("SECRET_KEY", "only-for-development" if DEBUG or collecting_static else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured(
         "SECRET_KEY is not set. Set it to a long random text that nobody else knows, "
@@ -86,11 +86,15 @@ TEMPLATES = [
 # --- Data -------------------------------------------------------------------------------
 DATABASES = {"default": env.database("DATABASE_URL", BASE_DIR)}
 PERSISTENT_DISK = env.flag("PERSISTENT_DISK")
+CACHES = {"default": env.cache("CACHE_URL")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 15},  # what NIST asks of a password that stands alone
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
@@ -154,6 +158,9 @@ SHOPPER_COOKIE_NAME = f"{cookie_prefix}shopper"
 SESSION_COOKIE_NAME = f"{cookie_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{cookie_prefix}csrftoken"
 CSRF_COOKIE_HTTPONLY = True
+LOGIN_REDIRECT_URL = "admin:index"
+# The merchant's alone: a working day, counted from the login.
+SESSION_COOKIE_AGE = 12 * 60 * 60
 CSRF_FAILURE_VIEW = "storefront.errors.expired_form"
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL else []
 SECURE_SSL_REDIRECT = USE_HTTPS
@@ -176,6 +183,18 @@ SECURE_CSP = {
     # Browsers check the redirect that answers a form post as well.
     "form-action": [CSP.SELF, *CHECKOUT_ORIGINS],
 }
+# What may be changed in a minute, by one shopper and by one address that several shoppers share.
+# A view has the budget of its name, or that of "changes"; 0 is no limit (storefront/limits.py).
+shoppers = env.number("SHOPPERS_PER_ADDRESS", 10, least=0, most=1_000_000)
+changes = env.number("CHANGES_PER_MINUTE", 600, least=0, most=1_000_000)
+buys = env.number("BUYS_PER_MINUTE", 30, least=0, most=1_000_000)
+logins = env.number("LOGINS_PER_MINUTE", 10, least=0, most=1_000_000)
+BUDGETS = {
+    "changes": (changes, changes * shoppers),
+    "checkout:checkout-session": (buys, buys * shoppers),
+    "admin:login": (0, logins),
+}
+DEFAULT_EXCEPTION_REPORTER = "storefront.errors.Report"
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # HSTS for subdomains: they may not be the merchant's
     "security.W021",  # HSTS preload: a promise only the owner of the domain can give

@@ -12,10 +12,11 @@ ONE_YEAR = 365 * 24 * 60 * 60
 
 def shopper_of(request: HttpRequest) -> UUID | None:
     """Return the visitor's id; None on a first look, and for a cookie that we didn't sign."""
-    try:
-        return UUID(request.get_signed_cookie(settings.SHOPPER_COOKIE_NAME, salt=SALT))
-    except (KeyError, BadSignature, ValueError):
-        return None
+    known = vars(request)  # the signature is checked once in a request, however many ask
+    if "shopper" not in known:
+        known["shopper"] = _signed_in(request)
+    shopper: UUID | None = known["shopper"]
+    return shopper
 
 
 def shopper_or_new(request: HttpRequest) -> UUID:
@@ -35,3 +36,10 @@ def remember[Response: HttpResponseBase](response: Response, shopper: UUID) -> R
         samesite="Lax",  # Strict would lose the shopper on the way back from Stripe
     )
     return response
+
+
+def _signed_in(request: HttpRequest) -> UUID | None:
+    try:
+        return UUID(request.get_signed_cookie(settings.SHOPPER_COOKIE_NAME, salt=SALT))
+    except (KeyError, BadSignature, ValueError):
+        return None

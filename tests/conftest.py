@@ -6,6 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from django.conf import settings as shop_settings
+from django.core.cache import cache
 from django.db import connections
 from django.dispatch import receiver
 from django.test import override_settings
@@ -66,6 +67,11 @@ def plain_static_files() -> Iterator[None]:
 def forget_what_was_rendered(**_: object) -> None:
     """Parts of pages are kept for the settings of the process, which only tests change."""
     remember.kept.clear()
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> None:
+    cache.clear()
 
 
 @pytest.fixture(scope="session")

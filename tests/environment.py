@@ -12,15 +12,21 @@ OURS = {
     "DEBUG": "false",
     "SITE_URL": "http://testserver",
     "READ_DOT_ENV": "false",
+    # One address plays all the shoppers here.
+    "CHANGES_PER_MINUTE": "0",
+    "BUYS_PER_MINUTE": "0",
+    "LOGINS_PER_MINUTE": "0",
 }
 UNSET = [
     "ALLOWED_HOSTS",
+    "CACHE_URL",
     "CURRENCY",
     "DJANGO_SETTINGS_MODULE",
     "LOG_LEVEL",
     "METRICS_TOKEN",
     "SLOW_QUERY_MS",
     "SLOW_STRIPE_MS",
+    "SHOPPERS_PER_ADDRESS",
     "STRIPE_API_BASE",
     "STRIPE_PUBLISHABLE_KEY",
     "STRIPE_SECRET_KEY",

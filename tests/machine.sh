@@ -41,7 +41,8 @@ install() {  # The copy kept in .venv says what is installed, so an unchanged fi
     for file in "$@"; do
         if ! cmp -s "$file" ".venv/$file"; then
             say "Installing $file ..."
-            "$bin/python" -m pip install --quiet --disable-pip-version-check -r "$file" ||
+            "$bin/python" -m pip install --quiet --disable-pip-version-check \
+                --require-hashes -r "$file" ||
                 fail "The packages of $file could not be installed: check the network (the message above says what failed), then try again."
             cp "$file" ".venv/$file"
         fi
@@ -232,6 +233,19 @@ a_grown_shop() {  # On the empty database of DATABASE_URL.
     done
 }
 
+# Of all platforms and all versions of Python that the shop runs on, which pip-tools can't do.
+uv=uv==0.13.9
+
+requirements() {  # --upgrade renews what the packages bring along as well.
+    make_venv
+    "$bin/python" -m pip install --quiet --disable-pip-version-check "$uv"
+    for name in requirements requirements-dev; do
+        "$bin/uv" pip compile --quiet --universal --python-version 3.12 --generate-hashes \
+            --no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements' \
+            --output-file "$name.txt" "$@" "$name.in"
+    done
+}
+
 stripe() {
     prepare_to_check
     exec "$bin/python" -m tests.stripe_stand_in
@@ -244,6 +258,7 @@ clean() {
 
 case ${1:-} in
 run | lint | format | prove | scale | measure | mutants | bench | growth | stripe | clean) "$1" ;;
+requirements) "$@" ;;
 a_grown_shop | find_python) "$1" ;;
 test) test_all ;;
 *) fail 'Which command? See: make help' ;;

@@ -399,7 +399,7 @@ class TestBuyingByJson:
 
     def test_megabytes_are_refused_in_words(self, stripe: StandIn, ada: Shopper):
         response = ada.buys_by_json(" " * 3_000_000)
-        assert response.status_code == 400
+        assert response.status_code == 413
         assert response.json()["error"]
 
     def test_more_than_a_hundred_lines_are_refused(

@@ -56,6 +56,11 @@ def setting(name: str, **environment: str) -> str:
         ({"DATABASE_URL": "mysql://host/name"}, "DATABASE_URL can't be read"),
         ({"DATABASE_URL": "postgresql://u:p@host:port/x"}, "DATABASE_URL can't be read"),
         ({"DATABASE_URL": "postgresql://host"}, "DATABASE_URL can't be read"),
+        ({"CACHE_URL": "memcached://host"}, "CACHE_URL can't be read. Allowed: redis://host"),
+        ({"CACHE_URL": "redis://host:port"}, "CACHE_URL can't be read"),
+        ({"CACHE_URL": "redis://"}, "CACHE_URL can't be read"),
+        ({"CACHE_URL": "redis://host/name"}, "CACHE_URL can't be read"),
+        ({"BUYS_PER_MINUTE": "-1"}, "BUYS_PER_MINUTE can't be read. Allowed: a whole number"),
         ({"CURRENCY": "dollars"}, "CURRENCY can't be read"),
         ({"SHOP_ACCENT": "teal"}, "SHOP_ACCENT can't be read. Allowed: a colour like #0b6e4f"),
         ({"SHOP_ACCENT": "#12345"}, "SHOP_ACCENT can't be read"),
@@ -177,6 +182,19 @@ class TestSafeByDefault:
         options = setting('DATABASES["default"]["OPTIONS"]', DATABASE_URL=url)
         assert "'pool'" in options
         assert "'sslmode': 'require'" in options
+
+    def test_what_may_be_sent_in_a_minute_is_limited(self):
+        known = "{'changes': (600, 6000), 'checkout:checkout-session': (30, 300), "
+        assert setting("BUDGETS") == known + "'admin:login': (0, 10)}"
+        own = {"BUYS_PER_MINUTE": "0", "LOGINS_PER_MINUTE": "3", "SHOPPERS_PER_ADDRESS": "2"}
+        known = "{'changes': (600, 1200), 'checkout:checkout-session': (0, 0), "
+        assert setting("BUDGETS", **own) == known + "'admin:login': (0, 3)}"
+
+    def test_requests_are_counted_in_redis_if_there_is_one(self):
+        assert "locmem" in setting("CACHES")
+        cache = setting("CACHES", CACHE_URL="rediss://:a,b;c@cache.example:6380/1")
+        assert "'LOCATION': ['rediss://:a,b;c@cache.example:6380/1']" in cache
+        assert "redis.RedisCache" in cache
 
     def test_static_files_can_be_collected_without_secrets(self, tmp_path: Path):
         process = subprocess.run(

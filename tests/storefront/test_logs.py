@@ -21,7 +21,7 @@ from storefront.models import Product
 from tests.cast import SECRET, Shopper, deliver, event_about
 from tests.hearing import Line, Log
 from tests.shop_process import ShopProcess, new_database
-from tests.storefront.test_security import ADDRESSES, SAMPLES
+from tests.routes import ADDRESSES, SAMPLES
 from tests.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db

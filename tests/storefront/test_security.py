@@ -1,23 +1,27 @@
 """What protects every address, found by walking the resolver, so that none can forget it."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
 from storefront.models import Product
 from storefront.security import ABOVE_THE_HOST, HEALTH
-from tests.cast import Shopper
+from tests.cast import Shopper, deliver, event_about, product
+from tests.routes import ADDRESSES, WEBHOOKS
+from tests.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
 
-SAMPLES = {"int": "1", "uuid": "7f1d0e0c-5a8e-4f5e-9b55-1d6f0a3f2c11", "slug": "mouse"}
-WEBHOOKS = {"/stripe/webhook/", "/stripe/webhook"}
+# All of it but the login and the words of its scripts, which are for anybody.
+DESK = {address for address in ADDRESSES if address.startswith("/admin/")}
+DESK -= {"/admin/login/", "/admin/jsi18n/"}
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -25,27 +29,12 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": r".*camera=\(\).*",
+    "Cache-Control": ".*(no-store|public).*",
     "Strict-Transport-Security": "max-age=31536000",
     "Content-Security-Policy": "default-src 'none';.*frame-ancestors 'none';.*",
 }
 
 
-def addresses(resolver: URLResolver, before: str = "/") -> Iterator[str]:
-    """One address for each route, with samples for what changes in it."""
-    for pattern in resolver.url_patterns:
-        route = re.sub(r"<(?:(\w+):)?\w+>", sample, str(pattern.pattern))
-        if isinstance(pattern, URLPattern):
-            # The last one of the admin catches what is left, as a regular expression.
-            yield before + (route if "(" not in route else "nothing/")
-        else:
-            yield from addresses(pattern, before + route)
-
-
-def sample(found: re.Match[str]) -> str:
-    return SAMPLES.get(found[1], "x")
-
-
-ADDRESSES = sorted({*addresses(get_resolver()), *ABOVE_THE_HOST, "/nothing/at/all/"})
 FOR_FORMS = sorted({*ADDRESSES} - WEBHOOKS - {*ABOVE_THE_HOST, "/nothing/at/all/"})
 
 
@@ -96,6 +85,63 @@ def test_the_webhook_asks_for_a_signature_instead(shopper: Client, settings: Set
     for address in WEBHOOKS:
         headers = {"Sec-Fetch-Site": "cross-site"}
         assert shopper.post(address, b"{}", "application/json", headers=headers).status_code == 400
+
+
+class TestTheMerchantsDesk:
+    @pytest.fixture
+    def merchant(self, admin_user: User) -> Client:
+        client = Client()
+        form = {"username": "admin", "password": "password"}
+        answer = client.post("/admin/login/?next=/admin/", form, secure=True)
+        assert answer["Location"] == "/admin/"
+        return client
+
+    def test_asks_for_the_password_every_day(self, merchant: Client):
+        assert merchant.cookies["sessionid"]["max-age"] == 12 * 60 * 60
+
+    def test_is_left_for_good(self, merchant: Client):
+        stolen = Client()
+        stolen.cookies["sessionid"] = merchant.cookies["sessionid"].value
+        assert stolen.get("/admin/").status_code == 200
+        merchant.post("/admin/logout/")
+        assert stolen.get("/admin/").status_code == 302
+
+    def test_never_leads_to_another_site(self, admin_user: User):
+        form = {"username": "admin", "password": "password"}
+        answer = Client().post("/admin/login/?next=https://evil.example/", form)
+        assert answer["Location"] == "/admin/"
+
+    def test_opens_to_nobody_else(self, ada: Shopper):
+        for address in DESK - {"/admin/logout/"}:
+            assert ada.get(address)["Location"].startswith("/admin/login/"), address
+
+    def test_is_never_kept_by_a_browser(self, merchant: Client):
+        for address in DESK:
+            answer = merchant.get(address)
+            if answer.status_code in (200, 302):
+                assert "no-store" in answer["Cache-Control"], address
+
+    def test_takes_no_short_password(self):
+        with pytest.raises(ValidationError, match="at least 15 characters"):
+            validate_password("Kq7-vR2mXw9Kd4")
+        validate_password("Kq7-vR2mXw9Kd4 or so")
+
+
+def test_words_from_outside_are_words_and_no_code(
+    stripe: StandIn, ada: Shopper, admin_client: Client
+):
+    code = '"><script>alert(1)</script>'
+    ada.puts(product(name=code, description=code, slug="code"), 1)
+    ada.buys()
+    deliver(event_about(ada.order, customer_details={"email": code}, payment_intent=code))
+    order = f"/orders/{ada.order.pk}/"
+    ada.browser.post(f"{order}link/")
+    pages = [ada.get(address) for address in ("/", order, f"/products/code/?seen={code}")]
+    pages += [ada.get(f"/?order={code}&removed={code}"), ada.get(f"/{code}/")]
+    desk = ("storefront/product/", "checkout/order/", f"checkout/order/{ada.order.pk}/change/")
+    pages += [admin_client.get(f"/admin/{address}") for address in desk]
+    assert all(code not in page.text for page in pages)
+    assert sum("&lt;script&gt;alert(1)&lt;/script&gt;" in page.text for page in pages) >= 5
 
 
 def test_a_cookie_without_a_flag_would_be_noticed():

@@ -1,0 +1,194 @@
+"""Secrets are planted, and then looked for wherever the shop says something."""
+
+import logging
+import os
+import pprint
+import re
+import runpy
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings as shop_settings
+from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
+from pytest_django import Settings
+
+from checkout import gateway
+from checkout.models import Order
+from storefront.models import Product
+from tests.cast import Shopper, deliver, event_about
+from tests.postgresql import free_port
+from tests.routes import ADDRESSES
+from tests.stripe_stand_in import StandIn
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
+NAMES = re.findall(r"^(?:# )?([A-Z_]+)=", EXAMPLE, re.MULTILINE)
+
+PLANT = "planted"
+PLANTED = {
+    "SECRET_KEY": f"{PLANT}-for-signing-cookies",
+    "STRIPE_PUBLISHABLE_KEY": "pk_test_public",
+    "STRIPE_SECRET_KEY": f"sk_test_{PLANT}",
+    "STRIPE_WEBHOOK_SECRET": f"whsec_{PLANT}_new,whsec_{PLANT}_old",
+    "DATABASE_URL": f"postgresql://shop:{PLANT}-password@127.0.0.1:{{port}}/shop",
+    "CACHE_URL": f"redis://:{PLANT}-password@127.0.0.1:{{port}}/0",
+}
+# Whoever adds a name like these has it planted here.
+SECRET_NAMES = re.compile(r"SECRET|TOKEN|PASSWORD|_KEY$|^(DATABASE|CACHE)_URL$")
+
+
+def test_every_name_that_is_a_secret_is_planted():
+    assert {name for name in NAMES if SECRET_NAMES.search(name)} == PLANTED.keys()
+
+
+def planted_in(text: str) -> list[str]:
+    return [line for line in text.splitlines() if PLANT in line.lower()]
+
+
+@pytest.mark.once
+class TestAShopWithNothingThatWorks:
+    """The database and the cache are away, and with `broken` each view fails."""
+
+    def walked(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        port = str(free_port())
+        planted = {name: value.format(port=port) for name, value in PLANTED.items()}
+        return subprocess.run(
+            [sys.executable, "-m", "tests.walk", *arguments],
+            cwd=ROOT,
+            env={
+                "PATH": os.environ["PATH"],
+                "DJANGO_SETTINGS_MODULE": "storefront.settings",
+                "READ_DOT_ENV": "false",
+                "SITE_URL": "http://testserver",
+                **planted,
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+        )
+
+    @pytest.mark.parametrize("debug", ["false", "true"])
+    def test_answers_and_logs_without_its_secrets(self, debug: str):
+        process = self.walked(DEBUG=debug)
+        assert "The database did not answer" in process.stderr
+        assert "The cache does not answer" in process.stderr
+        assert f"GET / {503}" in process.stdout
+        assert planted_in(process.stdout + process.stderr) == []
+
+    @pytest.mark.parametrize("debug", ["false", "true"])
+    def test_fails_without_its_secrets(self, debug: str):
+        process = self.walked("broken", DEBUG=debug)
+        assert "GET / 500" in process.stdout
+        assert "settings and" in process.stderr
+        # Developers see what each line had in hand; nobody else sees anything.
+        assert ("pk_test_public" in process.stdout) == (debug == "true")
+        assert planted_in(process.stdout + process.stderr) == []
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("name", NAMES)
+def test_a_value_that_stops_the_start_is_not_repeated(name: str, monkeypatch: pytest.MonkeyPatch):
+    plants = [
+        f"{PLANT}",
+        f"http://{PLANT}:{PLANT}@{PLANT}:port/{PLANT}",
+        f"mysql://{PLANT}@{PLANT}/",
+        f"postgresql://{PLANT}:{PLANT}@[{PLANT}",
+        f"postgresql://{PLANT}:{PLANT}@host/",
+        f"redis://:{PLANT}@host:{PLANT}",
+        f"sk_live_{PLANT}",
+        f"pk_live_{PLANT}",
+    ]
+    for plant in plants:
+        monkeypatch.setenv(name, plant)
+        try:
+            runpy.run_path(str(ROOT / "storefront" / "settings.py"))
+        except ImproperlyConfigured as refused:
+            words = "".join(traceback.format_exception(refused))
+            assert name in words or "STRIPE" in name
+            assert planted_in(words) == []
+
+
+@pytest.mark.django_db
+class TestAShopThatWorks:
+    @pytest.fixture(autouse=True)
+    def planted(self, settings: Settings, stripe: StandIn) -> None:
+        settings.SECRET_KEY = PLANTED["SECRET_KEY"]
+        settings.STRIPE_SECRET_KEY = PLANTED["STRIPE_SECRET_KEY"]
+        settings.STRIPE_WEBHOOK_SECRET += f",{PLANTED['STRIPE_WEBHOOK_SECRET']}"
+
+    @pytest.fixture(autouse=True)
+    def log(self, planted: None) -> Iterator[list[str]]:
+        """All lines of all loggers, with their tracebacks."""
+        lines: list[str] = []
+        handler = logging.Handler()
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
+        handler.emit = lambda record: lines.append(handler.format(record))  # type: ignore[method-assign]
+        loggers = [logging.getLogger(name) for name in ("", "storefront", "checkout", "django")]
+        stripe = logging.getLogger("stripe")
+        level = stripe.level
+        stripe.setLevel(logging.DEBUG)
+        for logger in loggers:
+            logger.addHandler(handler)
+        yield lines
+        stripe.setLevel(level)
+        for logger in loggers:
+            logger.removeHandler(handler)
+
+    @pytest.fixture
+    def order(self, ada: Shopper, mouse: Product) -> Order:
+        """Paid, with an e-mail address, and reviewed for another amount of money."""
+        ada.puts(mouse, 1)
+        ada.buys()
+        order = ada.order
+        email = {"email": f"{PLANT}@example.com"}
+        deliver(event_about(order, customer_details=email))
+        deliver(event_about(order, customer_details=email, amount_total=1))
+        order.refresh_from_db()
+        assert order.email == f"{PLANT}@example.com"
+        return order
+
+    def test_answers_without_its_secrets(self, order: Order, ada: Shopper, log: list[str]):
+        merchant = Client(raise_request_exception=False)
+        merchant.force_login(User.objects.create_superuser("merchant", password=PLANT))
+        ada.browser.raise_request_exception = False
+        for address in {*ADDRESSES, f"/orders/{order.pk}/"}:
+            for method in ("GET", "POST"):
+                shown = ada.browser.generic(method, address)
+                assert planted_in(f"{shown.headers} {shown.text}") == []
+                desk = merchant.generic(method, address)
+                text = desk.text.replace(f"{PLANT}@example.com", "the merchant may see that")
+                assert planted_in(f"{desk.headers} {text}") == []
+        assert any("needs a look" in line for line in log)
+        assert planted_in("\n".join(log)) == []
+
+    def test_does_not_log_a_key_that_stripe_refuses(
+        self, ada: Shopper, mouse: Product, settings: Settings, log: list[str]
+    ):
+        settings.STRIPE_SECRET_KEY = f"sk_live_{PLANT}"
+        ada.puts(mouse, 1)
+        answer = ada.buys()
+        assert answer.status_code == 502
+        assert any("AuthenticationError 401" in line for line in log)
+        assert any("stripe" in line for line in log)
+        assert planted_in("\n".join([answer.text, *log])) == []
+
+    def test_does_not_log_the_body_of_a_forged_webhook(self, log: list[str]):
+        assert deliver({"email": PLANT}, header="t=1,v1=planted").status_code == 400
+        assert any("Refused a webhook" in line for line in log)
+        assert planted_in("\n".join(log)) == []
+
+    def test_has_nothing_to_hide_in_the_names_of_things(self, order: Order):
+        things = [order, *order.items.all(), *order.events.all(), gateway._client(), shop_settings]
+        assert planted_in(pprint.pformat([*things, *map(str, things)])) == []
+
+
+def test_a_planted_value_would_be_found():
+    assert planted_in(f"all is well\nkey={PLANTED['STRIPE_SECRET_KEY']}")
