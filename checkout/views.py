@@ -24,7 +24,7 @@ from storefront.shopper import remember, shopper_of, shopper_or_new
 from storefront.views import ShelfItem, shop_front
 
 STRIPE_DOWN = (
-    "Stripe can't be reached at the moment. You were not charged, and your cart is as you left "
+    "Stripe cannot be reached at the moment. You were not charged, and your cart is as you left "
     "it. Please try again in a minute."
 )
 STRIPE_REFUSED = (

@@ -1,7 +1,7 @@
 """The live cart: every way to change it moves the totals, and none is lost."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.complaints import Complaints
 from tests.browser.shopper import Shopper
@@ -117,6 +117,16 @@ class TestClicksFasterThanAnswers:
         ada.quantity_of("Keyboard").focus()
         ada.page.wait_for_load_state("networkidle")
         expect(ada.quantity_of("Mouse")).to_have_value("2")
+
+    def test_a_typed_amount_is_not_one_more_because_plus_has_the_focus_by_then(self, ada: Shopper):
+        first: list[Route] = []
+        ada.page.route("**/cart/**", lambda route: first.append(route), times=1)
+        ada.plus("Laptop").click()
+        ada.wants(12, "Keyboard")
+        expect(ada.plus("Keyboard")).to_be_focused()
+        first[0].continue_()
+        expect(ada.total).to_have_text("$1,959.87")
+        expect(ada.quantity_of("Keyboard")).to_have_value("12")
 
     def test_clicks_on_two_products_count_for_each(self, ada: Shopper):
         for product in ["Mouse", "Laptop", "Mouse", "Laptop"]:

@@ -67,11 +67,19 @@ def home_with_something_sold_out(visit: Visit) -> None:
     expect(visit.ada.page.get_by_text("Sold out")).to_be_visible()
 
 
+def cart_with_more_than_is_left(visit: Visit) -> None:
+    visit.merchant.sells_a_lamp(stock=3)
+    visit.ada.visits()
+    visit.ada.wants(4, "Lamp")
+    expect(visit.ada.cart).to_contain_text("Only 3 left")
+
+
 def product_page_that_is_sold_out(visit: Visit) -> None:
     home_with_something_sold_out(visit)
     visit.ada.page.get_by_role("link", name="Lamp").click()
     expect(visit.ada.page.get_by_role("heading", name="Lamp")).to_be_visible()
     expect(visit.ada.page.get_by_text("Sold out")).to_be_visible()
+    expect(visit.ada.plus("Lamp")).to_be_hidden()
 
 
 def home_while_stripe_is_down(visit: Visit) -> None:
@@ -122,6 +130,20 @@ def some_orders(visit: Visit) -> None:
     visit.ada.visits("/orders/")
 
 
+def orders_with_a_refund(visit: Visit) -> None:
+    returned_and_paid(visit)
+    (session,) = visit.stripe.sessions
+    visit.stripe.refund(session)
+    visit.stripe.wait_until_quiet()
+    visit.ada.visits("/orders/")
+    visit.ada.sees_order("REFUNDED")
+
+
+def order_that_is_refunded(visit: Visit) -> None:
+    orders_with_a_refund(visit)
+    visit.order_page()
+
+
 def order_that_waits(visit: Visit) -> None:
     returned_and_waiting(visit)
     visit.order_page()
@@ -164,6 +186,11 @@ def product_page(visit: Visit) -> None:
     visit.ada.visits("/products/mouse/")
 
 
+def product_page_with_a_cart(visit: Visit) -> None:
+    visit.ada.fills_the_cart()
+    visit.ada.visits("/products/mouse/")
+
+
 def product_page_with_a_bad_quantity(visit: Visit) -> None:
     visit.ada.visits("/products/mouse/")
     visit.ada.wants(-1, "Mouse")
@@ -197,6 +224,7 @@ PAGES: dict[Callable[[Visit], None], int | None] = {
     home_with_a_bad_quantity: 422,
     home_with_a_refused_purchase: 422,
     home_with_something_sold_out: None,
+    cart_with_more_than_is_left: None,
     product_page_that_is_sold_out: None,
     home_while_stripe_is_down: 503,
     returned_and_waiting: None,
@@ -206,14 +234,17 @@ PAGES: dict[Callable[[Visit], None], int | None] = {
     canceled: None,
     no_orders: None,
     some_orders: None,
+    orders_with_a_refund: None,
     order_that_waits: None,
     order_that_is_paid: None,
+    order_that_is_refunded: None,
     order_with_a_private_link: None,
     receipt_by_its_link: None,
     no_such_page: 404,
     expired_form: 403,
     no_page_of_its_own: 405,
     product_page: None,
+    product_page_with_a_cart: None,
     product_page_with_a_bad_quantity: 422,
     removed_with_undo: None,
     cart_with_a_new_price: None,

@@ -190,6 +190,7 @@ class TestANetworkThatComesAndGoes:
         ada.context.set_offline(True)
         ada.plus("Mouse").click()
         expect(ada.alert).to_contain_text("No answer from the shop")
+        assert violations(ada.page) == []
         ada.context.set_offline(False)
         expect(ada.alert).to_have_count(0, timeout=15_000)
         expect(ada.quantity_of("Mouse")).to_have_value("1")
