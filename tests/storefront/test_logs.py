@@ -20,8 +20,8 @@ from storefront import logs, watching
 from storefront.models import Product
 from tests.cast import SECRET, Shopper, deliver, event_about
 from tests.hearing import Line, Log
-from tests.shop_process import ShopProcess, new_database
 from tests.routes import ADDRESSES, SAMPLES
+from tests.shop_process import ShopProcess, new_database
 from tests.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
