@@ -389,6 +389,19 @@ class TestProcesses:
         assert {"gunicorn.error", "checkout", ANSWERS} == {line["logger"] for line in lines}
         assert any("Booting worker with pid: " in message for message in messages(lines))
 
+    def test_a_web_server_leaves_stderr_to_python(self, tmp_path: Path):
+        loaded = subprocess.run(
+            [sys.executable, "-c", "import storefront.wsgi"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "READ_DOT_ENV": "false", "SECRET_KEY": "x"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        assert json.loads(loaded.stdout)["message"].startswith("No Stripe keys.")
+        assert "No Stripe keys" not in loaded.stderr
+
     def test_a_worker_says_what_it_did_in_json_on_stdout(self, tmp_path: Path):
         with new_database(tmp_path) as url:
             shop = ShopProcess(url).prepare()
