@@ -25,7 +25,7 @@ HEARD_SECONDS = 0.3
 AS_THE_GUIDE_SAYS = "proxy_next_upstream error timeout;"
 SENT_AGAIN = "proxy_next_upstream error timeout non_idempotent;"
 
-pytestmark = pytest.mark.fleet
+pytestmark = [pytest.mark.fleet, pytest.mark.usefixtures("database")]
 
 
 @pytest.fixture(scope="module")
