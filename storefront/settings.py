@@ -204,7 +204,7 @@ SILENCED_SYSTEM_CHECKS = [
 LOG_LEVEL = env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")).upper()
 SLOW_QUERY_SECONDS = env.number("SLOW_QUERY_MS", 200, least=1, most=60_000) / 1000
 SLOW_STRIPE_SECONDS = env.number("SLOW_STRIPE_MS", 2_000, least=1, most=60_000) / 1000
-METRICS_TOKEN = env.text("METRICS_TOKEN")
+METRICS_TOKEN = env.secret("METRICS_TOKEN")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

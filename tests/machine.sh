@@ -165,13 +165,26 @@ test_all() {
     all='browser or not browser'
     can_use Chromium has_chromium || all='not browser'
     if can_use PostgreSQL has_postgresql; then
-        say 'Testing on SQLite ...'
+        test_both
+    else
         on_sqlite -m "($all) and not fleet"
-        can_use 'nginx with PgBouncer' has_nginx_and_pgbouncer || all="($all) and not fleet"
-        say 'Testing on PostgreSQL what meets a database ...'
-        exec "$bin/python" -m tests.postgresql "$bin/python" -m pytest -m "($all) and not once"
     fi
-    on_sqlite -m "($all) and not fleet"
+}
+
+test_both() {  # Beside each other, as much of the time goes by in waiting.
+    log=$(mktemp)
+    on_sqlite -m "($all) and not fleet" >"$log" 2>&1 &
+    beside=$! verdict=passed
+    trap 'kill "$beside" 2>/dev/null; rm -f "$log"' EXIT
+    trap 'exit 130' INT TERM
+    can_use 'nginx with PgBouncer' has_nginx_and_pgbouncer || all="($all) and not fleet"
+    say 'Testing on PostgreSQL what meets a database, and all of it on SQLite beside it ...'
+    "$bin/python" -m tests.postgresql "$bin/python" -m pytest -m "($all) and not once" \
+        --output=test-results-postgresql || verdict='did not pass'
+    say "On PostgreSQL the tests $verdict. This is what they say on SQLite:"
+    wait "$beside" || verdict='did not pass'
+    cat "$log"
+    [ "$verdict" = passed ]
 }
 
 on_sqlite() { (unset DATABASE_URL; "$bin/python" -m pytest "$@"); }
@@ -252,7 +265,7 @@ stripe() {
 }
 
 clean() {
-    rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis staticfiles test-results
+    rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis staticfiles test-results*
     find . -name __pycache__ -type d -prune -exec rm -rf {} +
 }
 

@@ -104,7 +104,7 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The code alone, as a push brings it, after the build: which is told no secrets."""
     folder = tmp_path_factory.mktemp("platform") / "app"
-    unwanted = shutil.ignore_patterns(".*", "__pycache__", "*.sqlite3*", "staticfiles", "tests")
+    unwanted = shutil.ignore_patterns(".*", "__pycache__", "*.sqlite3*", "staticfiles", "test*")
     shutil.copytree(PROJECT, folder, ignore=unwanted)
     run([sys.executable, "manage.py", "collectstatic", "--no-input"], folder, machine())
     return folder

@@ -220,15 +220,17 @@ def test_sessions_that_have_ended_go(db: None):
 
 class TestTheWorker:
     @pytest.fixture
-    def rounds(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], str]:
+    def rounds(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> Callable[[int], str]:
         def work(count: int) -> str:
             """Let the worker go round so often, and return what it said."""
-            left, out = [None] * (count - 1), StringIO()
+            left = [None] * (count - 1)
             monkeypatch.setattr(time, "sleep", lambda _: left.pop())
             monkeypatch.setattr(reconcile_orders, "close_old_connections", lambda: None)
-            with pytest.raises(IndexError):
-                call_command("reconcile_orders", every=60, stdout=out)
-            return out.getvalue()
+            with caplog.at_level("INFO"), pytest.raises(IndexError):
+                call_command("reconcile_orders", every=60)
+            return caplog.text
 
         return work
 

@@ -338,14 +338,14 @@ THE_START = [
     ),
     mutant(
         "one key of the two is enough",
-        (ENVIRONMENT, "if bool(publishable) != bool(secret):", "if False:"),
+        (ENVIRONMENT, "if bool(publishable) != bool(key):", "if False:"),
         at=START,
     ),
     mutant(
         "test and live keys may be mixed",
         (
             ENVIRONMENT,
-            "if secret.startswith(LIVE_KEYS) != publishable.startswith(LIVE_KEYS):",
+            "if key.startswith(LIVE_KEYS) != publishable.startswith(LIVE_KEYS):",
             "if False:",
         ),
         at=START,
@@ -357,14 +357,14 @@ THE_START = [
     ),
     mutant(
         "a publishable key passes for a secret one",
-        (ENVIRONMENT, "if secret and not secret.startswith(SECRET_KEYS):", "if False:"),
+        (ENVIRONMENT, "if key and not key.startswith(SECRET_KEYS):", "if False:"),
         at=START,
     ),
     mutant(
         "anything is a webhook secret",
         (
             ENVIRONMENT,
-            'if not all(secret.startswith("whsec_") for secret in secrets):',
+            'if not all(value.startswith("whsec_") for value in secrets):',
             "if False:",
         ),
         at=START,

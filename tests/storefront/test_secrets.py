@@ -38,6 +38,7 @@ PLANTED = {
     "STRIPE_WEBHOOK_SECRET": f"whsec_{PLANT}_new,whsec_{PLANT}_old",
     "DATABASE_URL": f"postgresql://shop:{PLANT}-password@127.0.0.1:{{port}}/shop",
     "CACHE_URL": f"redis://:{PLANT}-password@127.0.0.1:{{port}}/0",
+    "METRICS_TOKEN": f"{PLANT}-for-prometheus",
 }
 # Whoever adds a name like these has it planted here.
 SECRET_NAMES = re.compile(r"SECRET|TOKEN|PASSWORD|_KEY$|^(DATABASE|CACHE)_URL$")

@@ -59,12 +59,11 @@ class Command(BaseCommand):
         """A restart of the database, or a lock held too long, is no reason to end for good."""
         try:
             report = self._run(older_than)
+            level = logging.WARNING if report.trouble else logging.INFO
+            logger.log(level, "%s", report, extra={"fields": asdict(report)})
             self._forget_once_a_day()
         except (InterfaceError, OperationalError) as error:
             logger.error("The database did not answer (%s), so the next run goes on.", error)
-        else:
-            level = logging.WARNING if report.trouble else logging.INFO
-            logger.log(level, "%s", report, extra={"fields": asdict(report)})
 
     def _forget_once_a_day(self) -> None:
         """Go on after the next run of the orders if there was too much for one."""
