@@ -13,6 +13,7 @@ STAND_INS: dict[type, Callable[[int], Any]] = {
     UUID: lambda number: UUID(int=(0xC0FFEE << 100) + number),
     str: lambda number: f"stand-in\x01{number}",
 }
+UUID_FIELD: "UUIDField[UUID, UUID]" = UUIDField()
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,18 @@ class Place:
     """Where the value of that number goes among the parameters."""
 
     number: int
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The query as one kind of database takes it, and how its rows become instances."""
+
+    rows: QuerySet[Any]
+    sql: str
+    parameters: list[Any]
+    fields: list[str]
+    annotations: list[tuple[str, int]]
+    converters: list[tuple[int, list[Callable[..., Any]], Any]]
 
 
 class Prepared[Row: Model]:
@@ -34,25 +47,47 @@ class Prepared[Row: Model]:
     def __init__(self, build: Callable[..., QuerySet[Row]], *types: type) -> None:
         self._build = build
         self._stand_ins = [STAND_INS[kind](number) for number, kind in enumerate(types)]
-        self._compiled: dict[str, tuple[QuerySet[Row], str, list[Any]]] = {}
+        self._compiled: dict[str, Compiled] = {}
 
     def __call__(self, *values: object) -> list[Row]:
-        rows, sql, parameters = self._compiled.get(connection.vendor) or self._compile()
+        compiled = self._compiled.get(connection.vendor) or self._compile()
         bound = [adapted(value) for value in values]
-        return list(rows.raw(sql, [bound[p.number] if type(p) is Place else p for p in parameters]))
+        parameters = [bound[p.number] if type(p) is Place else p for p in compiled.parameters]
+        with connection.cursor() as cursor:
+            cursor.execute(compiled.sql, parameters)
+            return [self._instance(compiled, list(row)) for row in cursor.fetchall()]
 
-    def _compile(self) -> tuple[QuerySet[Row], str, list[Any]]:
+    def _compile(self) -> Compiled:
         rows = self._build(*self._stand_ins)
-        sql, parameters = rows.query.sql_with_params()
+        compiler = rows.query.get_compiler(connection=connection)
+        sql, parameters = compiler.as_sql()
         places = {adapted(value): Place(n) for n, value in enumerate(self._stand_ins)}
-        compiled = rows, sql, [places.get(parameter, parameter) for parameter in parameters]
-        self._compiled[connection.vendor] = compiled
+        columns: list[Any] = [column for column, *_ in compiler.select]
+        annotations = compiler.annotation_col_map or {}
+        compiled = self._compiled[connection.vendor] = Compiled(
+            rows,
+            sql,
+            [places.get(parameter, parameter) for parameter in parameters],
+            [column.target.attname for column in columns[: len(columns) - len(annotations)]],
+            list(annotations.items()),
+            [(at, *found) for at, found in compiler.get_converters(columns).items()],
+        )
         return compiled
+
+    def _instance(self, compiled: Compiled, row: list[Any]) -> Row:
+        """Make it as Django's own iterator does, from what was worked out once."""
+        for at, converters, column in compiled.converters:
+            for convert in converters:
+                row[at] = convert(row[at], column, connection)
+        names, mode = compiled.fields, compiled.rows._fetch_mode  # type: ignore[attr-defined]
+        instance: Row = compiled.rows.model.from_db(
+            connection.alias, names, row[: len(names)], fetch_mode=mode
+        )
+        for name, at in compiled.annotations:
+            setattr(instance, name, row[at])
+        return instance
 
 
 def adapted(value: object) -> Any:
     """Return the value as SQL takes it: SQLite keeps UUIDs as text."""
     return UUID_FIELD.get_db_prep_value(value, connection) if type(value) is UUID else value
-
-
-UUID_FIELD: "UUIDField[UUID, UUID]" = UUIDField()

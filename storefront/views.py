@@ -28,6 +28,7 @@ from storefront.models import Product
 from storefront.pages import HtmxRequest, SeeOther, page, wants_fragment
 from storefront.prepared import Prepared
 from storefront.shopper import remember, shopper_of, shopper_or_new
+from storefront.templatetags.remember import values_of
 
 SCARCE = 5
 HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
@@ -47,6 +48,11 @@ class ShelfItem:
     @property
     def quantity(self) -> int:
         return self.cart.quantity_of(self.product)
+
+    @property
+    def looks(self) -> tuple[object, ...]:
+        """All that its card shows: two that look the same are rendered once."""
+        return values_of(self.product), self.quantity, self.left, self.error
 
     @property
     def left(self) -> int | None:

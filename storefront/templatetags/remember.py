@@ -28,7 +28,8 @@ class Remember(Node):
         self.values = values
 
     def render(self, context: template.Context) -> SafeString:
-        key = (self, *[_key(value.resolve(context)) for value in self.values])
+        values = [value.resolve(context) for value in self.values]
+        key = (self, *[values_of(v) if isinstance(v, Model) else v for v in values])
         part = kept.get(key)
         if part is None:
             if len(kept) >= MOST:
@@ -37,11 +38,10 @@ class Remember(Node):
         return part
 
 
-def _key(value: Any) -> Any:
-    """A model is equal to another of the same id, whatever else has changed."""
-    if isinstance(value, Model):
-        return tuple([value.__dict__.get(field.attname) for field in value._meta.concrete_fields])
-    return value
+def values_of(model: Model) -> tuple[Any, ...]:
+    """Return the values of all fields: a model equals any other of its id, whatever has changed."""
+    values = model.__dict__
+    return tuple([values.get(field.attname) for field in model._meta.concrete_fields])
 
 
 @register.tag
