@@ -93,6 +93,8 @@ def _bench(url: str, folder: Path) -> Iterator[tuple[Bench, float]]:
         shop = ShopProcess(
             url,
             log=folder / "log",
+            # The worker is the same from the first request to the last.
+            GUNICORN_CMD_ARGS="--max-requests=0",
             DJANGO_SETTINGS_MODULE="tests.bench.settings",
             STATIC_ROOT=str(folder / "static"),
             STRIPE_PUBLISHABLE_KEY="pk_test_bench",
