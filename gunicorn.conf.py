@@ -1,6 +1,7 @@
 """How gunicorn serves the shop; it reads PORT and WEB_CONCURRENCY by itself."""
 
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -25,9 +26,15 @@ timeout = 30
 # Time for the last answers at a restart, within the 30 s that most platforms grant.
 graceful_timeout = 25
 
-# A slow leak of memory never grows up; the jitter keeps workers from leaving all at once.
-max_requests = 10_000
-max_requests_jitter = 1_000
+# A browser whose shopper waits keeps a connection open. Beyond so many a worker takes no new one,
+# and Stripe's webhook would wait until somebody leaves. Each needs a file descriptor.
+descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+worker_connections = min(4_000, descriptors - 200)
+
+# A slow leak of memory never grows up; the jitter keeps workers from leaving all at once. Not too
+# often: who leaves closes the connections of all who wait, and they meet at the other workers.
+max_requests = 100_000
+max_requests_jitter = 10_000
 
 # The heartbeat is a file, and a slow disk would look like a dead worker.
 memory = "/dev/shm"
