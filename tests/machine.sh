@@ -175,7 +175,7 @@ test_both() {  # Beside each other, as much of the time goes by in waiting.
     log=$(mktemp)
     on_sqlite -m "($all) and not fleet" >"$log" 2>&1 &
     beside=$! verdict=passed
-    trap 'kill "$beside" 2>/dev/null; rm -f "$log"' EXIT
+    trap 'kill "$beside" 2>/dev/null || :; rm -f "$log"' EXIT  # A trap that fails fails the script.
     trap 'exit 130' INT TERM
     can_use 'nginx with PgBouncer' has_nginx_and_pgbouncer || all="($all) and not fleet"
     say 'Testing on PostgreSQL what meets a database, and all of it on SQLite beside it ...'
@@ -187,7 +187,10 @@ test_both() {  # Beside each other, as much of the time goes by in waiting.
     [ "$verdict" = passed ]
 }
 
-on_sqlite() { (unset DATABASE_URL; "$bin/python" -m pytest "$@"); }
+on_sqlite() {  # In the place of this shell, so that a signal to it reaches pytest.
+    unset DATABASE_URL
+    exec "$bin/python" -m pytest "$@"
+}
 
 prove() {
     prepare_to_check
@@ -195,7 +198,7 @@ prove() {
     set -- tests/proof tests/races/test_chaos.py
     if can_use PostgreSQL has_postgresql; then
         say 'Proving on SQLite, which takes long ...'
-        on_sqlite "$@"
+        (on_sqlite "$@")
         say 'Proving on PostgreSQL ...'
         exec "$bin/python" -m tests.postgresql "$bin/python" -m pytest "$@"
     fi
