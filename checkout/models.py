@@ -4,6 +4,7 @@ import base64
 import secrets
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any, Self
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from storefront import stock
 from storefront.models import CartLine, Hold, Product
-from storefront.prepared import adapted
+from storefront.prepared import Prepared, adapted
 
 # In SQL, since to compile it took half of the time that a webhook takes.
 TAKE_OUT = """
@@ -233,10 +234,8 @@ class Order(models.Model):
         The news must be of the order's own session. An order without one takes the session
         over: Stripe opened it, and we could not note it.
         """
-        rows = Order.objects.filter(
-            Q(session_id=None) | Q(session_id=session_id), pk=self.pk, status__in=sources
-        )
-        return rows.update(status=target, session_id=session_id, **changes) == 1
+        changes |= {"status": target, "session_id": session_id}
+        return _in_one_of(tuple(sources)).update(self.pk, session_id, **changes) == 1
 
     def lock(self, **condition: Any) -> bool:
         """Whether the condition holds, and will until the transaction ends.
@@ -301,6 +300,17 @@ class Order(models.Model):
         """Offer this order's session no more; its payment state is Stripe's to tell."""
         Order.objects.filter(pk=self.pk, superseded_at=None).update(superseded_at=now)
         self.give_back_stock()
+
+
+@cache
+def _in_one_of(states: tuple[Order.Status, ...]) -> Prepared[Order]:
+    """The order, while it is in one of the states and the session can be its own."""
+    return Prepared(
+        lambda pk, session_id: Order.objects.filter(
+            Q(session_id=None) | Q(session_id=session_id), pk=pk, status__in=states
+        ),
+        *(UUID, str),
+    )
 
 
 WAITING = (Order.Status.PENDING, Order.Status.PROCESSING)

@@ -1,12 +1,13 @@
 """Queries that are compiled once a process: to compile one takes Django longer than to run it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Model, QuerySet, UUIDField
+from django.db.models.sql import UpdateQuery
 
 # No value of the shop's looks like these, so their places in the compiled query are certain.
 STAND_INS: dict[type, Callable[[int], Any]] = {
@@ -35,8 +36,19 @@ class Compiled:
     converters: list[tuple[int, list[Callable[..., Any]], Any]]
 
 
+@dataclass(frozen=True)
+class CompiledUpdate:
+    """The statement, whose first parameters are the new values of the fields."""
+
+    sql: str
+    parameters: list[Any]
+    fields: list[Any]
+
+
 class Prepared[Row: Model]:
     """A query with open parameters; a call binds them and gives the rows as instances.
+
+    `update` binds them too, and changes the rows instead.
 
     `build` makes the QuerySet from stand-ins of the types named after it:
     `Prepared(lambda shopper: Order.objects.filter(shopper=shopper), UUID)`. It can't decide by a
@@ -48,31 +60,67 @@ class Prepared[Row: Model]:
         self._build = build
         self._stand_ins = [STAND_INS[kind](number) for number, kind in enumerate(types)]
         self._compiled: dict[str, Compiled] = {}
+        self._updates: dict[tuple[str, ...], CompiledUpdate] = {}
 
     def __call__(self, *values: object) -> list[Row]:
         compiled = self._compiled.get(connection.vendor) or self._compile()
-        bound = [adapted(value) for value in values]
-        parameters = [bound[p.number] if type(p) is Place else p for p in compiled.parameters]
+        with connection.cursor() as cursor:
+            cursor.execute(compiled.sql, self._bound(compiled.parameters, values))
+            return [self._instance(compiled, list(row)) for row in cursor.fetchall()]
+
+    def update(self, *values: object, **changes: object) -> int:
+        """Change the rows as `QuerySet.update` does, and return how many there were.
+
+        A field can only be set to a plain value, not to an expression.
+        """
+        key = (connection.vendor, *changes)
+        compiled = self._updates.get(key) or self._compile_update(key, changes)
+        parameters = [
+            field.get_db_prep_save(value, connection)
+            for field, value in zip(compiled.fields, changes.values(), strict=True)
+        ]
+        parameters += self._bound(compiled.parameters, values)
         with connection.cursor() as cursor:
             cursor.execute(compiled.sql, parameters)
-            return [self._instance(compiled, list(row)) for row in cursor.fetchall()]
+            changed: int = cursor.rowcount
+        return changed
 
     def _compile(self) -> Compiled:
         rows = self._build(*self._stand_ins)
         compiler = rows.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
-        places = {adapted(value): Place(n) for n, value in enumerate(self._stand_ins)}
         columns: list[Any] = [column for column, *_ in compiler.select]
         annotations = compiler.annotation_col_map or {}
         compiled = self._compiled[connection.vendor] = Compiled(
             rows,
             sql,
-            [places.get(parameter, parameter) for parameter in parameters],
+            self._placed(parameters),
             [column.target.attname for column in columns[: len(columns) - len(annotations)]],
             list(annotations.items()),
             [(at, *found) for at, found in compiler.get_converters(columns).items()],
         )
         return compiled
+
+    def _compile_update(self, key: tuple[str, ...], changes: dict[str, object]) -> CompiledUpdate:
+        rows = self._build(*self._stand_ins)
+        query: Any = rows.query.chain(klass=UpdateQuery)
+        query.add_update_values(changes)
+        sql, parameters = query.get_compiler(connection=connection).as_sql()
+        compiled = self._updates[key] = CompiledUpdate(
+            sql,
+            self._placed(parameters[len(changes) :]),
+            [rows.model._meta.get_field(name) for name in changes],
+        )
+        return compiled
+
+    def _placed(self, parameters: Iterable[Any]) -> list[Any]:
+        places = {adapted(value): Place(n) for n, value in enumerate(self._stand_ins)}
+        return [places.get(parameter, parameter) for parameter in parameters]
+
+    @staticmethod
+    def _bound(parameters: list[Any], values: tuple[object, ...]) -> list[Any]:
+        bound = [adapted(value) for value in values]
+        return [bound[p.number] if type(p) is Place else p for p in parameters]
 
     def _instance(self, compiled: Compiled, row: list[Any]) -> Row:
         """Make it as Django's own iterator does, from what was worked out once."""

@@ -17,15 +17,15 @@ WEBHOOK = "checkout/test_webhooks"
 MOVES = [
     mutant(
         "the WHERE of a move forgets the state",
-        (MODELS, "pk=self.pk, status__in=sources\n", "pk=self.pk\n"),
+        (MODELS, "pk=pk, status__in=states\n", "pk=pk\n"),
         at=SAME_MOMENT,
     ),
     mutant(
         "the WHERE of a move forgets the session",
         (
             MODELS,
-            "Q(session_id=None) | Q(session_id=session_id), pk=self.pk, status",
-            "pk=self.pk, status",
+            "Q(session_id=None) | Q(session_id=session_id), pk=pk, status",
+            "pk=pk, status",
         ),
         at=SAME_MOMENT,
     ),
@@ -33,8 +33,8 @@ MOVES = [
         "a move is won by everybody",
         (
             MODELS,
-            "return rows.update(status=target, session_id=session_id, **changes) == 1",
-            "return rows.update(status=target, session_id=session_id, **changes) >= 0",
+            ".update(self.pk, session_id, **changes) == 1",
+            ".update(self.pk, session_id, **changes) >= 0",
         ),
         at=SAME_MOMENT,
     ),
@@ -196,8 +196,8 @@ WHOSE_IT_IS = [
         (PAYMENTS, 'stray = order.session_id not in (None, session["id"])', "stray = False"),
         (
             MODELS,
-            "Q(session_id=None) | Q(session_id=session_id), pk=self.pk, status",
-            "pk=self.pk, status",
+            "Q(session_id=None) | Q(session_id=session_id), pk=pk, status",
+            "pk=pk, status",
         ),
         at=PAYING,
     ),

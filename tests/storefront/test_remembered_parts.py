@@ -10,6 +10,7 @@ from django.test import Client
 
 from storefront.cart import lines_of
 from storefront.models import Product
+from storefront.prepared import Prepared
 from storefront.templatetags import remember
 from tests.cast import Shopper
 
@@ -85,3 +86,12 @@ class TestAPreparedQuery:
     def test_finds_nothing_for_none(self, ada: Shopper, mouse: Product):
         ada.puts(mouse, 1)
         assert lines_of(None) == []
+
+    def test_changes_its_own_rows_to_the_values_of_the_call(self, mouse: Product, laptop: Product):
+        named = Prepared(lambda name: Product.objects.filter(name=name), str)
+        assert named.update("Mouse", price_cents=111, stock=None) == 1
+        assert named.update("Laptop", price_cents=222, stock=7) == 1
+        assert named.update("Cat", price_cents=333, stock=8) == 0
+        assert named.update(laptop.name, stock=9) == 1
+        rows = {*Product.objects.values_list("name", "price_cents", "stock")}
+        assert {("Mouse", 111, None), ("Laptop", 222, 9)} <= rows
