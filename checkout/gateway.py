@@ -1,7 +1,7 @@
 """The only module that talks to Stripe: ids and minor units in, plain values out."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -14,6 +14,7 @@ from checkout.metrics import stripe_call
 from checkout.models import Order, OrderItem
 
 CONNECT_SECONDS, READ_SECONDS, RETRIES = 3, 10, 2
+EVENTS_A_PAGE = 100  # Stripe gives no more at once
 
 # The SDK would write timings into the home directory, which a PaaS may not have.
 stripe.enable_telemetry = False
@@ -114,8 +115,8 @@ def session_now(session_id: str) -> dict[str, Any] | None:
         raise _failure(error) from error
 
 
-def undelivered_events(types: Iterable[str], since: datetime) -> list[dict[str, Any]]:
-    """Return the events that Stripe could not deliver, oldest first; Stripe keeps 30 days.
+def undelivered_events(types: Iterable[str], since: datetime) -> Iterator[list[dict[str, Any]]]:
+    """Yield pages of events that Stripe could not deliver, newest first; Stripe keeps 30 days.
 
     Raises StripeDown or StripeRefused.
     """
@@ -123,12 +124,16 @@ def undelivered_events(types: Iterable[str], since: datetime) -> list[dict[str, 
         "types": list(types),
         "delivery_success": False,
         "created": {"gte": int(since.timestamp())},
-        "limit": 100,
+        "limit": EVENTS_A_PAGE,
     }
     try:
         with stripe_call("list events"):
-            pages = _client().v1.events.list(params)
-            return [event.to_dict() for event in pages.auto_paging_iter()][::-1]
+            page = _client().v1.events.list(params)
+        yield page.to_dict()["data"]
+        while page.has_more:
+            with stripe_call("list events"):
+                page = page.next_page()
+            yield page.to_dict()["data"]
     except stripe.StripeError as error:
         raise _failure(error) from error
 

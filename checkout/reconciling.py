@@ -5,7 +5,7 @@ about a session. Safe at any time, twice at once, and with Stripe down.
 """
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -75,8 +75,13 @@ def reconcile(now: datetime, *, older_than: timedelta) -> Report:
 
 
 def _replay_undelivered(report: Report, now: datetime) -> None:
-    since = now - STRIPE_KEEPS_EVENTS_FOR
-    for event in gateway.undelivered_events(events.HANDLERS, since):
+    """Apply what never arrived, oldest first; the next run goes on where this one leaves off."""
+    unheard: deque[dict[str, Any]] = deque(maxlen=BATCH)
+    for page in gateway.undelivered_events(events.HANDLERS, now - STRIPE_KEEPS_EVENTS_FOR):
+        ids = [event["id"] for event in page]
+        heard = {*StripeEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True)}
+        unheard.extend(event for event in page if event["id"] not in heard)
+    for event in reversed(unheard):
         report.undelivered += 1
         _receive(report, event)
 

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from checkout import outbox, reconciling
+from checkout import gateway, outbox, reconciling
 from checkout.management.commands import reconcile_orders
 from checkout.models import Order, StripeEvent
 from storefront.models import Hold, Product
@@ -24,6 +24,12 @@ def reconcile(minutes: int = 0) -> str:
     out = StringIO()
     call_command("reconcile_orders", older_than=minutes, stdout=out)
     return out.getvalue()
+
+
+def bought(shopper: Shopper, product: Product) -> Order:
+    shopper.puts(product, 1)
+    shopper.buys()
+    return shopper.order
 
 
 def status(order: Order) -> str:
@@ -53,6 +59,20 @@ class TestEventsThatStripeCouldNotDeliver:
         reconcile()
         assert status(order) == "REFUNDED"
         assert StripeEvent.objects.earliest("id").type == "checkout.session.completed"
+
+    def test_are_replayed_a_batch_in_each_run_the_oldest_first(
+        self, stripe: StandIn, mouse: Product, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(reconciling, "BATCH", 3)
+        monkeypatch.setattr(gateway, "EVENTS_A_PAGE", 2)
+        orders = [bought(Shopper(), mouse) for _ in range(5)]
+        for order in orders:
+            stripe.pay(order.session_id or "")
+        stripe.wait_until_quiet()
+        for paid in ("PAID PAID PAID PENDING PENDING", "PAID PAID PAID PAID PAID"):
+            reconcile(minutes=60)
+            assert " ".join(status(order) for order in orders) == paid
+        assert "0 undelivered events" in reconcile(minutes=60)
 
     def test_and_come_later_all_the_same_change_nothing(self, stripe: StandIn, order: Order):
         stripe.pay(order.session_id or "")

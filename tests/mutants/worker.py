@@ -37,7 +37,22 @@ ASKING_STRIPE = [
     ),
     mutant(
         "undelivered events are replayed newest first",
-        (GATEWAY, "pages.auto_paging_iter()][::-1]", "pages.auto_paging_iter()]"),
+        (RECONCILING, "in reversed(unheard):", "in unheard:"),
+        at=DESK,
+    ),
+    mutant(
+        "all undelivered events are held in memory at once",
+        (RECONCILING, "deque(maxlen=BATCH)", "deque()"),
+        at=DESK,
+    ),
+    mutant(
+        "undelivered events that were replayed hold up the rest",
+        (RECONCILING, 'if event["id"] not in heard', ""),
+        at=DESK,
+    ),
+    mutant(
+        "only the first page of undelivered events is read",
+        (GATEWAY, "while page.has_more:", "while False:"),
         at=DESK,
     ),
     mutant(
