@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.conf import settings as shop_settings
@@ -232,16 +233,26 @@ class TestACacheThatIsAway:
             patch.setenv("CACHE_URL", f"redis://:planted-password@127.0.0.1:{port}/0")
             settings.CACHES = {"default": environment.cache("CACHE_URL")}
 
-    def test_limits_nothing_and_says_so_once(
-        self, ada: Shopper, mouse: Product, monkeypatch: pytest.MonkeyPatch
-    ):
+    @pytest.fixture
+    def heard(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         heard: list[str] = []
         monkeypatch.setattr(
             limits.logger, "error", lambda words, *values: heard.append(words % values)
         )
+        return heard
+
+    def test_limits_nothing_and_says_so_once(self, ada: Shopper, mouse: Product, heard: list[str]):
         assert [ada.puts(mouse, 1).status_code for _ in range(4)] == [303] * 4
         assert len(heard) == 1
         assert "Look at CACHE_URL" in heard[0]
+
+    def test_is_not_quoted_as_it_may_name_its_password(
+        self, heard: list[str], monkeypatch: pytest.MonkeyPatch
+    ):
+        complaint = ConnectionError("redis://:planted-password@127.0.0.1 does not answer")
+        monkeypatch.setattr(limits, "cache", Mock(incr=Mock(side_effect=complaint)))
+        assert not is_limited("/cart/1/")
+        assert "ConnectionError" in heard[0]
         assert "planted" not in heard[0]
 
     def test_that_is_silent_costs_less_than_a_second(
