@@ -9,7 +9,6 @@ from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxDetails
 
 # Stands for the token while a page is made: so its parts are the same for everybody.
@@ -62,7 +61,7 @@ def site(request: HttpRequest) -> str:
 def shop(request: HttpRequest) -> dict[str, Any]:
     """What every template may say about the shop and the request (a context processor)."""
     return about_the_shop() | {
-        "site": SimpleLazyObject(lambda: site(request)),
+        "site": site(request),
         # Where the page renews itself from: what was posted can't be asked for again.
         "here": request.get_full_path() if request.method == "GET" else reverse("storefront:home"),
     }

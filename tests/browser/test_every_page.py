@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from django.template.loader import render_to_string
 from playwright.sync_api import Page, Request, expect
 
+from storefront.pages import about_the_shop
 from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
-from tests.shop_process import ShopProcess
+from tests.shop_process import PROJECT, ShopProcess
 from tests.stripe_stand_in import StandIn
 
 # Without wcag22aa axe looks at no target sizes.
@@ -297,6 +299,32 @@ class TestEveryPage:
         assert page_shown.locator("script:not([src])").count() == 0
         width = page_shown.evaluate("document.documentElement.scrollWidth")
         assert width <= 360, "It can be pushed sideways on a small telephone."
+
+
+# A new one is found by its name, which is the status; a word may follow.
+ERRORS = sorted(path.name for path in (PROJECT / "templates").glob("[45]*.html"))
+
+
+class TestAPageThatSaysWhatWentWrong:
+    """Most of them are hard to reach: here the router answers with them."""
+
+    @pytest.mark.parametrize("name", ERRORS)
+    def test_is_accessible(self, ada: Shopper, complaints: Complaints, name: str):
+        status = int(name[:3])
+        complaints.expect_status(status)
+        ada.visits()
+        sheet = ada.page.locator("link[rel=stylesheet]").get_attribute("href") or ""
+        html = render_to_string(name, about_the_shop() | {"seconds": 30})
+        html = re.sub(r'(rel="stylesheet" href=")[^"]*', rf"\1{sheet}", html)
+        page = {"status": status, "content_type": "text/html", "body": html}
+        ada.page.route("**/went-wrong/", lambda route: route.fulfill(**page))
+        for width, scheme in ((1280, "light"), (360, "dark")):
+            ada.page.set_viewport_size({"width": width, "height": 740})
+            ada.page.emulate_media(color_scheme=scheme)
+            ada.visits("/went-wrong/")
+            expect(ada.page.get_by_role("heading", level=1)).to_be_visible()
+            assert violations(ada.page) == []
+            assert ada.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 class TestTheComplaintsOfABrowser:
