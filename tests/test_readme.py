@@ -75,7 +75,7 @@ def test_the_names_of_the_environment_are_the_ones_that_are_read(names, names_re
 
 def test_each_file_that_the_readme_names_is_there():
     named = paths()
-    assert {"checkout/gateway.py", ".env.example", "docs/home.png"} <= named
+    assert {"checkout/gateway.py", ".env.example", "docs/home.webp"} <= named
     missing = {path for path in named if not (ROOT / path).exists()}
     assert {path for path in missing if not path.startswith(MADE_BY_COMMANDS)} == set()
 

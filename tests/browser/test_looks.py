@@ -1,7 +1,7 @@
 """The main pages look, and read to a screen reader, as they did when somebody looked last.
 
-`RETAKE=1 .venv/bin/python -m pytest tests/browser/test_looks.py` takes the pictures and outlines
-anew; look at what has changed before you commit them.
+`RETAKE=1 .venv/bin/python -m pytest tests/browser/test_looks.py` takes the pictures, those of
+the README too, and the outlines anew; look at what has changed before you commit them.
 """
 
 import io
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import test_every_page as pages
 from tests.browser.complaints import Complaints
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.once
 Reach = Callable[[Visit], None]
 
 HERE = Path(__file__).parent
-OUTLINES, PICTURES = HERE / "outlines", HERE / "pictures"
+OUTLINES, PICTURES, DOCS = HERE / "outlines", HERE / "pictures", PROJECT / "docs"
 SEEN = PROJECT / "test-results" / "pictures"
 RETAKE = "RETAKE" in os.environ
 HOW = "If it is meant: RETAKE=1 .venv/bin/python -m pytest tests/browser/test_looks.py"
@@ -138,7 +138,7 @@ def test_what_a_shopper_sees_is_as_it_was(reached: tuple[str, Page]):
     for width in WIDTHS:
         for scheme in SCHEMES:
             picture = picture_of(page, width, scheme)
-            if change := change_since(f"{name}-{width}-{scheme}", picture):
+            if change := change_since(PICTURES / f"{name}-{width}-{scheme}.webp", picture):
                 changes.append(change)
     assert not changes, f"{changes}\n{HOW}"
 
@@ -159,7 +159,52 @@ def test_a_change_would_be_noticed(visit: Visit, mistake: str, width: int):
     only_in_the_font_of_the_pictures(page)
     page.evaluate(mistake)
     picture = picture_of(page, width, "light")
-    assert change_since(f"home-{width}-light", picture, keep=False)
+    assert change_since(PICTURES / f"home-{width}-light.webp", picture, keep=False)
+
+
+def test_the_pictures_of_the_readme_are_of_this_shop(visit: Visit):
+    ada, page = visit.ada, visit.ada.page
+    ada.visits()
+    only_in_the_font_of_the_pictures(page)
+    pays_for(ada, Keyboard=1)
+    ada.visits()
+    for quantity, product in ((1, "Laptop"), (2, "Mouse")):
+        ada.wants(quantity, product)
+        expect(ada.cart).to_contain_text(product)
+    page.evaluate("document.activeElement.blur()")
+    page.evaluate(HOLD_STILL)
+    changes = [
+        change_since(DOCS / "home.webp", window_of(page, (1280, 800))),
+        change_since(DOCS / "phone.webp", window_of(page, (360, 720), kept=(300, 600))),
+    ]
+    pays_for(ada)
+    ada.orders.first.get_by_role("link", name=re.compile("^Order ")).click()
+    expect(page.get_by_role("heading", name=re.compile("^Order "))).to_be_visible()
+    page.evaluate(HOLD_STILL)
+    picture = window_of(page, (640, 750), kept=(512, 600), scheme="dark")
+    changes.append(change_since(DOCS / "receipt.webp", picture))
+    assert not any(changes), f"{changes}\n{HOW}"
+
+
+def pays_for(ada: Shopper, **quantities: int) -> None:
+    """What is in the cart, and this besides."""
+    for product, quantity in quantities.items():
+        ada.wants(quantity, product)
+        expect(ada.cart).to_contain_text(product)
+    ada.goes_to_stripe()
+    ada.presses("Pay")
+    expect(ada.orders.first).to_have_attribute("data-status", "PAID")
+
+
+def window_of(
+    page: Page, size: tuple[int, int], *, kept: tuple[int, int] | None = None, scheme: str = "light"
+) -> Image.Image:
+    """What is to be seen without scrolling, as large as the README has it."""
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.evaluate("scrollTo(0, 0)")
+    with Image.open(io.BytesIO(page.screenshot(animations="disabled"))) as picture:
+        return picture.convert("RGB").resize(kept or size, Image.Resampling.LANCZOS)
 
 
 def only_in_the_font_of_the_pictures(page: Page) -> None:
@@ -177,21 +222,20 @@ def picture_of(page: Page, width: int, scheme: str) -> Image.Image:
         return picture.convert("RGB").reduce(SMALLER)
 
 
-def change_since(name: str, picture: Image.Image, *, keep: bool = RETAKE) -> str:
+def change_since(file: Path, picture: Image.Image, *, keep: bool = RETAKE) -> str:
     """How the picture differs from the one that was kept; nothing if the eye sees no change."""
-    file = PICTURES / f"{name}.webp"
     if keep:
-        picture.save(file, quality=75, method=6)
+        picture.save(file, quality=75, method=6, lossless=file.parent == DOCS)
     with Image.open(file) as kept:
         before = kept.convert("RGB")
     if before.size != picture.size:
-        change = f"{name} measures {picture.size}, not {before.size}"
+        change = f"{file.stem} measures {picture.size}, not {before.size}"
     else:
         differences = ImageChops.difference(before, picture).convert("L").histogram()
         points = sum(differences[VISIBLE:])
-        change = f"{name} differs in {points} points" if points > POINTS else ""
+        change = f"{file.stem} differs in {points} points" if points > POINTS else ""
     if change:
         SEEN.mkdir(parents=True, exist_ok=True)
-        picture.save(SEEN / f"{name}.png")
-        change += f"; see {SEEN / name}.png"
+        picture.save(SEEN / f"{file.stem}.png")
+        change += f"; see {SEEN / file.stem}.png"
     return change

@@ -126,7 +126,7 @@ class TestAnOrderThatWaits:
         deliver(event_about(bo.order))
         news = visitor.get(f"{link}?seen=PENDING").text
         assert 'data-status="PAID"' in news
-        assert "Share this receipt" not in news
+        assert "Share this order" not in news
 
 
 class TestAnAddressThatShowsNothing:
