@@ -314,13 +314,13 @@ class TestAPageThatSaysWhatWentWrong:
         complaints.expect_status(status)
         ada.visits()
         sheet = ada.page.locator("link[rel=stylesheet]").get_attribute("href") or ""
-        html = render_to_string(name, about_the_shop() | {"seconds": 30})
-        html = re.sub(r'(rel="stylesheet" href=")[^"]*', rf"\1{sheet}", html)
+        text = render_to_string(name, about_the_shop() | {"seconds": 30})
+        html = re.sub(r'(rel="stylesheet" href=")[^"]*', rf"\1{sheet}", text)
         page = {"status": status, "content_type": "text/html", "body": html}
         ada.page.route("**/went-wrong/", lambda route: route.fulfill(**page))
-        for width, scheme in ((1280, "light"), (360, "dark")):
+        for width, is_dark in ((1280, False), (360, True)):
             ada.page.set_viewport_size({"width": width, "height": 740})
-            ada.page.emulate_media(color_scheme=scheme)
+            ada.page.emulate_media(color_scheme="dark" if is_dark else "light")
             ada.visits("/went-wrong/")
             expect(ada.page.get_by_role("heading", level=1)).to_be_visible()
             assert violations(ada.page) == []
