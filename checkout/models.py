@@ -330,7 +330,7 @@ def _ids_called(name: str) -> tuple[UUID | None, UUID | None]:
 class OrderItem(models.Model):
     """One line of an order, with the name and the price of the day."""
 
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="items")
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="items", db_index=False)
     product = models.ForeignKey(Product, on_delete=models.SET_NULL, null=True, related_name="+")
     name = models.CharField(max_length=120)
     unit_price_cents = models.PositiveIntegerField("unit price in minor units")
@@ -338,6 +338,8 @@ class OrderItem(models.Model):
 
     class Meta:
         ordering = ("id",)
+        # Of both: without statistics, SQLite would as soon look among all sales of the product.
+        indexes = (models.Index(fields=("order", "product"), name="items_of_an_order"),)
         constraints = (
             models.CheckConstraint(
                 condition=Q(quantity__gte=1), name="an_item_is_bought_at_least_once"
