@@ -241,11 +241,12 @@ growth() {
 
 a_grown_shop() {  # On the empty database of DATABASE_URL.
     export SITE_URL=http://127.0.0.1 SECRET_KEY=only-for-measuring READ_DOT_ENV=false
+    export LOG_LEVEL=ERROR
     say "Filling ${DATABASE_URL%%:*} ..."
-    "$bin/python" manage.py migrate --verbosity 0 2>/dev/null
-    "$bin/python" manage.py seed_products >/dev/null 2>&1
+    "$bin/python" manage.py migrate --verbosity 0
+    "$bin/python" manage.py seed_products >/dev/null
     for measure in fill routes waiting desk; do
-        "$bin/python" -m tests.growth "$measure" 2>/dev/null
+        "$bin/python" -m tests.growth "$measure"
     done
 }
 

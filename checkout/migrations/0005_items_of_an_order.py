@@ -7,7 +7,6 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("checkout", "0004_growth"),
-        ("storefront", "0003_growth"),
     ]
 
     operations = [

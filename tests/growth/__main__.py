@@ -14,6 +14,10 @@ import django
 os.environ.setdefault("SECRET_KEY", "only-for-measuring")
 os.environ.setdefault("SITE_URL", "http://127.0.0.1")
 os.environ.setdefault("READ_DOT_ENV", "false")
+os.environ.setdefault("LOG_LEVEL", "ERROR")
+# All of the crowd come from one address.
+os.environ.setdefault("CHANGES_PER_MINUTE", "0")
+os.environ.setdefault("BUYS_PER_MINUTE", "0")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storefront.settings")
 NO_PROXY = "127.0.0.1,localhost"
 
