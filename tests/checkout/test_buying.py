@@ -67,14 +67,21 @@ class TestAShopperBuys:
         deliver(event_about(ada_with_mice.order))
         assert ada_with_mice.cart == {}
 
-    def test_what_she_added_since_stays_in_the_cart(
-        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product, laptop: Product
+    def test_what_she_added_since_stays_in_the_cart_and_what_others_have_in_theirs(
+        self,
+        stripe: StandIn,
+        ada_with_mice: Shopper,
+        bo: Shopper,
+        mouse: Product,
+        laptop: Product,
     ):
+        bo.puts(mouse, 9)
         ada_with_mice.buys()
         ada_with_mice.puts(mouse, 5)
         ada_with_mice.puts(laptop, 1)
         deliver(event_about(ada_with_mice.order))
         assert ada_with_mice.cart == {"Mouse": 3, "Laptop": 1}
+        assert bo.cart == {"Mouse": 9}
 
     def test_a_strangers_cart_stays_when_she_has_paid(
         self, stripe: StandIn, ada_with_mice: Shopper, bo: Shopper, mouse: Product

@@ -76,6 +76,11 @@ THE_CART = [
     ),
     mutant(
         "a payment empties strangers' carts too",
+        (MODELS, "WHERE shopper = %s AND", "WHERE %s <> '' AND"),
+        at=BUYING,
+    ),
+    mutant(
+        "a payment takes from strangers' carts what the buyer bought",
         (
             MODELS,
             'shopper=self.shopper, product__in=self.items.values("product")',
