@@ -43,13 +43,12 @@ def page(
     partial: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """Render the template, or its partial if htmx asked; carts and orders are never stored."""
+    """Render the template, or its partial if htmx asked."""
     name = f"{template}#{partial}" if partial and wants_fragment(request) else template
     response = render(request, name, context | {"csrf_token": TOKEN}, status=status)
     if TOKEN.encode() in response.content:
         response.content = response.content.replace(TOKEN.encode(), get_token(request).encode())
     patch_vary_headers(response, VARY)
-    response["Cache-Control"] = "no-store"
     return response
 
 

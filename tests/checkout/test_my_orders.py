@@ -172,6 +172,8 @@ class TestPolling:
         news = ada.asks_by_htmx(address)
         assert states(news) == {str(order.pk): "PROCESSING"}
         assert look_again(news)
+        # Nothing has left the cart, where somebody may just be typing.
+        assert 'id="cart"' not in news.text
 
     def test_never_begins_when_nothing_waits(self, order: Order, ada: Shopper):
         deliver(event_about(order))

@@ -6,7 +6,7 @@ SHOPPER = "storefront/shopper.py"
 CART = "storefront/cart.py"
 VIEWS = "checkout/views.py"
 MY_ORDERS = "checkout/my_orders.py"
-PAGES = "storefront/pages.py"
+PAGES, SECURITY = "storefront/pages.py", "storefront/security.py"
 ADMIN = "checkout/admin.py"
 ENVIRONMENT = "storefront/environment.py"
 SETTINGS = "storefront/settings.py"
@@ -64,7 +64,7 @@ WHO = [
     ),
     mutant(
         "pages with orders may be stored",
-        (PAGES, '    response["Cache-Control"] = "no-store"\n', ""),
+        (SECURITY, '        response.headers.setdefault("Cache-Control", "no-store")\n', ""),
         at=PANEL,
     ),
     mutant(
@@ -112,7 +112,7 @@ WHEN_TO_ASK = [
         at=PANEL,
     ),
     mutant(
-        "what waits is announced",
+        "the cart is renewed while the bank is paying",
         (MY_ORDERS, "in self.watch.waiting and not order.is_waiting", "in self.watch.waiting"),
         at=PANEL,
     ),
