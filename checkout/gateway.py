@@ -36,6 +36,10 @@ class StripeRefused(StripeFailed):
     """Stripe does not accept the request or the key: the merchant has to mend something."""
 
 
+class TooLittle(StripeRefused):
+    """The amount is below what Stripe takes, which depends on the merchant's bank."""
+
+
 class ForgedWebhook(Exception):
     """The delivery was not signed by Stripe just now, or is no event."""
 
@@ -82,7 +86,7 @@ def open_session(
 
 
 def close_session(session_id: str) -> bool:
-    """Let the session take no money any more. False if it is complete: the shopper has paid.
+    """Let the session take no money any more. False if it has been paid, or still takes some.
 
     Raises StripeDown or StripeRefused.
     """
@@ -92,27 +96,34 @@ def close_session(session_id: str) -> bool:
             sessions.expire(session_id)
     except stripe.InvalidRequestError:
         # Not open any more. Whether that was by paying decides what the shopper is told.
-        return not _is_complete(session_id)
+        return _is_expired(session_id)
     except stripe.StripeError as error:
         raise _failure(error) from error
     return True
 
 
 def session_now(session_id: str) -> dict[str, Any] | None:
-    """Return the session as it is now, its PaymentIntent in full; None if Stripe has none.
+    """Return the session as it is now, None if Stripe has none.
 
+    Its PaymentIntent is there in full, or by its id if the key may not read PaymentIntents.
     Raises StripeDown or StripeRefused.
     """
-    params: Any = {"expand": ["payment_intent"]}
     try:
-        with stripe_call("retrieve session"):
-            return _client().v1.checkout.sessions.retrieve(session_id, params).to_dict()
+        try:
+            return _retrieved(session_id, expand=["payment_intent"])
+        except stripe.PermissionError:
+            return _retrieved(session_id)
     except stripe.InvalidRequestError as error:
         if error.http_status == 404:
             return None
         raise _failure(error) from error
     except stripe.StripeError as error:
         raise _failure(error) from error
+
+
+def _retrieved(session_id: str, **params: Any) -> dict[str, Any]:
+    with stripe_call("retrieve session"):
+        return _client().v1.checkout.sessions.retrieve(session_id, params or None).to_dict()  # type: ignore[arg-type]
 
 
 def undelivered_events(types: Iterable[str], since: datetime) -> Iterator[list[dict[str, Any]]]:
@@ -167,12 +178,12 @@ def _line_item(item: OrderItem, currency: str) -> dict[str, Any]:
     }
 
 
-def _is_complete(session_id: str) -> bool:
+def _is_expired(session_id: str) -> bool:
     try:
         with stripe_call("retrieve session"):
-            return _client().v1.checkout.sessions.retrieve(session_id).status == "complete"
+            return _client().v1.checkout.sessions.retrieve(session_id).status == "expired"
     except stripe.InvalidRequestError:
-        return False  # Stripe doesn't know it: another account's, or long gone
+        return True  # Stripe doesn't know it: another account's, or long gone
     except stripe.StripeError as error:
         raise _failure(error) from error
 
@@ -182,7 +193,14 @@ def _failure(error: stripe.StripeError) -> StripeFailed:
     status = error.http_status or 0
     is_passing = status in (0, 409, 429)
     kind = StripeDown if is_passing or status >= 500 else StripeRefused
-    return kind(f"{type(error).__name__} {status or ''}".strip(), is_answered=not is_passing)
+    if isinstance(error, stripe.IdempotencyError):
+        kind = StripeDown  # the question has changed since, and may be asked under the next key
+    if error.code == "amount_too_small":
+        kind = TooLittle
+    # What Stripe says in words may repeat what it was told; these only name the trouble.
+    trouble = (type(error).__name__, status, error.code, getattr(error, "param", ""))
+    found = " ".join(str(word) for word in (*trouble, error.request_id) if word)
+    return kind(found, is_answered=not is_passing)
 
 
 def _verify(text: str, signature: str) -> None:

@@ -238,12 +238,12 @@ class Order(models.Model):
         changes |= {"status": target, "session_id": session_id}
         return _in_one_of(tuple(sources)).update(self.pk, session_id, **changes) == 1
 
-    def lock(self, **condition: Any) -> bool:
-        """Whether the condition holds, and will until the transaction ends.
+    def lock(self, *conditions: Q, **condition: Any) -> bool:
+        """Whether the conditions hold, and will until the transaction ends.
 
         SQLite has no locks of rows: there the transaction itself keeps all others waiting.
         """
-        rows = Order.objects.select_for_update().filter(pk=self.pk, **condition)
+        rows = Order.objects.select_for_update().filter(*conditions, pk=self.pk, **condition)
         return rows.first() is not None
 
     def flag(self, reason: str) -> None:
@@ -264,8 +264,11 @@ class Order(models.Model):
             gone = cursor.rowcount
         if gone < lines_in_cart:
             bought = self.items.filter(product=OuterRef("product")).values("quantity")
+            # Another tab may have lowered one since.
             lines = CartLine.objects.filter(
-                shopper=self.shopper, product__in=self.items.values("product")
+                shopper=self.shopper,
+                product__in=self.items.values("product"),
+                quantity__gt=Subquery(bought),
             )
             lines.update(quantity=F("quantity") - Subquery(bought))
 

@@ -44,30 +44,32 @@ HANDLERS = {
 
 def _tell(event: Json, session: Json, fact: Fact) -> Verdict:
     """Bring one fact about a session to the order that it belongs to."""
-    order, verdict = _order_of(session)
+    if not isinstance(session.get("id"), str) or not reading.identifier(session["id"]):
+        return Verdict(Outcome.IGNORED, note="A session without a readable id.")
+    order = _order_of(session)
     if order is None:
-        return verdict
+        return _nobodys(session)
     logs.bind(order=str(order.pk))
     misfit = _misfit(order, event, session)
     if fact is Fact.PAID:
         return _review(order, event, session, misfit) if misfit else _pay(order, event, session)
-    won = not misfit and _move(order, session, fact)
+    won = not misfit and _move(order, session["id"], fact)
     if won and fact in (Fact.FAILED, Fact.EXPIRED):
         order.give_back_stock()
     return Verdict(Outcome.APPLIED if won else Outcome.NO_CHANGE, order, misfit)
 
 
-def _move(order: Order, session: Json, fact: Fact, **changes: Any) -> bool:
+def _move(order: Order, session_id: str, fact: Fact, **changes: Any) -> bool:
     """Make the move that the fact calls for. True for the one delivery that wins."""
     # The read spares a statement; the WHERE of the UPDATE is what decides.
     return order.status in MOVES[fact] and order.move(
-        target(fact), sources=MOVES[fact], session_id=session["id"], **changes
+        target(fact), sources=MOVES[fact], session_id=session_id, **changes
     )
 
 
 def _pay(order: Order, event: Json, session: Json) -> Verdict:
-    intent = reading.identifier(session.get("payment_intent"))
-    if not _move(order, session, Fact.PAID, **_money(event, session)):
+    intent = _intent_of(session)
+    if not _move(order, session["id"], Fact.PAID, **_money(event, session)):
         return _paid_before(order, event, session)
     if not _let_stock_go(order):
         _late(order, session)
@@ -81,7 +83,7 @@ def _pay(order: Order, event: Json, session: Json) -> Verdict:
 def _money(event: Json, session: Json) -> dict[str, Any]:
     return {
         "paid_at": reading.moment(event.get("created")) or timezone.now(),
-        "payment_intent": reading.identifier(session.get("payment_intent")),
+        "payment_intent": _intent_of(session),
         "received_cents": reading.amount(session.get("amount_total")) or 0,
         "email": reading.email(session),
     }
@@ -89,7 +91,7 @@ def _money(event: Json, session: Json) -> dict[str, Any]:
 
 def _paid_before(order: Order, event: Json, session: Json) -> Verdict:
     """The order took money already, or is under review: is this the same money once more?"""
-    intent = reading.identifier(session.get("payment_intent"))
+    intent = _intent_of(session)
     if order.status in UNPAID:  # when it was read: another delivery was quicker
         order.refresh_from_db(fields=["status", "session_id", "payment_intent"])
     if order.session_id != session["id"]:
@@ -117,6 +119,7 @@ def _let_stock_go(order: Order) -> bool:
 
 def _late(order: Order, session: Json) -> None:
     reason = f"Paid late in {session['id']}, when the goods were gone: refund or restock."
+    # Still in the transaction of the move to PAID, which nobody has seen.
     order.move(target(Fact.PAID_LATE), sources=[Order.Status.PAID], session_id=session["id"])
     order.flag(reason)
     logger.error("Order %s needs a look: %s", order.pk, reason)
@@ -132,11 +135,18 @@ def _review(order: Order, event: Json, session: Json, misfit: str) -> Verdict:
         money = {"paid_at": money["paid_at"]}
     else:
         own = session["id"]
-    _move(order, {"id": own}, Fact.MISFIT, **money)
+    _move(order, own, Fact.MISFIT, **money)
     order.flag(reason)
     logger.error("Order %s needs a look: %s", order.pk, reason)
-    intent = reading.identifier(session.get("payment_intent"))
+    intent = _intent_of(session)
+    if order.has_parked_news and not _holds(order, intent):
+        refunds.tell_beside(order, intent)
     return Verdict(Outcome.REVIEW, order, reason, intent)
+
+
+def _holds(order: Order, intent: str) -> bool:
+    """Whether the payment is the order's own; the order itself was read before."""
+    return Order.objects.filter(pk=order.pk, payment_intent=intent).exists()
 
 
 orders_for = Prepared(
@@ -147,23 +157,29 @@ orders_for = Prepared(
 )
 
 
-def _order_of(session: Json) -> tuple[Order | None, Verdict]:
+def _order_of(session: Json) -> Order | None:
     """Find the order by the session; by our reference only if no order has the session.
 
     `client_reference_id` identifies nothing: on a Payment Link the customer writes it.
     """
-    session_id = session.get("id")
-    if not isinstance(session_id, str) or not reading.identifier(session_id):
-        return None, Verdict(Outcome.IGNORED, note="A session without a readable id.")
-    named = reading.uuid(reading.mapping(session.get("metadata")).get("order_id"))
-    intent = reading.identifier(session.get("payment_intent"))
-    found = orders_for(session_id, named, intent or None)
-    for order in sorted(found, key=lambda order: order.session_id != session_id):
-        return order, Verdict(Outcome.NO_CHANGE, order)
+    found = orders_for(session["id"], _named_by(session), _intent_of(session) or None)
+    return min(found, key=lambda order: order.session_id != session["id"], default=None)
+
+
+def _nobodys(session: Json) -> Verdict:
+    named = _named_by(session)
     if named is None:
-        return None, Verdict(Outcome.IGNORED)
-    logger.error("Session %s names order %s, which is not here.", session_id, named)
-    return None, Verdict(Outcome.UNMATCHED, note=f"It names order {named}.")
+        return Verdict(Outcome.IGNORED)
+    logger.error("Session %s names order %s, which is not here.", session["id"], named)
+    return Verdict(Outcome.UNMATCHED, note=f"It names order {named}.")
+
+
+def _named_by(session: Json) -> UUID | None:
+    return reading.uuid(reading.mapping(session.get("metadata")).get("order_id"))
+
+
+def _intent_of(session: Json) -> str:
+    return reading.identifier(session.get("payment_intent"))
 
 
 def _misfit(order: Order, event: Json, session: Json) -> str:
@@ -171,7 +187,7 @@ def _misfit(order: Order, event: Json, session: Json) -> str:
     amount, currency = session.get("amount_total"), session.get("currency")
     mine = (None, str(order.pk))
     stray = order.session_id not in (None, session["id"])
-    intent = reading.identifier(session.get("payment_intent"))
+    intent = _intent_of(session)
     complaints = {
         "another Checkout Session is the order's own": stray,
         f"the amount is not {order.total_cents}": type(amount) is not int

@@ -6,6 +6,8 @@ about a session. Safe at any time, twice at once, and with Stripe down.
 
 import logging
 from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from checkout import events, gateway, outbox, refunds
+from checkout import events, gateway, outbox, reading, refunds
 from checkout.models import Order, StripeEvent
 from storefront import logs
 from storefront.models import Hold
@@ -63,15 +65,33 @@ def reconcile(now: datetime, *, older_than: timedelta) -> Report:
     Only orders that were placed `older_than` ago are asked about: the webhook comes first.
     """
     report = Report()
-    try:
+    with _telling_of_trouble(report):
         _replay_undelivered(report, now)
+    with _telling_of_trouble(report):
         _ask_about_waiting(report, now, now - older_than)
-    except gateway.StripeFailed as failure:
-        report.trouble = f"Stripe did not answer ({failure}), so the next run goes on"
     _tell_parked()
     _give_back_abandoned(report, now - older_than)
     report.followed_up, report.unsure = outbox.send_due(now), outbox.unsure(now)
     return report
+
+
+@contextmanager
+def _telling_of_trouble(report: Report) -> Iterator[None]:
+    """Let the next step have its turn: Stripe may be there again by then."""
+    try:
+        with _telling_of_refusal(report):
+            yield
+    except gateway.StripeDown as failure:
+        report.trouble = f"Stripe did not answer ({failure}), so the next run goes on"
+
+
+@contextmanager
+def _telling_of_refusal(report: Report) -> Iterator[None]:
+    """Let the other questions have their turn: a key may be allowed one and not the next."""
+    try:
+        yield
+    except gateway.StripeRefused as refusal:
+        report.trouble = f"Stripe refused a question ({refusal}); see what the key may read"
 
 
 def _replay_undelivered(report: Report, now: datetime) -> None:
@@ -89,11 +109,12 @@ def _replay_undelivered(report: Report, now: datetime) -> None:
 def _ask_about_waiting(report: Report, now: datetime, before: datetime) -> None:
     for order in in_turn(before):
         report.waiting += 1
-        session = gateway.session_now(str(order.session_id))
-        Order.objects.filter(pk=order.pk).update(asked_at=now)
-        news = _news_of(session) if session else None
-        if session and news:
-            _receive(report, _event(news, session))
+        with _telling_of_refusal(report):
+            session = gateway.session_now(str(order.session_id))
+            Order.objects.filter(pk=order.pk).update(asked_at=now)
+            news = _news_of(session) if session else None
+            if session and news:
+                _receive(report, _event(news, session))
 
 
 def in_turn(before: datetime) -> QuerySet[Order]:
@@ -118,14 +139,14 @@ def _news_of(session: dict[str, Any]) -> str:
         return "checkout.session.expired"
     if session["status"] != "complete":
         return ""
-    intent = session.get("payment_intent") or {}
+    intent = reading.mapping(session.get("payment_intent"))
     has_failed = session["payment_status"] == "unpaid" and intent.get("status") in FAILED_INTENTS
     return f"checkout.session.{'async_payment_failed' if has_failed else 'completed'}"
 
 
 def _event(kind: str, session: dict[str, Any]) -> dict[str, Any]:
     """Dress the session as the event that was lost; the same answer makes the same event."""
-    intent = session.get("payment_intent") or {}
+    intent = reading.mapping(session.get("payment_intent"))
     return {
         "id": f"reconciled_{session['id']}_{kind.rsplit('.')[-1]}_{session['payment_status']}",
         "type": kind,
@@ -143,16 +164,25 @@ def _tell_parked() -> None:
     for order in Order.objects.filter(payment_intent__in=intents).order_by()[:BATCH]:
         with transaction.atomic():
             refunds.tell_parked(order, order.payment_intent)
+    beside = refunds.money_beside(intents)
+    for event in beside.order_by()[:BATCH]:
+        if event.order:
+            with transaction.atomic():
+                refunds.tell_beside(event.order, event.payment_intent)
 
 
 def _give_back_abandoned(report: Report, before: datetime) -> None:
     """Stock of orders that never got a session, have outlived it, or were replaced."""
-    abandoned = Order.objects.filter(
-        Q(session_id=None) | Q(superseded_at__isnull=False) | Q(session_expires_at__lte=before),
-        Exists(Hold.objects.filter(order=OuterRef("pk"))),
+    is_over = Q(session_expires_at__lte=before)
+    is_abandoned = Q(
+        Q(session_id=None) | Q(superseded_at__isnull=False) | is_over,
         status=Order.Status.PENDING,
         attempt_at__lte=before,
     )
-    for order in abandoned.order_by()[:BATCH]:
-        order.give_back_stock()
-        report.given_back += 1
+    holding = Order.objects.filter(is_abandoned, Exists(Hold.objects.filter(order=OuterRef("pk"))))
+    for order in holding.order_by()[:BATCH]:
+        with transaction.atomic():
+            # Its shopper may have come back since it was read.
+            if order.lock(is_abandoned):
+                order.give_back_stock()
+                report.given_back += 1

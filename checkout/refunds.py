@@ -8,6 +8,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from checkout import reading
@@ -19,6 +20,10 @@ from storefront import logs
 
 logger = logging.getLogger("checkout.events")
 
+BESIDE = "money beside the order"
+# How a dispute can end, and what replaces what: an appeal may win one that was lost.
+RESULTS = {"lost": 1, "won": 2, "prevented": 2, "warning_closed": 2}
+GONE = ("lost", "prevented")
 KEPT = ("id", "payment_intent", "amount", "amount_refunded", "currency", "status", "created")
 
 
@@ -56,6 +61,24 @@ def tell_parked(order: Order, payment_intent: str) -> None:
         )
 
 
+def money_beside(payment_intents: Any) -> QuerySet[StripeEvent]:
+    """The events by which payments came in beside an order, which has another one or none."""
+    came = StripeEvent.objects.filter(outcome=Outcome.REVIEW, order__isnull=False)
+    return came.filter(payment_intent__in=payment_intents).select_related("order")
+
+
+def tell_beside(order: Order, payment_intent: str) -> None:
+    """Flag on an order what had come too early of a payment beside its own."""
+    parked = StripeEvent.objects.parked(payment_intent)
+    for kind in parked.order_by("created", "id").values_list("type", flat=True):
+        order.flag(_news_beside(payment_intent, kind))
+    parked.update(order=order, outcome=Outcome.REVIEW, note=BESIDE, parked=None)
+
+
+def _news_beside(payment_intent: str, kind: object) -> str:
+    return f"News of {payment_intent}: {kind}, see its events."
+
+
 def _tell(event: Json, thing: Json, note: Any) -> Verdict:
     intent = reading.identifier(thing.get("payment_intent"))
     if not intent:
@@ -76,13 +99,10 @@ def _tell(event: Json, thing: Json, note: Any) -> Verdict:
 
 def _tell_nobody(event: Json, thing: Json, intent: str) -> Verdict:
     """Park it, unless the money came in beside an order: then that order tells of it."""
-    beside = StripeEvent.objects.filter(
-        payment_intent=intent, outcome=Outcome.REVIEW, order__isnull=False
-    )
-    stray = beside.select_related("order").first()
+    stray = money_beside([intent]).first()
     if stray and stray.order:
-        stray.order.flag(f"News of {intent}: {event.get('type')}, see its events.")
-        return Verdict(Outcome.REVIEW, stray.order, "money beside the order", intent)
+        stray.order.flag(_news_beside(intent, event.get("type")))
+        return Verdict(Outcome.REVIEW, stray.order, BESIDE, intent)
     kept = {name: _plain(thing.get(name)) for name in KEPT}
     parked = {
         "type": event.get("type"),
@@ -155,18 +175,24 @@ def _refunded(order: Order) -> int:
 
 
 def _note_dispute(order: Order, dispute: Json, at: datetime) -> bool:
-    """A dispute is told on the order, which stays paid; a closed one isn't opened again."""
-    dispute_id, status = reading.identifier(dispute.get("id")), dispute.get("status")
-    is_over = status in ("won", "lost", "warning_closed")
-    if not dispute_id or (order.dispute_id == dispute_id and (order.dispute_result or not is_over)):
+    """A dispute is told on the order, which stays paid; a closed one isn't opened again.
+
+    Nor is one that was lost, but an appeal may still win it.
+    """
+    dispute_id, status = reading.identifier(dispute.get("id")), str(dispute.get("status"))
+    result = status if status in RESULTS else ""
+    is_known = order.dispute_id == dispute_id
+    is_no_news = is_known and RESULTS.get(result, 0) <= RESULTS.get(order.dispute_result, 0)
+    if not dispute_id or is_no_news:
         return False
-    result = str(status) if is_over else ""
-    if result == "lost":
-        order.flag(f"The dispute {dispute_id} was lost: Stripe took the money back.")
+    if result in GONE:
+        order.flag(f"The dispute {dispute_id} was {result}: the money went back.")
+    elif is_known and order.dispute_result:
+        order.flag(f"The dispute {dispute_id} was {result} in the end: the money is here again.")
     Order.objects.filter(pk=order.pk).update(
         dispute_id=dispute_id,
         dispute_result=result,
-        disputed_at=None if result in ("won", "warning_closed") else order.disputed_at or at,
+        disputed_at=order.disputed_at or at if result in ("", *GONE) else None,
     )
     return True
 

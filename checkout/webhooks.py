@@ -4,6 +4,7 @@ import logging
 from http import HTTPStatus
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -29,6 +30,9 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     except events.MalformedEvent as error:
         logger.warning("Refused a signed webhook: %s.", error)
         return _answer(str(error), HTTPStatus.BAD_REQUEST)
+    except (InterfaceError, OperationalError):
+        logger.exception("The database took no event; Stripe sends it again.")
+        return _answer("the database does not answer", HTTPStatus.INTERNAL_SERVER_ERROR)
     return _answer(outcome, HTTPStatus.OK)
 
 

@@ -21,19 +21,20 @@ class SoldOut(Exception):
         self.product = product
 
 
-@transaction.atomic
-def put_aside(order: UUID, shopper: UUID, wanted: Iterable[tuple[Product, int]]) -> bool:
-    """Hold the counted products for an order, all or none. True if any of them is counted.
+def put_aside(order: UUID, shopper: UUID, wanted: Iterable[tuple[Product, int]]) -> None:
+    """Hold the counted products for an order, all or none.
 
     Raises SoldOut, and IntegrityError if they are held for this order already.
     """
     counted = [(product, quantity) for product, quantity in wanted if product.stock is not None]
-    for product, quantity in sorted(counted, key=lambda line: line[0].pk):
-        Hold.objects.create(order=order, shopper=shopper, product=product, quantity=quantity)
-        left = Product.objects.filter(pk=product.pk, stock__gte=quantity)
-        if left.update(stock=F("stock") - quantity) != 1:
-            raise SoldOut(product)
-    return bool(counted)
+    if not counted:
+        return
+    with transaction.atomic():
+        for product, quantity in sorted(counted, key=lambda line: line[0].pk):
+            Hold.objects.create(order=order, shopper=shopper, product=product, quantity=quantity)
+            left = Product.objects.filter(pk=product.pk, stock__gte=quantity)
+            if left.update(stock=F("stock") - quantity) != 1:
+                raise SoldOut(product)
 
 
 def sell(order: UUID) -> bool:

@@ -161,6 +161,27 @@ class TestPressingBuyAgain:
         ada_with_mice.puts(mouse, 3)
         assert ada_with_mice.buys().status_code == 303
 
+    def test_when_it_was_paid_and_nobody_heard_of_it_asks_to_wait(
+        self, stripe: StandIn, ada_with_mice: Shopper
+    ):
+        ada_with_mice.buys()
+        stripe.pay(ada_with_mice.order.session_id or "")
+        Order.objects.update(session_expires_at=timezone.now() - timedelta(minutes=1))
+        response = ada_with_mice.buys()
+        assert response.status_code == 422
+        assert "You don&#x27;t need to pay again" in response.text
+        assert len(stripe.sessions) == len(ada_with_mice.orders) == 1
+
+    def test_while_the_earlier_session_takes_money_all_the_same_opens_no_other(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        ada_with_mice.buys()
+        ada_with_mice.puts(mouse, 3)
+        expire = f"{CREATE}/{ada_with_mice.order.session_id}/expire"
+        stripe.fault("POST", expire, status=400)
+        assert ada_with_mice.buys().status_code == 422
+        assert len(stripe.sessions) == 1
+
     def test_after_the_session_has_run_out_opens_a_new_order(
         self, stripe: StandIn, ada_with_mice: Shopper
     ):
@@ -214,6 +235,37 @@ class TestStripeInTrouble:
         response = ada_with_mice.buys()
         assert response.status_code == 502
         assert "You were not charged" in response.text
+
+    def test_the_log_says_what_stripe_refused(
+        self, stripe: StandIn, ada_with_mice: Shopper, caplog: pytest.LogCaptureFixture
+    ):
+        Product.objects.update(price_cents=10)
+        ada_with_mice.buys()
+        assert "InvalidRequestError 400 amount_too_small line_items req_" in caplog.text
+
+    def test_an_amount_below_what_stripe_takes_is_told_with_a_way_on(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        Product.objects.update(price_cents=10)
+        response = ada_with_mice.buys()
+        assert response.status_code == 422
+        assert "$0.20 is less than Stripe can take. Put something else" in response.text
+        answer = ada_with_mice.buys_by_json({"items": [{"product_id": mouse.pk, "quantity": 2}]})
+        assert answer.status_code == 400
+        ada_with_mice.puts(mouse, 10)
+        assert ada_with_mice.buys().status_code == 303
+
+    def test_a_shop_that_has_moved_asks_anew(
+        self, stripe: StandIn, ada_with_mice: Shopper, settings
+    ):
+        stripe.fault("POST", CREATE, drop=True, after=True, times=3)
+        ada_with_mice.buys()
+        stripe.clear_faults()
+        settings.SITE_URL = "http://moved.example"
+        response = ada_with_mice.buys()
+        assert response.status_code == 503
+        assert "Please try again" in response.text
+        assert ada_with_mice.buys().status_code == 303
 
     @pytest.mark.parametrize("status", [400, 401, 402, 500])
     def test_the_next_try_asks_under_a_new_key(

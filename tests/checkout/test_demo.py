@@ -2,9 +2,14 @@
 
 import re
 
+import pytest
+from pytest_django import Settings
+
+from checkout import demo
 from checkout.models import StripeEvent
 from storefront.models import Product
 from tests.cast import Shopper
+from tests.stripe_stand_in import StandIn
 
 
 class TestTheDemoShop:
@@ -35,6 +40,17 @@ class TestTheDemoShop:
             ada.buys()
         assert [order.status for order in ada.orders] == ["PAID", "PAID"]
 
+    def test_pays_what_was_interrupted_at_the_next_click(
+        self, ada: Shopper, mouse: Product, monkeypatch: pytest.MonkeyPatch
+    ):
+        ada.puts(mouse, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(demo, "pay", lambda order: None)
+            ada.buys()
+        assert ada.order.status == "PENDING"
+        ada.buys()
+        assert [order.status for order in ada.orders] == ["PAID"]
+
     def test_gives_things_away(self, ada: Shopper, mouse: Product):
         Product.objects.update(price_cents=0)
         ada.puts(mouse, 1)
@@ -44,10 +60,62 @@ class TestTheDemoShop:
     def test_says_so_on_every_page(self, ada: Shopper, mouse: Product):
         ada.puts(mouse, 1)
         ada.buys()
-        for page in ("/", "/orders/", f"/orders/{ada.order.pk}/", "/nowhere/"):
+        order = f"/orders/{ada.order.pk}/"
+        for page in ("/", "/orders/", order, "/products/mouse/", "/nowhere/", "/admin/login/"):
             assert "Demo shop: nothing is charged" in ada.get(page).text
-        assert re.search("nothing was charged", ada.get(f"/orders/{ada.order.pk}/").text)
+        assert re.search("nothing was charged", ada.get(order).text)
 
 
 def test_a_real_shop_does_not_say_that_it_is_a_demo(stripe, ada: Shopper):
-    assert "Demo shop" not in ada.get("/").text
+    assert "Demo shop" not in ada.get("/").text + ada.get("/admin/login/").text
+
+
+@pytest.mark.parametrize("quantity", [1, 2])
+class TestAShopWhoseKeysHaveChanged:
+    """Nobody here would hear of a payment in a session that other keys have opened."""
+
+    def test_sells_in_the_demo_what_was_begun_with_stripe(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, settings, quantity: int
+    ):
+        ada.puts(mouse, 1)
+        ada.buys()
+        begun, asked = ada.order, len(stripe.requests)
+        has_keys(settings, publishable="", secret="")
+        ada.puts(mouse, quantity)
+        assert ada.buys()["Location"] == f"http://testserver/?order={ada.order.pk}"
+        assert (ada.order.status, len(stripe.requests)) == ("PAID", asked)
+        begun.refresh_from_db()
+        assert begun.superseded_at
+
+    def test_takes_money_for_what_the_demo_left_unpaid(
+        self,
+        stripe: StandIn,
+        ada: Shopper,
+        mouse: Product,
+        settings,
+        quantity: int,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        ada.puts(mouse, 1)
+        with monkeypatch.context() as patch:
+            has_keys(settings, publishable="", secret="")
+            patch.setattr(demo, "pay", lambda order: None)
+            ada.buys()
+        has_keys(settings, publishable="pk_test_1", secret="sk_test_1")
+        ada.puts(mouse, quantity)
+        assert ada.buys()["Location"] == stripe.sessions[ada.order.session_id or ""]["url"]
+
+    def test_offers_no_session_of_another_account(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, settings, quantity: int
+    ):
+        ada.puts(mouse, 1)
+        first = ada.buys()["Location"]
+        has_keys(settings, publishable="pk_test_other", secret="sk_test_other")
+        ada.puts(mouse, quantity)
+        assert ada.buys()["Location"] not in ("", first)
+        assert [order.superseded_at is None for order in ada.orders].count(True) == 1
+
+
+def has_keys(settings: Settings, publishable: str, secret: str) -> None:
+    settings.STRIPE_PUBLISHABLE_KEY, settings.STRIPE_SECRET_KEY = publishable, secret
+    settings.STRIPE_KEY_PRESENT, settings.STRIPE_DEMO_MODE = bool(secret), not secret

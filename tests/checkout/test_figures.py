@@ -79,7 +79,7 @@ class TestDeliveries:
 
         before = told(WEBHOOKS, outcome="failed")
         monkeypatch.setattr("checkout.events.receive", locked)
-        assert deliver(event_about(order)).status_code == 503
+        assert deliver(event_about(order)).status_code == 500
         assert told(WEBHOOKS, type="checkout.session.completed", outcome="failed") == before + 1
 
 

@@ -37,6 +37,9 @@ def status(order: Order) -> str:
     return order.status
 
 
+SESSIONS = "/v1/checkout/sessions"
+
+
 class TestEventsThatStripeCouldNotDeliver:
     @pytest.fixture(autouse=True)
     def nobody_listens(self, stripe: StandIn):
@@ -174,6 +177,36 @@ class TestStripeDown:
         stripe.fault("*", "/v1", status=500, times=10)
         assert "Stripe did not answer" in reconcile()
         assert status(order) == "PENDING"
+
+
+class TestStripeRefusing:
+    """A restricted key may be allowed one question and not the next."""
+
+    def test_the_list_of_events_does_not_end_the_round(self, stripe: StandIn, order: Order):
+        stripe.pay(order.session_id or "")
+        stripe.fault("GET", "/v1/events", status=403)
+        report = reconcile()
+        assert status(order) == "PAID"
+        assert "Stripe refused a question (PermissionError 403" in report
+
+    def test_one_session_does_not_keep_the_others_from_their_turn(
+        self, stripe: StandIn, order: Order, bo: Shopper, mouse: Product
+    ):
+        bo.puts(mouse, 2)
+        bo.buys()
+        stripe.pay(bo.order.session_id or "")
+        stripe.fault("GET", f"{SESSIONS}/{order.session_id}", status=400)
+        assert "Stripe refused a question" in reconcile()
+        assert bo.order.status == "PAID"
+        order.refresh_from_db()
+        assert order.asked_at is None  # so that nobody forgets what Stripe was not asked about
+
+    def test_to_show_the_payment_intent_is_no_hindrance(self, stripe: StandIn, order: Order):
+        stripe.pay(order.session_id or "")
+        stripe.fault("GET", f"{SESSIONS}/{order.session_id}", status=403)
+        assert "refused" not in reconcile()
+        assert status(order) == "PAID"
+        assert order.payment_intent.startswith("pi_")
 
 
 class TestStockThatNobodyWillPayFor:

@@ -1,9 +1,11 @@
 """Money that goes back: refunds, refunds that fail, disputes, in whatever order they are told."""
 
 import itertools
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
@@ -36,6 +38,12 @@ def money_back(stripe: StandIn) -> list[Any]:
 def tell(events: Any) -> None:
     for event in events:
         assert deliver(event).status_code == 200
+
+
+def with_status(event: Any, status: str) -> Any:
+    """Return a later event about the same thing."""
+    thing = event["data"]["object"] | {"status": status}
+    return event | {"id": f"{event['id']}_{status}", "data": {"object": thing}}
 
 
 def state(order: Order) -> tuple[str, int]:
@@ -245,6 +253,30 @@ class TestMoneyUnderReview:
         assert "Money arrived in cs_2" in paid.review_reason
         assert "News of pi_2: charge.refunded" in paid.review_reason
 
+    def test_of_a_second_session_is_told_although_it_went_back_first(self, paid: Order):
+        tell([refund_of_a_second_payment(paid)])
+        tell([event_about(paid, id="cs_2", payment_intent="pi_2")])
+        assert state(paid) == ("PAID", 0)
+        assert "News of pi_2: charge.refunded" in paid.review_reason
+        assert not StripeEvent.objects.filter(parked__isnull=False).exists()
+
+    def test_of_a_second_session_is_told_by_the_worker_if_both_came_at_once(
+        self, stripe: StandIn, paid: Order
+    ):
+        tell([refund_of_a_second_payment(paid)])
+        parked = StripeEvent.objects.values().get(parked__isnull=False)
+        tell([event_about(paid, id="cs_2", payment_intent="pi_2")])
+        Order.objects.update(review_reason="")
+        StripeEvent.objects.filter(pk=parked["id"]).update(**parked)
+        call_command("reconcile_orders", stdout=StringIO())
+        state(paid)
+        assert "News of pi_2: charge.refunded" in paid.review_reason
+
+
+def refund_of_a_second_payment(order: Order) -> Any:
+    session = {"payment_intent": "pi_2", "amount_refunded": 2_999, "currency": "usd"}
+    return event_about(order, "charge.refunded", **session)
+
 
 class TestADispute:
     def test_is_told_on_the_order_which_stays_paid(self, stripe: StandIn, paid: Order):
@@ -268,6 +300,26 @@ class TestADispute:
         assert paid.disputed_at
         assert paid.dispute_result == "lost"
         assert "was lost" in paid.review_reason
+
+    def test_that_is_won_by_an_appeal_is_over(self, stripe: StandIn, paid: Order):
+        stripe.dispute(paid.session_id or "")
+        stripe.close_dispute(paid.session_id or "", won=False)
+        tell(money_back(stripe))
+        (lost,) = stripe.events_of("charge.dispute.closed")
+        tell([with_status(lost, "appeal_under_review"), with_status(lost, "won")])
+        tell([with_status(lost, "lost")])  # once more, and too late
+        state(paid)
+        assert (paid.disputed_at, paid.dispute_result) == (None, "won")
+        assert "was won in the end" in paid.review_reason
+
+    def test_that_was_prevented_is_over_and_needs_a_look(self, stripe: StandIn, paid: Order):
+        stripe.dispute(paid.session_id or "")
+        stripe.close_dispute(paid.session_id or "", won=False)
+        (lost,) = stripe.events_of("charge.dispute.closed")
+        tell([with_status(lost, "prevented")])
+        state(paid)
+        assert paid.dispute_result == "prevented"
+        assert "was prevented: the money went back" in paid.review_reason
 
     def test_told_in_reverse_ends_the_same(self, stripe: StandIn, order: Order):
         stripe.dispute(order.session_id or "")

@@ -124,6 +124,24 @@ class TestTwoDeliveries:
         reconcile()
         assert ada.order.status == "REFUNDED"
 
+    def test_a_line_lowered_while_its_order_is_paid_stops_no_payment(
+        self, stripe: StandIn, ada: Shopper, mouse: Product
+    ):
+        ada.puts(mouse, 2)
+        ada.buys()
+        ada.puts(mouse, 3)
+
+        tabs = [lambda: ada.puts(mouse, 1)]
+
+        def lower(execute: Any, sql: str, *rest: Any) -> Any:
+            if sql.startswith('UPDATE "storefront_cartline"') and tabs:
+                tabs.pop()()
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(lower):
+            assert deliver(event_about(ada.order)).status_code == 200
+        assert (ada.order.status, ada.cart) == ("PAID", {"Mouse": 1})
+
 
 class TestTwoClicks:
     def test_that_ask_in_two_attempts_lead_to_one_session(
@@ -172,6 +190,31 @@ class TestTwoWhoGiveGoodsBack:
         ada.buys()
         mouse.refresh_from_db()
         assert mouse.stock == 2
+
+    def test_take_none_from_who_has_come_back(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, meanwhile: Meanwhile
+    ):
+        Product.objects.update(stock=1)
+        stripe.fault("POST", CREATE, drop=True, times=3)
+        meanwhile(Order, "give_back_stock", died)
+        ada.puts(mouse, 1)
+        with pytest.raises(Died):
+            ada.buys()
+        stripe.clear_faults()
+        assert (ada.order.session_id, Hold.objects.count()) == (None, 1)
+        meanwhile(Order, "lock", ada.buys)
+        reconcile()
+        mouse.refresh_from_db()
+        assert ada.order.session_id
+        assert (mouse.stock, Hold.objects.count()) == (0, 1)
+
+
+class Died(Exception):
+    """What a process does that is killed."""
+
+
+def died() -> None:
+    raise Died
 
 
 class TestForgetting:

@@ -156,12 +156,12 @@ ONE_CHECKOUT = [
     ),
     mutant(
         "an earlier payment is ignored",
-        (GATEWAY, "return not _is_complete(session_id)", "return True"),
+        (GATEWAY, "return _is_expired(session_id)", "return True"),
         at=BUYING,
     ),
     mutant(
         "a session that Stripe does not know stops every Buy",
-        (GATEWAY, "return False  # Stripe doesn't", "return True  # Stripe doesn't"),
+        (GATEWAY, "return True  # Stripe doesn't", "return False  # Stripe doesn't"),
         at=BUYING,
     ),
     mutant(
@@ -194,7 +194,55 @@ ONE_CHECKOUT = [
     ),
     mutant(
         "Stripe is asked again for a session that is there",
-        (ORDERING, "    if order.can_be_paid_at(now):\n        return\n", ""),
+        (ORDERING, "    if order.can_be_paid_at(now) and not", "    if not"),
+        at=BUYING,
+    ),
+    mutant(
+        "an order whose time is over is paid twice",
+        (
+            ORDERING,
+            "if order.session_id and not _is_closed",
+            "if order.can_be_paid_at(now) and not _is_closed",
+        ),
+        at=BUYING,
+    ),
+    mutant(
+        "a session that could not be closed counts as closed",
+        (GATEWAY, '.status == "expired"', '.status != "complete"'),
+        at=BUYING,
+    ),
+    mutant(
+        "the demo asks Stripe about what it has left open",
+        (ORDERING, "return settings.STRIPE_DEMO_MODE or gateway.close", "return gateway.close"),
+        at="checkout/test_demo",
+    ),
+    mutant(
+        "the session of another account is offered",
+        (ORDERING, "repr((account, settings.CURRENCY", "repr((settings.CURRENCY"),
+        at="checkout/test_demo",
+    ),
+    mutant(
+        "an order of the demo that was interrupted is never paid",
+        (
+            ORDERING,
+            "if order.can_be_paid_at(now) and not settings.STRIPE_DEMO_MODE:",
+            "if order.can_be_paid_at(now):",
+        ),
+        at="checkout/test_demo",
+    ),
+    mutant(
+        "too little is told as the shop's fault",
+        (GATEWAY, '    if error.code == "amount_too_small":\n        kind = TooLittle\n', ""),
+        at=BUYING,
+    ),
+    mutant(
+        "a question that has changed since is told as the shop's fault",
+        (GATEWAY, "if isinstance(error, stripe.IdempotencyError):", "if False:"),
+        at=BUYING,
+    ),
+    mutant(
+        "why Stripe refused is kept from the log",
+        (GATEWAY, "for word in (*trouble, error.request_id) if", "for word in trouble[:2] if"),
         at=BUYING,
     ),
     mutant(

@@ -144,21 +144,41 @@ MUTANTS = [
     ),
     mutant(
         "a dispute is opened again by late news",
-        (REFUNDS, "(order.dispute_result or not is_over)", "False"),
+        (REFUNDS, "if not dispute_id or is_no_news:", "if not dispute_id:"),
         at=MONEY_BACK,
     ),
     mutant(
         "a lost dispute is not flagged",
-        (REFUNDS, 'if result == "lost":', "if False:"),
+        (REFUNDS, "if result in GONE:", "if False:"),
         at=MONEY_BACK,
     ),
     mutant(
         "a dispute that was won stays open",
         (
             REFUNDS,
-            'None if result in ("won", "warning_closed") else order.disputed_at or at',
+            'order.disputed_at or at if result in ("", *GONE) else None',
             "order.disputed_at or at",
         ),
+        at=MONEY_BACK,
+    ),
+    mutant(
+        "a dispute that was prevented stays open",
+        (REFUNDS, '"prevented": 2, ', ""),
+        at=MONEY_BACK,
+    ),
+    mutant(
+        "an appeal that was won is passed over",
+        (REFUNDS, '"won": 2', '"won": 1'),
+        at=MONEY_BACK,
+    ),
+    mutant(
+        "a refund that came before the money beside an order is told to nobody",
+        (PAYMENTS, "        refunds.tell_beside(order, intent)\n", "        pass\n"),
+        at=MONEY_BACK,
+    ),
+    mutant(
+        "the worker passes over a refund of money beside an order",
+        ("checkout/reconciling.py", "refunds.tell_beside(", "print("),
         at=MONEY_BACK,
     ),
 ]

@@ -83,10 +83,15 @@ THE_CART = [
         "a payment takes from strangers' carts what the buyer bought",
         (
             MODELS,
-            'shopper=self.shopper, product__in=self.items.values("product")',
-            'product__in=self.items.values("product")',
+            "                shopper=self.shopper,\n                product__in",
+            "                product__in",
         ),
         at=BUYING,
+    ),
+    mutant(
+        "a line lowered while its order is paid stops the payment",
+        (MODELS, "                quantity__gt=Subquery(bought),\n", ""),
+        at="checkout/test_the_same_moment",
     ),
     mutant(
         "the cart is emptied at Buy",

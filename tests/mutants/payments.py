@@ -42,9 +42,9 @@ MOVES = [
         "who loses the move pays as well",
         (
             PAYMENTS,
-            "    if not _move(order, session, Fact.PAID, **_money(event, session)):\n"
+            '    if not _move(order, session["id"], Fact.PAID, **_money(event, session)):\n'
             "        return _paid_before(order, event, session)\n",
-            "    _move(order, session, Fact.PAID, **_money(event, session))\n",
+            '    _move(order, session["id"], Fact.PAID, **_money(event, session))\n',
         ),
         at=PAYING,
     ),
@@ -210,8 +210,8 @@ WHOSE_IT_IS = [
         "the metadata outweighs the stored session",
         (
             PAYMENTS,
-            "key=lambda order: order.session_id != session_id",
-            "key=lambda order: order.session_id == session_id",
+            "key=lambda order: order.session_id !=",
+            "key=lambda order: order.session_id ==",
         ),
         at=PAYING,
     ),
@@ -258,7 +258,7 @@ REVIEW = [
     ),
     mutant(
         "money that doesn't fit moves nothing",
-        (PAYMENTS, '    _move(order, {"id": own}, Fact.MISFIT, **money)\n', ""),
+        (PAYMENTS, "    _move(order, own, Fact.MISFIT, **money)\n", ""),
         at=PAYING,
     ),
     mutant(

@@ -32,7 +32,7 @@ ASKING_STRIPE = [
     ),
     mutant(
         "undelivered events are not replayed",
-        (RECONCILING, "        _replay_undelivered(report, now)\n", ""),
+        (RECONCILING, "        _replay_undelivered(report, now)\n", "        pass\n"),
         at=DESK,
     ),
     mutant(
@@ -79,9 +79,47 @@ ASKING_STRIPE = [
         "Stripe down ends the worker",
         (
             RECONCILING,
-            "except gateway.StripeFailed as failure:",
+            "except gateway.StripeDown as failure:",
             "except ZeroDivisionError as failure:",
         ),
+        at=DESK,
+    ),
+    mutant(
+        "a key that may not read events asks about no order",
+        (
+            RECONCILING,
+            "    with _telling_of_trouble(report):\n        _ask_about",
+            "        _ask_about",
+        ),
+        at=DESK,
+    ),
+    mutant(
+        "one question that is refused ends the round",
+        (
+            RECONCILING,
+            "with _telling_of_refusal(report):\n            session",
+            "if 1:\n            session",
+        ),
+        at=DESK,
+    ),
+    mutant(
+        "an order that Stripe said nothing about counts as asked about",
+        (
+            RECONCILING,
+            "        report.waiting += 1\n",
+            "        report.waiting += 1\n"
+            "        Order.objects.filter(pk=order.pk).update(asked_at=now)\n",
+        ),
+        at=DESK,
+    ),
+    mutant(
+        "a key that may not read PaymentIntents learns nothing",
+        (GATEWAY, "except stripe.PermissionError:", "except ZeroDivisionError:"),
+        at=DESK,
+    ),
+    mutant(
+        "goods of an order that has a session by now are given back",
+        (RECONCILING, "if order.lock(is_abandoned):", "if True:"),
         at=DESK,
     ),
     mutant(
@@ -127,7 +165,7 @@ ABANDONED = [
     ),
     mutant(
         "goods of orders that outlived their session stay aside",
-        (RECONCILING, " | Q(session_expires_at__lte=before),", ","),
+        (RECONCILING, "_at__isnull=False) | is_over,", "_at__isnull=False),"),
         at=DESK,
     ),
     mutant(
@@ -144,8 +182,8 @@ ABANDONED = [
         "goods of every waiting order are given back",
         (
             RECONCILING,
-            "Q(session_id=None) | Q(superseded_at__isnull=False) | Q(session_",
-            "Q(pk__isnull=False) | Q(session_",
+            "Q(session_id=None) | Q(superseded_at__isnull=False) | is_over",
+            "Q(pk__isnull=False) | is_over",
         ),
         at=DESK,
     ),

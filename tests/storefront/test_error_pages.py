@@ -19,6 +19,7 @@ from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
 from tests.postgresql import Cluster
 from tests.shop_process import ShopProcess
+from tests.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
 HOME = "storefront.views.shop_front"
@@ -128,7 +129,12 @@ class TestAnOutageOfTheDatabase:
         assert "out of order" in answer.json()["error"]
 
     def test_lets_stripe_send_again(
-        self, monkeypatch: pytest.MonkeyPatch, ada: Shopper, mouse: Product
+        self,
+        stripe: StandIn,
+        ada: Shopper,
+        mouse: Product,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
     ):
         ada.puts(mouse, 1)
         ada.buys()
@@ -138,7 +144,10 @@ class TestAnOutageOfTheDatabase:
             raise OperationalError("database is locked")
 
         monkeypatch.setattr("checkout.events.receive", locked)
-        assert deliver(event).status_code == 503
+        assert deliver(event).status_code == 500
+        assert "The database took no event; Stripe sends it again." in caplog.text
+        monkeypatch.undo()
+        assert deliver(event).text == "applied\n"
 
     def test_is_in_the_log(self, monkeypatch: pytest.MonkeyPatch):
         heard: list[object] = []
