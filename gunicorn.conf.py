@@ -41,6 +41,11 @@ memory = "/dev/shm"
 if Path(memory).is_dir():
     worker_tmp_dir = memory
 
+# Whom to believe that a shopper came by https is said once, by TRUST_PROXY. gunicorn itself would
+# believe whatever runs on this machine.
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+
 # Each worker loads the shop itself, so none shares a database connection with another.
 preload_app = False
 

@@ -16,6 +16,8 @@ SECRET_KEYS = ("sk_test_", "rk_test_", "sk_live_", "rk_live_")
 PUBLISHABLE_KEYS = ("pk_test_", "pk_live_")
 
 COLOUR = re.compile(r"#([0-9a-fA-F]{3}){1,2}")
+# A leading dot means its subdomains as well; an asterisk alone means every host.
+HOST = re.compile(r"\*|\.?[\w.-]+|\[[0-9a-fA-F:.]+\]", re.ASCII)
 LINKS = ("https://", "http://", "mailto:")
 
 env = Env()
@@ -77,6 +79,22 @@ def origin(name: str) -> str:
     if value and not _is_origin(value):
         raise refusal(name, "an address like https://shop.example, without a path")
     return value
+
+
+def origins(name: str) -> list[str]:
+    """Return several of them, commas between."""
+    values = [value.rstrip("/") for value in words(name)]
+    if not all(map(_is_origin, values)):
+        raise refusal(name, "addresses like https://pay.shop.example, without paths")
+    return values
+
+
+def hosts(name: str) -> list[str]:
+    """Return names of hosts, as Django's ALLOWED_HOSTS takes them."""
+    values = words(name)
+    if not all(map(HOST.fullmatch, values)):
+        raise refusal(name, "names like shop.example, without scheme and port, commas between")
+    return values
 
 
 def currency(name: str, default: str) -> str:
@@ -233,10 +251,12 @@ def _sqlite(parsed: dict[str, Any], folder: Path) -> dict[str, Any]:
         "CONN_MAX_AGE": 5,
         # IMMEDIATE: a transaction takes the write lock at its start and waits for it. With
         # SQLite's default, one that reads first and writes then fails at once under load.
+        # FULL: with WAL's usual NORMAL a power cut may take back what Stripe was told is stored,
+        # and Stripe never tells it again.
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 5,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
         },
     }
 

@@ -29,8 +29,11 @@ if not SECRET_KEY:
 SITE_URL = env.origin("SITE_URL")
 site = urlsplit(SITE_URL)
 USE_HTTPS = site.scheme == "https" if SITE_URL else not DEBUG
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or ([site.hostname] if site.hostname else [])
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS") or ([site.hostname] if site.hostname else [])
 TRUST_PROXY = env.flag("TRUST_PROXY")
+# gunicorn reads these two by itself, and says less about what it can't read.
+env.number("PORT", 8000, least=0, most=65_535)
+env.number("WEB_CONCURRENCY", 1, least=1, most=1_000)
 
 ROOT_URLCONF = "storefront.urls"
 WSGI_APPLICATION = "storefront.wsgi.application"
@@ -123,7 +126,7 @@ CHECKOUT_LIFETIME = timedelta(minutes=env.number("CHECKOUT_MINUTES", 30, least=3
 # Where a Buy form may lead: Stripe's page, and a domain of your own for it.
 CHECKOUT_ORIGINS = [
     origin
-    for origin in ["https://checkout.stripe.com", *env.words("CHECKOUT_ORIGINS"), STRIPE_API_BASE]
+    for origin in ["https://checkout.stripe.com", *env.origins("CHECKOUT_ORIGINS"), STRIPE_API_BASE]
     if origin
 ]
 
@@ -157,6 +160,7 @@ cookie_prefix = "__Host-" if USE_HTTPS else ""
 SHOPPER_COOKIE_NAME = f"{cookie_prefix}shopper"
 SESSION_COOKIE_NAME = f"{cookie_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{cookie_prefix}csrftoken"
+REMOVED_COOKIE_NAME = f"{cookie_prefix}removed"
 CSRF_COOKIE_HTTPONLY = True
 LOGIN_REDIRECT_URL = "admin:index"
 # The merchant's alone: a working day, counted from the login.
@@ -187,7 +191,7 @@ SECURE_CSP = {
 # A view has the budget of its name, or that of "changes"; 0 is no limit (storefront/limits.py).
 shoppers = env.number("SHOPPERS_PER_ADDRESS", 10, least=0, most=1_000_000)
 changes = env.number("CHANGES_PER_MINUTE", 600, least=0, most=1_000_000)
-buys = env.number("BUYS_PER_MINUTE", 30, least=0, most=1_000_000)
+buys = env.number("BUYS_PER_MINUTE", 60, least=0, most=1_000_000)
 logins = env.number("LOGINS_PER_MINUTE", 10, least=0, most=1_000_000)
 BUDGETS = {
     "changes": (changes, changes * shoppers),

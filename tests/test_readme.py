@@ -19,8 +19,6 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 
-# gunicorn and `make run` read these, before there are settings.
-READ_BY_SERVERS = {"PORT", "WEB_CONCURRENCY"}
 MADE_BY_COMMANDS = (".env", ".venv")
 
 CODE = [
@@ -70,7 +68,7 @@ def paths() -> set[str]:
 def test_the_names_of_the_environment_are_the_ones_that_are_read(names, names_read: set[str]):
     listed = names()
     assert len(listed) == len(set(listed))
-    assert set(listed) == (names_read | READ_BY_SERVERS)
+    assert set(listed) == names_read
 
 
 def test_each_file_that_the_readme_names_is_there():

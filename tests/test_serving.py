@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,18 @@ def ask(shop: ShopProcess, request: str, *headers: str, body: Iterable[bytes] = 
         except (BrokenPipeError, ConnectionResetError):
             pass  # it has heard enough
         return connection.recv(65_536).decode()
+
+
+def test_nobody_says_by_a_header_that_they_came_by_https(tmp_path: Path):
+    database = f"sqlite:///{tmp_path / 'shop.sqlite3'}"
+    # Without SITE_URL it takes https alone.
+    with ShopProcess(database, SITE_URL=None, ALLOWED_HOSTS="127.0.0.1").prepare() as shop:
+        for header in ("Proto: https", "Protocol: ssl", "Ssl: on"):
+            assert " 301 " in ask(shop, "GET /orders/", f"X-Forwarded-{header}")
+
+
+def test_nobody_moves_an_address_by_a_header(shop: ShopProcess):
+    assert " 404 " in ask(shop, "GET /nowhere/orders/", "SCRIPT_NAME: /nowhere")
 
 
 def test_a_body_that_is_too_large_is_answered_before_it_is_sent(shop: ShopProcess):

@@ -53,6 +53,12 @@ def setting(name: str, **environment: str) -> str:
         ({"SITE_URL": "ftp://shop.example"}, "SITE_URL can't be read"),
         ({"SITE_URL": "https://shop.example/path"}, "SITE_URL can't be read"),
         ({"SITE_URL": "https://shop.example:port"}, "SITE_URL can't be read"),
+        ({"ALLOWED_HOSTS": "https://shop.example"}, "ALLOWED_HOSTS can't be read. Allowed: names"),
+        ({"ALLOWED_HOSTS": "shop.example:8000"}, "ALLOWED_HOSTS can't be read"),
+        ({"CHECKOUT_ORIGINS": "https://a.example/b"}, "CHECKOUT_ORIGINS can't be read. Allowed: "),
+        ({"CHECKOUT_ORIGINS": "pay;script-src"}, "CHECKOUT_ORIGINS can't be read"),
+        ({"PORT": "web"}, "PORT can't be read. Allowed: a whole number from 0 to 65535"),
+        ({"WEB_CONCURRENCY": "two"}, "WEB_CONCURRENCY can't be read. Allowed: a whole number"),
         ({"DATABASE_URL": "mysql://host/name"}, "DATABASE_URL can't be read"),
         ({"DATABASE_URL": "postgresql://u:p@host:port/x"}, "DATABASE_URL can't be read"),
         ({"DATABASE_URL": "postgresql://host"}, "DATABASE_URL can't be read"),
@@ -177,6 +183,9 @@ class TestSafeByDefault:
         options = setting('DATABASES["default"]["OPTIONS"]')
         assert "'transaction_mode': 'IMMEDIATE'" in options
 
+    def test_sqlite_keeps_what_it_has_committed_when_the_power_fails(self):
+        assert "PRAGMA synchronous=FULL" in setting('DATABASES["default"]["OPTIONS"]')
+
     def test_postgresql_is_pooled(self):
         url = "postgresql://ada:secret@db.example:5432/shop?sslmode=require"
         options = setting('DATABASES["default"]["OPTIONS"]', DATABASE_URL=url)
@@ -184,7 +193,7 @@ class TestSafeByDefault:
         assert "'sslmode': 'require'" in options
 
     def test_what_may_be_sent_in_a_minute_is_limited(self):
-        known = "{'changes': (600, 6000), 'checkout:checkout-session': (30, 300), "
+        known = "{'changes': (600, 6000), 'checkout:checkout-session': (60, 600), "
         assert setting("BUDGETS") == known + "'admin:login': (0, 10)}"
         own = {"BUYS_PER_MINUTE": "0", "LOGINS_PER_MINUTE": "3", "SHOPPERS_PER_ADDRESS": "2"}
         known = "{'changes': (600, 1200), 'checkout:checkout-session': (0, 0), "
