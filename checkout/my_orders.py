@@ -38,6 +38,15 @@ def news_of(order: Order) -> str:
     return f"Order {order.reference} {words}." if words else ""
 
 
+def pace(since: float) -> int:
+    """Return the seconds between two looks: quick at first, then ever calmer.
+
+    `since` is when the waiting began, in seconds as `time.time` counts them.
+    """
+    age = time.time() - since
+    return 1 if age < 30 else 5 if age < 300 else 30
+
+
 @dataclass(frozen=True)
 class Watch:
     """What the browser shows, as it says itself: read from the address, never trusted.
@@ -70,12 +79,6 @@ class Watch:
             beside_cart=query.get("cart") == "beside",
         )
 
-    @property
-    def seconds_between_looks(self) -> int:
-        """Quick while the shopper is waiting, then ever calmer."""
-        age = time.time() - self.since
-        return 1 if age < 30 else 5 if age < 300 else 30
-
 
 @dataclass(frozen=True)
 class MyOrders:
@@ -101,9 +104,19 @@ class MyOrders:
             (order.pk.hex, order.status, order.refunded_cents, order.disputed_at)
             for order in self.orders
         ]
-        pace = self.watch.seconds_between_looks if self.is_waiting else 0
+        pace = self.seconds_between_looks
         shown = repr((states, self.watch.order, self.watch.canceled, pace))
         return hashlib.blake2b(shown.encode(), digest_size=8).hexdigest()
+
+    @property
+    def seconds_between_looks(self) -> int:
+        """By the newest order that waits, or by when its shopper came back; 0 if none waits."""
+        began = [
+            self.watch.since if order == self.returned_to else order.created_at.timestamp()
+            for order in self.orders
+            if order.is_waiting
+        ]
+        return pace(max(began)) if began else 0
 
     @property
     def references_waiting(self) -> str:

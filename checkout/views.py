@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.my_orders import MyOrders, my_orders, news_of
+from checkout.my_orders import MyOrders, my_orders, news_of, pace
 from checkout.ordering import MAX_LINES, CannotOrder, Wanted, buy
 from checkout.receipts import address_of, order_at
 from storefront import logs
@@ -88,11 +88,12 @@ def _own(request: HtmxRequest, pk: UUID) -> Order:
 
 
 def _order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -> HttpResponse:
-    seen = request.GET.get("seen")
-    if wants_fragment(request) and seen == order.status:
+    seen, seconds = request.GET.get("seen"), pace(order.created_at.timestamp())
+    if wants_fragment(request) and (seen, request.GET.get("pace")) == (order.status, str(seconds)):
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     news = news_of(order) if seen and seen != order.status else ""
-    context = {"order": order, "is_shared": is_shared, "news": news} | _link(request, order)
+    context = {"order": order, "is_shared": is_shared, "news": news, "pace": seconds}
+    context |= _link(request, order)
     return page(request, "checkout/order.html", context, partial="order-news")
 
 

@@ -96,8 +96,10 @@ class Bench:
         self.customers = [self._a_customer() for _ in range(CUSTOMERS)]
         self.ada, self.bo = self.customers[0], self._a_customer()
         self._buy(self.bo)
-        # Long ago, so that the pace of the poll doesn't change while it is measured.
-        self.bo.gets(f"/?since={int(time.time()) - 400}")
+        # Back long ago, so that the pace of the poll doesn't change while it is measured.
+        self.bo.gets("/")
+        [order] = re.findall(r'data-order="(.*?)"', self.bo.text)
+        self.bo.gets(f"/?order={order}&since={int(time.time()) - 400}")
         [address] = re.findall(r'id="my-orders".*?hx-get="(.*?)"', self.bo.text)
         self.poll = unescape(address)
         self._clicks = 0

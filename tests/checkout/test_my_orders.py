@@ -1,7 +1,9 @@
 """My Orders: it turns PAID by itself, asks seldom, and is nobody else's business."""
 
 import re
+import time
 from datetime import timedelta
+from html import escape, unescape
 from typing import Any
 
 import pytest
@@ -15,13 +17,19 @@ from tests.stripe_stand_in import StandIn
 
 def look_again(response: Any) -> str:
     """Return the address that the panel would ask next, or nothing."""
-    found = re.search(r'<section id="my-orders"[^>]* hx-get="([^"]+)"', response.text)
-    return found[1].replace("&amp;", "&") if found else ""
+    found = re.search(r'<\w+ id="(?:my-orders|order-state)"[^>]* hx-get="([^"]+)"', response.text)
+    return unescape(found[1]) if found else ""
 
 
 def seconds_between_looks(response: Any) -> int:
     (seconds,) = re.findall(r'hx-trigger="every (\d+)s"', response.text)
     return int(seconds)
+
+
+def placed(order: Order, seconds_ago: int) -> None:
+    """Let the order be so old."""
+    then = timezone.now() - timedelta(seconds=seconds_ago)
+    Order.objects.filter(pk=order.pk).update(created_at=then)
 
 
 def states(response: Any) -> dict[str, str]:
@@ -179,18 +187,40 @@ class TestPolling:
         deliver(event_about(order))
         assert look_again(ada.get("/")) == ""
 
-    @pytest.mark.parametrize(("age", "seconds"), [(0, 1), (60, 5), (3_600, 30)])
-    def test_slows_down(self, order: Order, ada: Shopper, age: int, seconds: int):
-        since = int((timezone.now() - timedelta(seconds=age)).timestamp())
-        address = look_again(ada.get("/"))
-        fragment = ada.asks_by_htmx(re.sub(r"since=\d+", f"since={since}", address) + "x")
-        if age:  # a slower pace is a change, so that the browser learns of it
-            fragment = ada.asks_by_htmx(re.sub(r"since=\d+", f"since={since}", address))
-            assert fragment.status_code == 200
-            assert seconds_between_looks(fragment) == seconds
-            assert ada.asks_by_htmx(look_again(fragment)).status_code == 204
-        else:
-            assert seconds_between_looks(ada.get("/")) == seconds
+    @pytest.mark.parametrize("page", ["/", "/orders/", "/orders/{}/"])
+    @pytest.mark.parametrize(("age", "seconds"), [(31, 5), (299, 5), (301, 30)])
+    def test_slows_down_as_the_order_ages(
+        self, order: Order, ada: Shopper, page: str, age: int, seconds: int
+    ):
+        fresh = ada.get(page.format(order.pk))
+        assert seconds_between_looks(fresh) == 1
+        placed(order, age)
+        # A slower pace is a change, so that the browser learns of it.
+        fragment = ada.asks_by_htmx(look_again(fresh))
+        assert seconds_between_looks(fragment) == seconds
+        assert ada.asks_by_htmx(look_again(fragment)).status_code == 204
+        assert seconds_between_looks(ada.get(page.format(order.pk))) == seconds
+
+    def test_is_quick_again_for_who_comes_back_from_a_long_payment(
+        self, order: Order, ada: Shopper
+    ):
+        placed(order, 1_200)
+        back = ada.get(f"/?order={order.pk}")
+        assert seconds_between_looks(back) == 1
+        since = int(time.time()) - 31
+        later = ada.asks_by_htmx(re.sub(r"since=\d+", f"since={since}", look_again(back)))
+        assert seconds_between_looks(later) == 5
+
+    def test_goes_by_the_newest_order_that_waits(
+        self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
+    ):
+        placed(order, 1_200)
+        ada.puts(laptop, 1)
+        ada.buys()
+        Order.objects.update(superseded_at=None)
+        assert seconds_between_looks(ada.get("/")) == 1
+        deliver(event_about(ada.order))
+        assert seconds_between_looks(ada.get("/")) == 30
 
     def test_brings_a_refund_of_another_order(
         self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
@@ -259,8 +289,8 @@ class TestTheOrderPage:
 
     def test_watches_too_until_the_order_is_settled(self, order: Order, ada: Shopper):
         page = ada.get(f"/orders/{order.pk}/")
-        assert f'hx-get="/orders/{order.pk}/?seen=PENDING"' in page.text
-        address = f"/orders/{order.pk}/?seen=PENDING"
+        address = f"/orders/{order.pk}/?seen=PENDING&pace=1"
+        assert f'hx-get="{escape(address)}"' in page.text
         assert ada.asks_by_htmx(address).status_code == 204
         deliver(event_about(order))
         news = ada.asks_by_htmx(address)

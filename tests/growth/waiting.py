@@ -86,9 +86,9 @@ class Scene:
         return head, body.decode()
 
     async def arrive(self, waiter: Waiter) -> None:
-        """Open the page that the waiter has been looking at for so long."""
+        """Open the page that the waiter has been looking at since coming back from Stripe."""
         since = int(time.time() - (time.monotonic() - waiter.born))
-        path = f"/orders/?since={since}&cart=beside"
+        path = f"/orders/?order={waiter.order}&since={since}&cart=beside"
         waiter.look_at((await self.ask("arriving", waiter.line, "GET", path, HX_Request="true"))[1])
         self.waiting.append(waiter)
 

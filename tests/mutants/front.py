@@ -92,8 +92,8 @@ WHEN_TO_ASK = [
         "an unchanged order page is answered in full",
         (
             VIEWS,
-            "if wants_fragment(request) and seen == order.status:",
-            "if False:",
+            "if wants_fragment(request) and (seen, request.GET",
+            "if False and (seen, request.GET",
         ),
         at=PANEL,
     ),
@@ -101,8 +101,8 @@ WHEN_TO_ASK = [
         "an order page is answered with 204",
         (
             VIEWS,
-            "if wants_fragment(request) and seen == order.status:",
-            "if seen == order.status:",
+            "if wants_fragment(request) and (seen, request.GET",
+            "if (seen, request.GET",
         ),
         at=PANEL,
     ),
@@ -404,8 +404,8 @@ THE_PAGES = [
         "what is not sold has a page",
         (
             FRONT,
-            "get_object_or_404(Product.objects.on_sale(), slug",
-            "get_object_or_404(Product, slug",
+            "lambda slug: Product.objects.on_sale()",
+            "lambda slug: Product.objects",
         ),
         at=PRODUCTS,
     ),

@@ -80,7 +80,7 @@ class TestAnAnswer:
         assert (answer.status_code, log.text) == (200, "")
 
     def test_to_a_poll_without_news_is_left_out(self, log: Log, ada: Shopper, order: Order):
-        path = f"/orders/{order.pk}/?seen={order.status}"
+        path = f"/orders/{order.pk}/?seen={order.status}&pace=1"
         assert ada.asks_by_htmx(path).status_code == 204
         assert log.text == ""
 
