@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import urlencode
 from uuid import UUID
 
 from storefront.models import MAX_QUANTITY, CartLine, Hold, Product
@@ -26,9 +25,9 @@ class Removed:
     quantity: int
 
     @property
-    def query(self) -> str:
-        """The same for an address, as `removed_by` reads it."""
-        return urlencode({"removed": self.product.pk, "quantity": self.quantity})
+    def note(self) -> str:
+        """The same in short, as `removed_by` reads it."""
+        return f"{self.quantity}x{self.product.pk}"
 
 
 @dataclass(frozen=True)
@@ -113,9 +112,9 @@ def wanted_quantity(form: Mapping[str, str]) -> int:
     return quantity
 
 
-def removed_by(query: Mapping[str, str]) -> Removed | None:
-    """Return what an address says was removed; never trusted, as Undo only fills a form."""
-    pk, quantity = query.get("removed", ""), query.get("quantity", "")
+def removed_by(note: str) -> Removed | None:
+    """Return what a browser says was removed; never trusted, as Undo only fills a form."""
+    quantity, _, pk = note.partition("x")
     if not (PLAIN_NUMBER.fullmatch(pk) and PLAIN_NUMBER.fullmatch(quantity)):
         return None
     if not 0 < int(quantity) <= MAX_QUANTITY:

@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
@@ -35,6 +36,7 @@ HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
 PRODUCT_PAGES = "/products/"
 
 products_on_sale = Prepared(lambda: Product.objects.on_sale())
+product_at = Prepared(lambda slug: Product.objects.on_sale().filter(slug=slug), str)
 
 
 @dataclass(frozen=True)
@@ -66,15 +68,17 @@ class ShelfItem:
 
 @require_safe
 def home(request: HtmxRequest) -> HttpResponse:
-    context = shop_front(shopper_of(request), removed=removed_by(request.GET))
-    return page(request, HOME, context)
+    context = shop_front(shopper_of(request), removed=_just_removed(request))
+    return _forgetting_removed(request, page(request, HOME, context))
 
 
 @require_safe
 def product(request: HtmxRequest, slug: str) -> HttpResponse:
-    product = get_object_or_404(Product.objects.on_sale(), slug=slug)
-    context = product_page(shopper_of(request), product, removed=removed_by(request.GET))
-    return page(request, PRODUCT, context)
+    found = product_at(slug)
+    if not found:
+        raise Http404
+    context = product_page(shopper_of(request), found[0], removed=_just_removed(request))
+    return _forgetting_removed(request, page(request, PRODUCT, context))
 
 
 @require_POST
@@ -156,14 +160,46 @@ def _changed(
         return page(request, HOME, context, partial="cart-change")
     is_from_product = _is_from_product_page(request) and product.is_on_sale
     back = product.get_absolute_url() if is_from_product else reverse("storefront:home")
-    return SeeOther(f"{back}?{removed.query}" if removed and product.is_on_sale else back)
+    answer = SeeOther(back)
+    if removed and product.is_on_sale:
+        _note_removed(answer, removed)
+    return answer
+
+
+def _note_removed(answer: HttpResponse, removed: Removed) -> None:
+    """Let the page that the answer leads to offer Undo; once, and not for long."""
+    answer.set_cookie(
+        settings.REMOVED_COOKIE_NAME,
+        removed.note,
+        max_age=60,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _just_removed(request: HtmxRequest) -> Removed | None:
+    return removed_by(request.COOKIES.get(settings.REMOVED_COOKIE_NAME, ""))
+
+
+def _forgetting_removed(request: HtmxRequest, answer: HttpResponse) -> HttpResponse:
+    if settings.REMOVED_COOKIE_NAME in request.COOKIES:
+        answer.delete_cookie(settings.REMOVED_COOKIE_NAME, samesite="Lax")
+    return answer
 
 
 def _has_field(request: HtmxRequest, product: Product) -> bool:
     """Whether the page that asks shows the product: the page of another one does not."""
-    shown = urlsplit(request.htmx.current_url or "").path
+    shown = _path_of(request.htmx.current_url or "")
     is_product_page = shown.startswith(PRODUCT_PAGES)
     return product.is_on_sale and (not is_product_page or shown == product.get_absolute_url())
+
+
+def _path_of(address: str) -> str:
+    try:
+        return urlsplit(address).path
+    except ValueError:  # no browser is at such an address
+        return ""
 
 
 def _is_from_product_page(request: HttpRequest) -> bool:

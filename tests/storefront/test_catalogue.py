@@ -6,7 +6,7 @@ import pytest
 from django.core.management import call_command
 
 from storefront.models import Product
-from tests.cast import Shopper
+from tests.cast import Shopper, product
 
 pytestmark = pytest.mark.django_db
 
@@ -31,6 +31,18 @@ class TestSeedProducts:
         Product.objects.filter(name="Mouse").update(price_cents=1_999)
         call_command("seed_products")
         assert ("Mouse", 1_999) in shelf()
+
+    def test_leaves_a_changed_name(self):
+        call_command("seed_products")
+        Product.objects.filter(name="Mouse").update(name="Mouse, wireless")
+        call_command("seed_products")
+        assert [name for name, _ in shelf()] == ["Laptop", "Mouse, wireless", "Keyboard"]
+
+    def test_bears_two_products_of_one_name(self):
+        for _ in range(2):
+            product("Mouse")
+        call_command("seed_products")
+        assert len(shelf()) == 4
 
 
 class TestTheHomePage:

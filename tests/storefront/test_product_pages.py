@@ -60,6 +60,11 @@ class TestAProductPage:
         assert "quantity-of" not in answer.text
         assert "Laptop removed" in answer.text
 
+    def test_is_not_confused_by_an_address_that_is_none(self, ada: Shopper, mouse: Product):
+        headers = {"HX-Request": "true", "HX-Current-URL": "http://[x"}
+        answer = ada.browser.post(f"/cart/{mouse.pk}/", {"quantity": 1}, headers=headers)
+        assert "Mouse: 1 in the cart" in answer.text
+
 
 class TestAPageThatRenewsItself:
     @pytest.mark.parametrize("path", ["/", "/products/mouse/", "/orders/"])

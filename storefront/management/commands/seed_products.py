@@ -19,8 +19,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for position, (name, price_cents, description) in enumerate(PRODUCTS, start=1):
             _, created = Product.objects.get_or_create(
-                name=name,
+                slug=name.lower(),
                 defaults={
+                    "name": name,
                     "price_cents": price_cents,
                     "description": description,
                     "picture": f"products/{name.lower()}.svg",
