@@ -213,3 +213,14 @@ def test_the_lines_are_those_that_platforms_ask_for():
     assert lines["release"] == lines["postdeploy"]
     health = json.loads((PROJECT / "app.json").read_text())["healthchecks"]["web"][0]["path"]
     assert health == "/readyz"
+
+
+def test_render_asks_for_what_only_the_merchant_knows():
+    groups, services = (PROJECT / "render.yaml").read_text().split("\nservices:\n")
+    web, worker = services.split("  - type: worker\n")
+    # Render passes over what a group leaves open.
+    assert "sync: false" not in groups
+    asked = re.findall(r"key: (\w+).*\n +sync: false\n", web)
+    assert {"SITE_URL", "STRIPE_SECRET_KEY"} <= set(asked)
+    from_web = r"key: (\w+)\n +fromService:\n +type: web\n +name: storefront\n +envVarKey: \1\n"
+    assert re.findall(from_web, worker) == asked
