@@ -65,7 +65,8 @@ install_chromium_of_debian() {
     say "Installing Debian's Chromium ..."
     {
         as_root apt-get update
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y \
+            --no-install-recommends chromium
     } </dev/null >&2
 }
 
