@@ -98,7 +98,7 @@ class Bench:
         self._buy(self.bo)
         # Back long ago, so that the pace of the poll doesn't change while it is measured.
         self.bo.gets("/")
-        [order] = re.findall(r'data-order="(.*?)"', self.bo.text)
+        [order, *_] = re.findall(r'data-order="(.*?)"', self.bo.text)
         self.bo.gets(f"/?order={order}&since={int(time.time()) - 400}")
         [address] = re.findall(r'id="my-orders".*?hx-get="(.*?)"', self.bo.text)
         self.poll = unescape(address)

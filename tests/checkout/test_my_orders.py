@@ -285,7 +285,7 @@ class TestTheOrderPage:
         assert "Continue to payment" not in ada.get(f"/orders/{order.pk}/").text
 
     def test_is_a_page_without_htmx(self, order: Order, ada: Shopper):
-        assert "<html" in ada.get(f"/orders/{order.pk}/?seen=PENDING").text
+        assert "<html" in ada.get(f"/orders/{order.pk}/?seen=PENDING&pace=1").text
 
     def test_watches_too_until_the_order_is_settled(self, order: Order, ada: Shopper):
         page = ada.get(f"/orders/{order.pk}/")
