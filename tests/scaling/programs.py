@@ -18,6 +18,8 @@ from tests.waiting import wait_until
 
 GUIDE = PROJECT / "docs" / "scaling.md"
 STOPPING_SECONDS = 10
+# From 1.23, SIGTERM makes PgBouncer wait for its clients; this ends every version at once.
+PGBOUNCER_ENDS_AT = signal.SIGQUIT
 
 # What Debian's nginx.conf says around a site, with everything in the folder that nginx is given.
 AROUND_THE_SITE = """
@@ -95,7 +97,8 @@ def pgbouncer(server_url: str, port: int = 0) -> Iterator[str]:
     with _folder() as folder:
         (folder / "pgbouncer.ini").write_text(replaced(block("ini"), changes))
         (folder / "userlist.txt").write_text(f'"{server.username}" ""\n')
-        with _running([path_of("pgbouncer"), "pgbouncer.ini"], folder, port):
+        command = [path_of("pgbouncer"), "pgbouncer.ini"]
+        with _running(command, folder, port, PGBOUNCER_ENDS_AT):
             yield server._replace(netloc=f"{server.username}@127.0.0.1:{port}").geturl()
 
 
@@ -109,7 +112,9 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _running(command: list[str], folder: Path, port: int) -> Iterator[None]:
+def _running(
+    command: list[str], folder: Path, port: int, ends_at: signal.Signals = signal.SIGTERM
+) -> Iterator[None]:
     """Run it in the folder until the `with` statement ends; as root would, as somebody else."""
     if owner := unprivileged():
         for path in (folder, *folder.iterdir()):
@@ -131,7 +136,7 @@ def _running(command: list[str], folder: Path, port: int) -> Iterator[None]:
         assert process.poll() is None, (folder / "output").read_text()
         yield
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(ends_at)
         try:
             process.wait(STOPPING_SECONDS)
         finally:
