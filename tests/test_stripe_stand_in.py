@@ -13,6 +13,7 @@ import threading
 import time
 import typing
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -445,12 +446,13 @@ class TestAskingTwice:
         assert create(s, key="k")["status"] == "open"
 
     def test_a_question_that_is_still_being_answered_conflicts(self, s: StandIn) -> None:
-        s.fault("POST", "/v1/checkout/sessions", hang=0.5)
+        s.fault("POST", "/v1/checkout/sessions", hang=30)
         slow = threading.Thread(target=create, args=(s, "k"))
         slow.start()
-        wait_for(lambda: s.requests != [])
+        wait_for(lambda: s.hanging == 1)
         with pytest.raises(stripe.APIError) as conflict:
             create(s, key="k")
+        s.clear_faults()
         slow.join()
         assert conflict.value.http_status == 409
         assert len(s.sessions) == 1
@@ -530,6 +532,17 @@ class TestAccidents:
         began = time.monotonic()
         assert call(s, "GET", "/v1/events")[0] == 200
         assert time.monotonic() - began >= 0.3
+
+    def test_a_slow_answer_comes_at_once_when_the_faults_are_cancelled(self, s: StandIn) -> None:
+        s.fault("GET", "/v1/events", hang=60)
+        began = time.monotonic()
+        with ThreadPoolExecutor() as meanwhile:
+            slow = meanwhile.submit(call, s, "GET", "/v1/events")
+            wait_for(lambda: s.hanging == 1)
+            s.clear_faults()
+            assert slow.result()[0] == 200
+        assert s.hanging == 0
+        assert time.monotonic() - began < 30
 
 
 class TestPaying:

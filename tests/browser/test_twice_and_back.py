@@ -1,7 +1,5 @@
 """Two tabs, two clicks, the Back button and a shelf that changes meanwhile."""
 
-import time
-
 import pytest
 from playwright.sync_api import expect
 
@@ -9,18 +7,16 @@ from tests.browser.complaints import Complaints
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import PAYMENT_PAGE, Shopper
 from tests.stripe_stand_in import StandIn
+from tests.waiting import wait_until
 
 SESSIONS = "/v1/checkout/sessions"
+# Longer than two clicks take; the test ends it.
+HANGS_SECONDS = 30
 
 
 def states(stripe: StandIn) -> list[tuple[int, str]]:
     """What each session at Stripe's asks for, and whether it still does; newest last."""
     return [(session["amount_total"], session["status"]) for session in stripe.sessions.values()]
-
-
-def wait_for_a_request(stripe: StandIn) -> None:
-    while not stripe.requests:
-        time.sleep(0.01)
 
 
 class TestTwoTabs:
@@ -88,10 +84,11 @@ class TestTwoTabs:
 class TestPressingBuyTwice:
     def test_a_double_click_places_one_order(self, ada: Shopper, stripe: StandIn):
         ada.fills_the_cart()
-        stripe.fault("POST", SESSIONS, hang=1, after=True)
-        ada.double_clicks(ada.buy, wait_between=lambda: wait_for_a_request(stripe))
+        stripe.fault("POST", SESSIONS, hang=HANGS_SECONDS, after=True)
+        ada.double_clicks(ada.buy, wait_between=lambda: wait_until(lambda: stripe.hanging))
+        wait_until(lambda: len(stripe.requests) > 1, "The second click never came to anything.")
+        stripe.clear_faults()
         expect(ada.page).to_have_url(PAYMENT_PAGE)
-        assert len(stripe.requests) > 1, "The second click never came to anything."
         assert states(stripe) == [(5998, "open")]
         ada.presses("Pay")
         ada.sees_order("PAID")

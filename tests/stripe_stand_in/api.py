@@ -4,7 +4,6 @@ import base64
 import binascii
 import contextlib
 import re
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import Message
@@ -55,7 +54,6 @@ class Api:
         self.faults = Faults()
         self.idempotency = Idempotency()
         self.log: list[Request] = []
-        self.closing = threading.Event()
 
     def forget(self) -> None:
         """Forget faults, keys and the log."""
@@ -113,14 +111,14 @@ class Api:
     def _before(self, fault: Fault | None) -> None:
         if not fault or fault.after:
             return
-        self.closing.wait(fault.hang)
+        self.faults.hang(fault)
         if fault.drop:
             raise Dropped
 
     def _after(self, fault: Fault | None, answer: Answer | None) -> Answer | None:
         if not fault or not fault.after:
             return answer
-        self.closing.wait(fault.hang)
+        self.faults.hang(fault)
         return Answer(fault.status, fault_answer(fault.status)) if fault.status else answer
 
     def _check(self, route: Route, tree: Json) -> Json:

@@ -1,7 +1,7 @@
 """What goes wrong on demand, and how a repeated request is recognised."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.stripe_stand_in.refusals import Refusal
@@ -22,6 +22,8 @@ class Fault:
     after: bool = False
     hang: float = 0.0
     drop: bool = False
+    over: threading.Event = field(default_factory=threading.Event)
+    """Ends the hanging before its time."""
 
     def matches(self, method: str, path: str) -> bool:
         """Whether this request is one of those that shall go wrong."""
@@ -34,6 +36,7 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ordered: list[Fault] = []
+        self.hanging = 0
 
     def order(self, fault: Fault) -> None:
         """Let the next matching requests go wrong."""
@@ -41,8 +44,10 @@ class Faults:
             self._ordered.append(fault)
 
     def clear(self) -> None:
-        """Cancel all."""
+        """Cancel all; what hangs goes on at once."""
         with self._lock:
+            for fault in self._ordered:
+                fault.over.set()
             self._ordered.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
@@ -53,6 +58,14 @@ class Faults:
                     fault.times -= 1
                     return fault
         return None
+
+    def hang(self, fault: Fault) -> None:
+        """Let a request wait as ordered, or until all is cleared."""
+        with self._lock:
+            self.hanging += 1
+        fault.over.wait(fault.hang)
+        with self._lock:
+            self.hanging -= 1
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ class StandIn:
 
     def close(self) -> None:
         """Give the port back. A webhook that still hangs is left alone."""
-        self.api.closing.set()
+        self.clear_faults()
         self.postman.close()
         if self._server:
             self._server.shutdown()
@@ -138,6 +138,11 @@ class StandIn:
     def requests(self) -> list[Request]:
         """Calls of the API, in order."""
         return list(self.api.log)
+
+    @property
+    def hanging(self) -> int:
+        """How many calls of the API a fault keeps waiting."""
+        return self.api.faults.hanging
 
     @property
     def deliveries(self) -> list[Try]:
@@ -260,7 +265,7 @@ class StandIn:
         self.api.faults.order(Fault(method, path, status, times, after, hang, drop))
 
     def clear_faults(self) -> None:
-        """Cancel the faults that didn't happen yet."""
+        """Cancel the faults that didn't happen yet; calls that hang go on at once."""
         self.api.faults.clear()
 
     # Time
