@@ -16,6 +16,9 @@ OURS = {
     "CHANGES_PER_MINUTE": "0",
     "BUYS_PER_MINUTE": "0",
     "LOGINS_PER_MINUTE": "0",
+    # A busy machine is slow now and then, and tests count lines of the log.
+    "SLOW_QUERY_MS": "60000",
+    "SLOW_STRIPE_MS": "60000",
 }
 UNSET = [
     "ALLOWED_HOSTS",
@@ -24,8 +27,6 @@ UNSET = [
     "DJANGO_SETTINGS_MODULE",
     "LOG_LEVEL",
     "METRICS_TOKEN",
-    "SLOW_QUERY_MS",
-    "SLOW_STRIPE_MS",
     "SHOPPERS_PER_ADDRESS",
     "STRIPE_API_BASE",
     "STRIPE_PUBLISHABLE_KEY",
