@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.postgresql import free_port
-from tests.races.stage import shop_for
+from tests.races.stage import is_lost_within_some_rounds, shop_for
 from tests.races.visitor import Answer, Visitor, at_once
 from tests.scaling.next_release import CONTRACT, next_release
 from tests.scaling.programs import nginx
@@ -50,7 +50,8 @@ def test_a_restart_makes_people_wait_and_turns_nobody_away(held: Frontage):
 
 
 def test_without_its_socket_held_a_restart_turns_some_away(alone: Frontage):
-    assert 502 in answers_during_a_restart(alone)
+    # Whoever comes before the worker has heard of it, or when it has gone, is served.
+    assert is_lost_within_some_rounds(lambda: 502 not in answers_during_a_restart(alone))
 
 
 def test_a_process_that_does_not_answer_is_passed_by(alone: Frontage):
