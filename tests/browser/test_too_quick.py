@@ -1,9 +1,10 @@
 """A shopper who is quicker than the shop allows."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper, running_shop
@@ -13,6 +14,8 @@ from tests.shop_process import ShopProcess
 BUDGET = 3
 # The minute may end while the budget is being used up; it does not end twice.
 CLICKS = 2 * BUDGET + 2
+ENOUGH_SECONDS = 20
+"""What a busy machine may need for the next change, which has to come in the same minute."""
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +32,26 @@ def shop(strict_shop: ShopProcess) -> ShopProcess:
     return strict_shop
 
 
-def test_reads_that_nothing_was_changed_and_the_page_goes_on(ada: Shopper, complaints: Complaints):
-    complaints.expect_status(429)
-    ada.visits()
+def clicks_until_refused(ada: Shopper, refusal: Locator) -> int:
+    """Return after how many seconds she is told to go on."""
     for _ in range(CLICKS):
         with ada.page.expect_response("**/cart/*/") as answer:
             ada.plus("Mouse").click()
         if answer.value.status == 429:
             break
-    refusal = ada.alert.filter(has_text="Nothing was changed")
     expect(refusal).to_be_visible()
-    expect(refusal).to_contain_text("Please go on in")
+    told = re.search(r"Please go on in (\d+) second", refusal.inner_text())
+    assert told
+    return int(told[1])
+
+
+def test_reads_that_nothing_was_changed_and_the_page_goes_on(ada: Shopper, complaints: Complaints):
+    complaints.expect_status(429)
+    ada.visits()
+    refusal = ada.alert.filter(has_text="Nothing was changed")
+    if (seconds := clicks_until_refused(ada, refusal)) < ENOUGH_SECONDS:
+        ada.page.wait_for_timeout(1_000 * (seconds + 1))
+        clicks_until_refused(ada, refusal)
     quantity, total = ada.quantity_of("Mouse").input_value(), ada.total.inner_text()
     ada.page.evaluate("document.querySelector('#cart').dataset.shown = 'before'")
     # Typed and not taken, so the page shows again what is in the cart.
@@ -55,7 +67,8 @@ def test_reads_it_on_a_page_where_scripts_are_off(new_shopper: NewShopper, compl
     bo = new_shopper(java_script_enabled=False)
     bo.visits()
     for _ in range(CLICKS):
-        bo.plus("Mouse").click()
+        with bo.page.expect_navigation():  # or the heading might be the old page's
+            bo.plus("Mouse").click()
         if bo.page.get_by_role("heading", level=1).inner_text() == "That was too quick":
             break
     expect(bo.page.get_by_text("Nothing was changed")).to_be_visible()
