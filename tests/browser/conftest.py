@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserType
+from playwright.sync_api import BrowserType, expect
 from pytest_playwright.pytest_playwright import CreateContextCallback
 
 from tests import chromium
@@ -21,6 +21,9 @@ from tests.shop_process import PROJECT, ShopProcess, new_database
 from tests.stripe_stand_in import StandIn
 
 NewShopper = Callable[..., Shopper]
+
+# A busy machine is slow now and then; whoever expects something sees it as soon as it is there.
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")

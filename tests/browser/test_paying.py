@@ -117,7 +117,7 @@ class TestPayingByCard:
         state = ada.page.locator("[data-order] [data-status]")
         expect(state).to_have_attribute("data-status", "PENDING")
         stripe.release()
-        expect(state).to_have_attribute("data-status", "PAID", timeout=10_000)
+        expect(state).to_have_attribute("data-status", "PAID")
         expect(ada.announcement).to_contain_text("is paid")
 
     def test_a_stranger_finds_no_such_order(

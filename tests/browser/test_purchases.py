@@ -196,16 +196,16 @@ class TestOnASlowNetwork:
         for _ in range(3):
             ada.plus("Mouse").click()
         expect(busy).to_have_count(1)
-        expect(ada.total).to_have_text("$89.97", timeout=15_000)
+        expect(ada.total).to_have_text("$89.97")
         expect(busy).to_have_count(0)
 
     def test_pressing_buy_again_and_again_leads_to_one_payment(self, ada: Shopper, stripe: StandIn):
         ada.wants(2, "Mouse")
         expect(ada.total).to_have_text("$59.98")
         ada.double_clicks(ada.buy, wait_between=lambda: ada.page.wait_for_timeout(300))
-        expect(ada.page).to_have_url(PAYMENT_PAGE, timeout=15_000)
+        expect(ada.page).to_have_url(PAYMENT_PAGE)
         ada.presses("Pay")
-        expect(ada.page).to_have_url(RETURN, timeout=15_000)
+        expect(ada.page).to_have_url(RETURN)
         ada.sees_order("PAID")
         assert one_payment(stripe, 5998)
 
@@ -221,7 +221,7 @@ class TestOnANetworkThatBreaks:
         with answer_lost(ada.page, "**/cart/*/"):
             ada.plus("Mouse").click()
             expect(ada.alert).to_contain_text("No answer from the shop")
-        expect(ada.alert).to_have_count(0, timeout=15_000)
+        expect(ada.alert).to_have_count(0)
         expect(ada.total).to_have_text("$89.97")
         ada.goes_to_stripe()
         ada.presses("Pay")
@@ -270,7 +270,7 @@ class TestOnANetworkThatBreaks:
             stripe.release()
             expect(ada.alert).to_contain_text("No answer from the shop")
         ada.sees_order("PAID")
-        expect(ada.alert).to_have_count(0, timeout=15_000)
+        expect(ada.alert).to_have_count(0)
         assert one_payment(stripe, 5998)
 
 

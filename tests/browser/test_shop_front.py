@@ -192,7 +192,7 @@ class TestANetworkThatComesAndGoes:
         expect(ada.alert).to_contain_text("No answer from the shop")
         assert violations(ada.page) == []
         ada.context.set_offline(False)
-        expect(ada.alert).to_have_count(0, timeout=15_000)
+        expect(ada.alert).to_have_count(0)
         expect(ada.quantity_of("Mouse")).to_have_value("1")
         ada.plus("Mouse").click()
         expect(ada.total).to_have_text("$59.98")
@@ -203,7 +203,7 @@ class TestANetworkThatComesAndGoes:
         ada.context.clear_cookies()
         ada.plus("Mouse").click()
         expect(ada.alert).to_be_visible()
-        expect(ada.alert).to_have_count(0, timeout=15_000)
+        expect(ada.alert).to_have_count(0)
         ada.plus("Mouse").click()
         expect(ada.total).to_have_text("$29.99")
 
