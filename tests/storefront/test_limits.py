@@ -1,8 +1,10 @@
 """Nobody can do so much, or send so much at once, that others are served worse."""
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 from unittest.mock import Mock
 
@@ -260,9 +262,10 @@ class TestACacheThatIsAway:
     ):
         with socket.create_server(("127.0.0.1", 0)) as silent:
             self.on(silent.getsockname()[1], settings)
-            began = time.monotonic()
             assert [ada.puts(mouse, 1).status_code for _ in range(4)] == [303] * 4
-            assert time.monotonic() - began < 1
+            # Counted and not timed, as a busy machine is slow by itself.
+            assert callers(silent) == 1
+        assert sum(settings.CACHES["default"]["OPTIONS"].values()) < 1
 
     def test_is_asked_again_after_a_while(self, settings: Settings, passes: Callable[[int], None]):
         assert not is_limited("/cart/1/")
@@ -270,6 +273,17 @@ class TestACacheThatIsAway:
         assert not is_limited("/cart/1/")
         passes(limits.PAUSE_SECONDS)
         assert is_limited("/cart/1/")
+
+
+def callers(server: socket.socket) -> int:
+    """Count who has come to the server and was not let in."""
+    server.setblocking(False)
+    count = 0
+    with ExitStack() as guests, contextlib.suppress(BlockingIOError):
+        while True:
+            guests.enter_context(server.accept()[0])
+            count += 1
+    return count
 
 
 class TestTheSizeOfARequest:
