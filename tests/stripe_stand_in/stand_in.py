@@ -277,7 +277,7 @@ class StandIn:
             self.books.expire_due()
             self.books.changed.notify_all()
 
-    def wait_until_quiet(self, timeout: float = 5) -> None:
+    def wait_until_quiet(self, timeout: float = 30) -> None:
         """Wait until no delivery is under way or due; raises TimeoutError."""
         with self.books.changed:
             if not self.books.changed.wait_for(lambda: not self.postman.is_busy(), timeout):
