@@ -1,7 +1,9 @@
 """A shopper in front of a real browser: what they see and what they do."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from typing import Self
 
 from playwright.sync_api import BrowserContext, Locator, Page, Response, expect
@@ -112,6 +114,18 @@ class Shopper:
         self.page.mouse.click(*middle)
         wait_between()
         self.page.mouse.click(*middle)
+
+    @contextmanager
+    def sees_answers(self, number: int = 1) -> Iterator[None]:
+        """Change the cart so often inside; all of it is answered and shown when this ends."""
+        answers = count(1)
+
+        def is_the_last(answer: Response) -> bool:
+            return "/cart/" in answer.url and next(answers) == number
+
+        with self.page.expect_response(is_the_last):
+            yield
+        expect(self.page.locator("#cart.htmx-request")).to_have_count(0)
 
     def opens_another_tab(self) -> "Shopper":
         return Shopper(self.shop, self.context)
