@@ -1,20 +1,23 @@
 """The shop in real processes, Stripe's stand-in, and the database that both tell the truth of."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from itertools import batched
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from tests.cast import SECRET
-from tests.races.visitor import Visitor
+from tests.races.visitor import Visitor, at_once
 from tests.shop_process import ShopProcess, new_database
 from tests.stripe_stand_in import StandIn
 
 WORKERS = 3
+WAVE = 30
+"""So many may write at once on SQLite: each waits five seconds, and its lock takes no turns."""
 ROUNDS = 5
 """How often a race is run without its guard, to be lost once."""
 
@@ -71,6 +74,11 @@ class Stage:
         """Return status and session of the visitor's orders."""
         rows = self.sql(f"SELECT status, session_id FROM checkout_order WHERE {_is(visitor)}")
         return [(row[0], row[1]) for row in rows]
+
+    def at_once[Result](self, deeds: Sequence[Callable[[], Result]]) -> list[Result]:
+        """Do all of it at the same moment; on SQLite in waves of many."""
+        waves = batched(deeds, WAVE if self.is_on_sqlite else len(deeds))
+        return [result for wave in waves for result in at_once(wave)]
 
     @contextmanager
     def altered(self, *alterations: str) -> Iterator["Stage"]:

@@ -86,7 +86,7 @@ def sixty_buy(stage: Stage) -> Sale:
     restock(stage, IN_STOCK)
     tea = stage.product("Tea 0")
     deeds = [partial(stage.visitor().buys_by_json, (tea, 1)) for _ in range(BUYERS)]
-    answers = at_once(deeds)
+    answers = stage.at_once(deeds)
     return Sale(
         answers=dict(Counter(answer.status for answer in answers)),
         refused_in_words=sum(SOLD_OUT in answer.text for answer in answers),

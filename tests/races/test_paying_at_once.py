@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.races.stage import Stage, is_lost_within_some_rounds
-from tests.races.visitor import Visitor, at_once
+from tests.races.visitor import Visitor
 
 DELIVERIES = 50
 IN_CART, BOUGHT = 60, 1
@@ -78,7 +78,7 @@ def has_paid(stage: Stage) -> tuple[Visitor, dict[str, Any]]:
 
 
 def after(stage: Stage, ada: Visitor, events: list[dict[str, Any]]) -> Aftermath:
-    answers = at_once([partial(stage.stripe.send, event) for event in events])
+    answers = stage.at_once([partial(stage.stripe.send, event) for event in events])
     ours = f"checkout_stripeevent WHERE event_id LIKE '{events[0]['id'].partition('.')[0]}%'"
     return Aftermath(
         answers=frozenset(answers),
