@@ -22,7 +22,6 @@ from tests.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
 
-NOW = timezone.now()
 EXPIRED = "checkout.session.expired"
 
 

@@ -11,8 +11,6 @@ from checkout.models import Order
 from tests.cast import deliver, event_about
 
 S = "PENDING", "PROCESSING", "PAID", "FAILED", "EXPIRED", "REFUNDED", "REVIEW"
-UNPAID = {"payment_status": "unpaid"}
-REFUND = {"id": "ch_1", "amount_refunded": 2_999}
 # The row says where each of the states above leads. It is written out by hand: a table made
 # from the code would agree with any mistake in it.
 EXPECTED: dict[tuple[str, str], tuple[str, ...]] = {

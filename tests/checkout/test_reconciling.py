@@ -301,7 +301,7 @@ class TestFollowUps:
             StripeEvent.objects.create(event_id=f"evt_{number}", order=paid, **follow_up)
         assert "3 follow-ups done" in reconcile()
 
-    def test_are_done_once(self, stripe: StandIn, order: Order, caplog: pytest.LogCaptureFixture):
+    def test_are_done_once(self, stripe: StandIn, order: Order):
         stripe.pay(order.session_id or "")
         assert "1 follow-ups done" in reconcile()
         assert "follow-ups" not in reconcile()

@@ -21,7 +21,6 @@ from tests.stripe_stand_in import StandIn
 
 ROUNDS = 220
 WARM_UP = 20
-MOST = 1.2
 
 
 @dataclass

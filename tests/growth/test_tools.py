@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -58,6 +57,6 @@ def test_the_desk_is_measured(small: ShopProcess):
     assert "| an order by its reference |" in measured(small, "desk")
 
 
-def test_a_waiting_crowd_needs_one(tmp_path: Path, small: ShopProcess):
+def test_a_waiting_crowd_needs_one(small: ShopProcess):
     with pytest.raises(AssertionError, match="fill a new one"):
         measured(small, "waiting", "--shoppers=1000", "--seconds=1")

@@ -405,7 +405,7 @@ class TestProcesses:
         assert {"gunicorn.error", "checkout", ANSWERS} == {line["logger"] for line in lines}
         assert any("Booting worker with pid: " in message for message in messages(lines))
 
-    def test_a_web_server_leaves_stderr_to_python(self, tmp_path: Path):
+    def test_a_web_server_leaves_stderr_to_python(self):
         loaded = subprocess.run(
             [sys.executable, "-c", "import storefront.wsgi"],
             cwd=ROOT,
