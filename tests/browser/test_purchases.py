@@ -13,6 +13,7 @@ from tests.browser.conftest import NewShopper
 from tests.browser.shopper import PAYMENT_PAGE, Shopper
 from tests.browser.test_cart import let_the_network_be_slow
 from tests.stripe_stand_in import StandIn
+from tests.waiting import wait_until
 
 # A desktop window of 1280 × 1024 at 400 %, which is how WCAG measures reflow.
 ZOOMED = {"viewport": {"width": 320, "height": 256}, "device_scale_factor": 4}
@@ -202,7 +203,9 @@ class TestOnASlowNetwork:
     def test_pressing_buy_again_and_again_leads_to_one_payment(self, ada: Shopper, stripe: StandIn):
         ada.wants(2, "Mouse")
         expect(ada.total).to_have_text("$59.98")
-        ada.double_clicks(ada.buy, wait_between=lambda: ada.page.wait_for_timeout(300))
+        stripe.fault("POST", "/v1/checkout/sessions", after=True, hang=30)
+        ada.double_clicks(ada.buy, wait_between=lambda: wait_until(lambda: stripe.hanging))
+        stripe.clear_faults()
         expect(ada.page).to_have_url(PAYMENT_PAGE)
         ada.presses("Pay")
         expect(ada.page).to_have_url(RETURN)
