@@ -123,7 +123,8 @@ class TestClicksFasterThanAnswers:
     def test_a_typed_amount_is_not_one_more_because_plus_has_the_focus_by_then(self, ada: Shopper):
         first: list[Route] = []
         ada.page.route("**/cart/**", lambda route: first.append(route), times=1)
-        ada.plus("Laptop").click()
+        with ada.page.expect_request("**/cart/**"):
+            ada.plus("Laptop").click()
         ada.wants(12, "Keyboard")
         expect(ada.plus("Keyboard")).to_be_focused()
         first[0].continue_()

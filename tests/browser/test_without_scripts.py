@@ -92,6 +92,8 @@ class TestBuyingWithoutScripts:
         ada.goes_to_stripe()
         ada.presses("Pay")
         ada.orders.get_by_role("link", name=re.compile("^Order ")).click()
+        # The page that is left has such a link as well.
+        expect(ada.page).to_have_url(re.compile(r"/orders/.+/$"))
         stripe.release()
         stripe.wait_until_quiet()
         ada.refresh.click()
