@@ -18,6 +18,7 @@ NO_ANSWER = r"ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE)"
 def comes_back(real_shop: ShopProcess) -> Iterator[None]:
     yield
     if not real_shop.is_ready():
+        real_shop.kill()  # it may be slow and not dead
         real_shop.start()
 
 
