@@ -27,7 +27,7 @@ from storefront.models import CartLine, Hold, Product
 # Wide enough for everybody else to come in between.
 WINDOW_SECONDS = 0.05
 PAUSE = "Pausing before the commit."
-PAUSE_SECONDS = 5
+PAUSE_SECONDS = 30
 MOMENT_SECONDS = 0.3
 
 logger = logging.getLogger("checkout")
