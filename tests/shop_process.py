@@ -22,7 +22,7 @@ from psycopg import sql
 from tests.postgresql import free_port
 
 PROJECT = Path(__file__).parent.parent
-STARTING_SECONDS = 30
+STARTING_SECONDS = 60
 # More than gunicorn's graceful_timeout.
 STOPPING_SECONDS = 30
 # How systemd hands over a socket: as number 3, to a process that knows its own number.
