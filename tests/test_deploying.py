@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,6 +82,9 @@ class Platform:
         try:
             with urllib.request.urlopen(self.url + path, timeout=5) as response:
                 return int(response.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
         except OSError:
             return 0
 
