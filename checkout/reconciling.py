@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from checkout import events, gateway, outbox, reading, refunds
@@ -128,6 +128,13 @@ def _receive(report: Report, event: dict[str, Any]) -> None:
         with logs.about():
             outcome = events.receive(event)
     except events.MalformedEvent:
+        return
+    except (InterfaceError, OperationalError):
+        raise
+    except Exception:
+        # One that the shop can't take keeps none of the others waiting.
+        logger.exception("Could not apply event %s.", event["id"])
+        report.applied["failed"] += 1
         return
     if outcome != StripeEvent.Outcome.NO_CHANGE:
         report.applied[outcome] += 1

@@ -3,14 +3,15 @@
 import time
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from django.core.management import call_command
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.utils import timezone
 
-from checkout import gateway, outbox, reconciling
+from checkout import events, gateway, outbox, reconciling
 from checkout.management.commands import reconcile_orders
 from checkout.models import Order, StripeEvent
 from storefront.models import Hold, Product
@@ -76,6 +77,34 @@ class TestEventsThatStripeCouldNotDeliver:
             reconcile(minutes=60)
             assert " ".join(status(order) for order in orders) == paid
         assert "0 undelivered events" in reconcile(minutes=60)
+
+    def test_are_replayed_although_one_of_them_fails(
+        self,
+        stripe: StandIn,
+        order: Order,
+        bo: Shopper,
+        mouse: Product,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ):
+        paid = [order, bought(bo, mouse)]
+        for each in paid:
+            stripe.pay(each.session_id or "")
+        stripe.wait_until_quiet()
+        receive, bad = events.receive, paid[0].session_id
+
+        def fails_for_one(event: Any) -> Any:
+            if event["data"]["object"]["id"] == bad:
+                raise ValueError("nobody thought of this")
+            return receive(event)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(events, "receive", fails_for_one)
+            assert "1 applied, 2 failed" in reconcile()
+        assert [status(each) for each in paid] == ["PENDING", "PAID"]
+        assert "Could not apply event evt_" in caplog.text
+        assert "1 applied" in reconcile()
+        assert status(paid[0]) == "PAID"
 
     def test_and_come_later_all_the_same_change_nothing(self, stripe: StandIn, order: Order):
         stripe.pay(order.session_id or "")
@@ -337,10 +366,15 @@ class TestFollowUps:
 
 
 class TestWithoutEnd:
+    @pytest.mark.parametrize("kind", [OperationalError, InterfaceError, ProgrammingError])
     def test_goes_on_when_the_database_was_away(
-        self, stripe: StandIn, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+        self,
+        stripe: StandIn,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+        kind: type[Exception],
     ):
-        rounds = Mock(side_effect=[OperationalError("restarting"), KeyboardInterrupt])
+        rounds = Mock(side_effect=[kind("restarting"), KeyboardInterrupt])
         monkeypatch.setattr(reconcile_orders, "reconcile", rounds)
         monkeypatch.setattr(time, "sleep", Mock())
         with pytest.raises(KeyboardInterrupt):

@@ -85,6 +85,11 @@ ASKING_STRIPE = [
         at=DESK,
     ),
     mutant(
+        "one event that can't be applied keeps the others waiting",
+        (RECONCILING, "    except Exception:\n", "    except ZeroDivisionError:\n"),
+        at=DESK,
+    ),
+    mutant(
         "a key that may not read events asks about no order",
         (
             RECONCILING,
@@ -126,7 +131,7 @@ ASKING_STRIPE = [
         "a restart of the database ends the worker",
         (
             COMMAND,
-            "except (InterfaceError, OperationalError) as error:",
+            "except (InterfaceError, OperationalError, ProgrammingError) as error:",
             "except ZeroDivisionError:",
         ),
         (COMMAND, 'goes on.", error)', 'goes on.", "")'),

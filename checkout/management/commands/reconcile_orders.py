@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, ProgrammingError, close_old_connections
 from django.utils import timezone
 
 from checkout.forgetting import forget
@@ -56,13 +56,16 @@ class Command(BaseCommand):
             close_old_connections()
 
     def _run_and_log(self, older_than: timedelta) -> None:
-        """A restart of the database, or a lock held too long, is no reason to end for good."""
+        """A restart of the database is no reason to end for good.
+
+        Nor is a lock held too long, or a table that the release is just about to make.
+        """
         try:
             report = self._run(older_than)
             level = logging.WARNING if report.trouble else logging.INFO
             logger.log(level, "%s", report, extra={"fields": asdict(report)})
             self._forget_once_a_day()
-        except (InterfaceError, OperationalError) as error:
+        except (InterfaceError, OperationalError, ProgrammingError) as error:
             logger.error("The database did not answer (%s), so the next run goes on.", error)
 
     def _forget_once_a_day(self) -> None:
