@@ -104,8 +104,8 @@ class MyOrders:
             (order.pk.hex, order.status, order.refunded_cents, order.disputed_at)
             for order in self.orders
         ]
-        pace = self.seconds_between_looks
-        shown = repr((states, self.watch.order, self.watch.canceled, pace))
+        watch = self.watch
+        shown = repr((states, watch.order, watch.canceled, self.seconds_between_looks))
         return hashlib.blake2b(shown.encode(), digest_size=8).hexdigest()
 
     @property
