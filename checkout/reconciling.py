@@ -111,10 +111,10 @@ def _ask_about_waiting(report: Report, now: datetime, before: datetime) -> None:
         report.waiting += 1
         with _telling_of_refusal(report):
             session = gateway.session_now(str(order.session_id))
-            Order.objects.filter(pk=order.pk).update(asked_at=now)
             news = _news_of(session) if session else None
-            if session and news:
-                _receive(report, _event(news, session))
+            # Whoever counts as asked about may be forgotten, so not before the answer is taken.
+            if not (session and news) or _receive(report, _event(news, session)):
+                Order.objects.filter(pk=order.pk).update(asked_at=now)
 
 
 def in_turn(before: datetime) -> QuerySet[Order]:
@@ -123,21 +123,23 @@ def in_turn(before: datetime) -> QuerySet[Order]:
     return waiting.order_by(F("asked_at").asc(nulls_first=True))[:QUESTIONS]
 
 
-def _receive(report: Report, event: dict[str, Any]) -> None:
+def _receive(report: Report, event: dict[str, Any]) -> bool:
+    """Apply the event, and count what came of it. False if the shop failed on it."""
     try:
         with logs.about():
             outcome = events.receive(event)
     except events.MalformedEvent:
-        return
+        return True
     except (InterfaceError, OperationalError):
         raise
     except Exception:
         # One that the shop can't take keeps none of the others waiting.
         logger.exception("Could not apply event %s.", event["id"])
         report.applied["failed"] += 1
-        return
+        return False
     if outcome != StripeEvent.Outcome.NO_CHANGE:
         report.applied[outcome] += 1
+    return True
 
 
 def _news_of(session: dict[str, Any]) -> str:

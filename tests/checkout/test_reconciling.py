@@ -102,6 +102,7 @@ class TestEventsThatStripeCouldNotDeliver:
             patch.setattr(events, "receive", fails_for_one)
             assert "1 applied, 2 failed" in reconcile()
         assert [status(each) for each in paid] == ["PENDING", "PAID"]
+        assert paid[0].asked_at is None  # so that nobody forgets it
         assert "Could not apply event evt_" in caplog.text
         assert "1 applied" in reconcile()
         assert status(paid[0]) == "PAID"
