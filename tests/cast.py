@@ -12,9 +12,7 @@ from checkout.models import Order
 from storefront.cart import cart_of
 from storefront.models import Product
 from storefront.shopper import shopper_of
-from tests.stripe_stand_in import webhooks
-
-SECRET = "whsec_test"
+from tools.stripe_stand_in.webhooks import signature
 
 
 def product(name: str = "Mouse", price_cents: int = 2_999, **fields: Any) -> Product:
@@ -64,11 +62,6 @@ class Shopper:
     @property
     def orders(self) -> list[Order]:
         return list(Order.objects.of(self.id))
-
-
-def signature(body: bytes, secret: str = SECRET, timestamp: int | None = None) -> str:
-    """Sign as the stand-in does: now, if nothing else is said."""
-    return webhooks.signature(body, secret, int(time.time()) if timestamp is None else timestamp)
 
 
 def deliver(event: object, *, header: str | None = None, path: str = "/stripe/webhook/") -> Any:

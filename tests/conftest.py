@@ -15,9 +15,10 @@ from pytest_django import Settings
 
 from storefront.models import Product
 from storefront.templatetags import remember
-from tests.cast import SECRET, Shopper, product
+from tests.cast import Shopper, product
 from tests.hearing import Log, listening
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
+from tools.stripe_stand_in.webhooks import SECRET
 
 BROWSER_TESTS = Path(__file__).parent / "browser"
 

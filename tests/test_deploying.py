@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cast import SECRET, signature
-from tests.postgresql import free_port
-from tests.races.visitor import Visitor
-from tests.shop_process import new_database
-from tests.stripe_stand_in import StandIn
-from tests.waiting import PATIENCE_SECONDS, wait_until
+from tools.postgresql import free_port
+from tools.shop_process import new_database
+from tools.stripe_stand_in import StandIn
+from tools.stripe_stand_in.webhooks import SECRET, signature
+from tools.visitor import Visitor
+from tools.waiting import PATIENCE_SECONDS, wait_until
 
 PROJECT = Path(__file__).parent.parent
 SITE = "https://shop.example"

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 # Plays npm and all programs of .venv/bin; pytest ends with the code given for its database.
 PROGRAM = """#!/bin/sh
 case "$*" in
-    *tests.postgresql*pytest*) sleep 0.1; echo "PostgreSQL ends"; exit "$ON_POSTGRESQL" ;;
+    *tools.postgresql*pytest*) sleep 0.1; echo "PostgreSQL ends"; exit "$ON_POSTGRESQL" ;;
     *pytest*) [ -z "${DATABASE_URL:-}" ] || exit 9; echo "SQLite ends"; exit "$ON_SQLITE" ;;
 esac
 """
@@ -23,8 +23,8 @@ esac
 def checkout(tmp_path: Path) -> Path:
     """A copy in which everything is installed already, and nothing is really run."""
     (tmp_path / "templates").mkdir()
-    (tmp_path / "tests").mkdir()
-    shutil.copy(ROOT / "tests" / "machine.sh", tmp_path / "tests")
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "make.sh", tmp_path / "tools")
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
     for name in "python ruff djade npm".split():
@@ -49,7 +49,7 @@ def test_both_databases_must_pass(checkout: Path, on_postgresql: int, on_sqlite:
         "TMPDIR": str(checkout),
     }
     done = subprocess.run(
-        ["sh", "tests/machine.sh", "test"],
+        ["sh", "tools/make.sh", "test"],
         cwd=checkout,
         env=os.environ | environment,
         capture_output=True,

@@ -104,7 +104,7 @@ def test_a_package_without_a_hash_would_be_noticed():
 
 
 def test_hashes_are_asked_for_wherever_the_shop_installs():
-    for file in ("tests/machine.sh", "render.yaml"):
+    for file in ("tools/make.sh", "render.yaml"):
         script = (ROOT / file).read_text(encoding="utf-8").replace("\\\n", " ")
         installs = re.findall(r"pip install.*-r.*", script)
         assert installs

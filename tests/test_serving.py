@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.cast import SECRET
-from tests.shop_process import ShopProcess
+from tools.shop_process import ShopProcess
+from tools.stripe_stand_in.webhooks import SECRET
 
 pytestmark = pytest.mark.once
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shop_process import ShopProcess, new_database
+from tools.shop_process import ShopProcess, new_database
 
 # Threads of the pool that were not ended hold a process up for twenty.
 AT_ONCE_SECONDS = 15

@@ -12,13 +12,13 @@ import pytest
 from playwright.sync_api import BrowserType, expect
 from pytest_playwright.pytest_playwright import CreateContextCallback
 
-from tests import chromium
 from tests.browser.complaints import Complaints
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
-from tests.cast import SECRET
-from tests.shop_process import PROJECT, ShopProcess, new_database
-from tests.stripe_stand_in import StandIn
+from tools import chromium
+from tools.shop_process import PROJECT, ShopProcess, new_database
+from tools.stripe_stand_in import StandIn
+from tools.stripe_stand_in.webhooks import SECRET
 
 NewShopper = Callable[..., Shopper]
 
@@ -49,7 +49,7 @@ def base_url() -> str:
 def as_in_production(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Collect the static files; the environment to serve them with."""
     environment = {
-        "DJANGO_SETTINGS_MODULE": "tests.browser.production",
+        "DJANGO_SETTINGS_MODULE": "tools.production",
         "STATIC_ROOT": str(tmp_path_factory.mktemp("static")),
     }
     subprocess.run(

@@ -1,6 +1,6 @@
 """The merchant, who changes the shelf while people shop."""
 
-from tests.shop_process import ShopProcess
+from tools.shop_process import ShopProcess
 
 
 class Merchant:

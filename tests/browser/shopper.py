@@ -8,7 +8,7 @@ from typing import Self
 
 from playwright.sync_api import BrowserContext, Locator, Page, Response, expect
 
-from tests.shop_process import ShopProcess
+from tools.shop_process import ShopProcess
 
 PAYMENT_PAGE = re.compile(r"/c/pay/")
 

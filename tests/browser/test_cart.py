@@ -5,7 +5,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.complaints import Complaints
 from tests.browser.shopper import Shopper
-from tests.shop_process import ShopProcess
+from tools.shop_process import ShopProcess
 
 
 @pytest.fixture

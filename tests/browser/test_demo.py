@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.shopper import Shopper
-from tests.shop_process import ShopProcess
+from tools.shop_process import ShopProcess
 
 
 @pytest.fixture

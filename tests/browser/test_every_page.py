@@ -15,8 +15,8 @@ from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
-from tests.shop_process import PROJECT, ShopProcess
-from tests.stripe_stand_in import StandIn
+from tools.shop_process import PROJECT, ShopProcess
+from tools.stripe_stand_in import StandIn
 
 # Without wcag22aa axe looks at no target sizes.
 RULES = {

@@ -20,8 +20,8 @@ from tests.browser.conftest import NewShopper
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
 from tests.browser.test_every_page import PAGES, Visit
-from tests.shop_process import PROJECT
-from tests.stripe_stand_in import StandIn
+from tools.shop_process import PROJECT
+from tools.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.once
 

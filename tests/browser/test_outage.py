@@ -7,8 +7,8 @@ from playwright.sync_api import Route, expect
 
 from tests.browser.complaints import Complaints
 from tests.browser.shopper import Shopper
-from tests.shop_process import ShopProcess
-from tests.stripe_stand_in import StandIn
+from tools.shop_process import ShopProcess
+from tools.stripe_stand_in import StandIn
 
 # The last two where death comes while a poll is being answered.
 NO_ANSWER = r"ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE)"

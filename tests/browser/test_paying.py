@@ -7,7 +7,7 @@ from playwright.sync_api import Page, Request, expect
 
 from tests.browser.shopper import Shopper
 from tests.browser.test_shop_front import nothing_moved
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 A_MINUTE = 60_000
 

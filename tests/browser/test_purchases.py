@@ -12,8 +12,8 @@ from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper
 from tests.browser.shopper import PAYMENT_PAGE, Shopper
 from tests.browser.test_cart import let_the_network_be_slow
-from tests.stripe_stand_in import StandIn
-from tests.waiting import wait_until
+from tools.stripe_stand_in import StandIn
+from tools.waiting import wait_until
 
 # A desktop window of 1280 × 1024 at 400 %, which is how WCAG measures reflow.
 ZOOMED = {"viewport": {"width": 320, "height": 256}, "device_scale_factor": 4}

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Route, expect
 from tests.browser.complaints import Complaints
 from tests.browser.shopper import Shopper
 from tests.browser.test_every_page import violations
-from tests.shop_process import ShopProcess
+from tools.shop_process import ShopProcess
 
 OFFLINE = "ERR_INTERNET_DISCONNECTED"
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper, running_shop
 from tests.browser.shopper import Shopper
-from tests.shop_process import ShopProcess
+from tools.shop_process import ShopProcess
 
 BUDGET = 3
 # The minute may end while the budget is being used up; it does not end twice.

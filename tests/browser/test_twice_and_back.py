@@ -6,8 +6,8 @@ from playwright.sync_api import expect
 from tests.browser.complaints import Complaints
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import PAYMENT_PAGE, Shopper
-from tests.stripe_stand_in import StandIn
-from tests.waiting import wait_until
+from tools.stripe_stand_in import StandIn
+from tools.waiting import wait_until
 
 SESSIONS = "/v1/checkout/sessions"
 # Longer than two clicks take; the test ends it.

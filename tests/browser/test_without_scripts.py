@@ -8,8 +8,8 @@ from playwright.sync_api import expect
 from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper
 from tests.browser.shopper import Shopper
-from tests.shop_process import ShopProcess
-from tests.stripe_stand_in import StandIn
+from tools.shop_process import ShopProcess
+from tools.stripe_stand_in import StandIn
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from checkout.models import Order
 from storefront.models import Product
 from tests.cast import Shopper
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.test import Client
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from checkout import gateway
 from checkout.models import Order
 from storefront.models import CartLine, Product
 from tests.cast import Shopper, deliver, event_about
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 CREATE = "/v1/checkout/sessions"
 

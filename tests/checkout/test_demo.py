@@ -9,7 +9,7 @@ from checkout import demo
 from checkout.models import StripeEvent
 from storefront.models import Product
 from tests.cast import Shopper
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 
 class TestTheDemoShop:

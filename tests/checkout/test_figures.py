@@ -15,7 +15,7 @@ from checkout.models import Order, StripeEvent
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
 from tests.hearing import figure
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
 

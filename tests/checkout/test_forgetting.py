@@ -18,7 +18,7 @@ from checkout.management.commands import reconcile_orders
 from checkout.models import Order, OrderItem, StripeEvent
 from storefront.models import CartLine, Hold, Product
 from tests.cast import Shopper, deliver, event_about
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from checkout.models import Order
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 
 def look_again(response: Any) -> str:

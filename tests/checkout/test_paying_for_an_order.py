@@ -7,7 +7,7 @@ import pytest
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 COMPLETED = "checkout.session.completed"
 SUCCEEDED = "checkout.session.async_payment_succeeded"

@@ -16,7 +16,7 @@ from checkout.management.commands import reconcile_orders
 from checkout.models import Order, StripeEvent
 from storefront.models import Hold, Product
 from tests.cast import Shopper, deliver
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
 

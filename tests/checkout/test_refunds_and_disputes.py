@@ -10,7 +10,7 @@ from django.core.management import call_command
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 MONEY_BACK = ("charge.refunded", "refund.", "charge.dispute.")
 

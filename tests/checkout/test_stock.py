@@ -15,7 +15,7 @@ from checkout.gateway import CheckoutSession
 from checkout.models import Order
 from storefront.models import Hold, Product
 from tests.cast import Shopper, deliver, event_about
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 CREATE = "/v1/checkout/sessions"
 Meanwhile = Callable[[Callable[[Order], None]], None]

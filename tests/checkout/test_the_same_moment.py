@@ -21,7 +21,7 @@ from checkout.forgetting import Report, forget
 from checkout.models import Order, StripeEvent
 from storefront.models import CartLine, CartLineQuerySet, Hold, Product
 from tests.cast import Shopper, deliver, event_about
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 CREATE = "/v1/checkout/sessions"
 Meanwhile = Callable[..., None]

@@ -10,7 +10,8 @@ from django.test import Client
 
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
-from tests.cast import SECRET, Shopper, deliver, event_about, signature
+from tests.cast import Shopper, deliver, event_about
+from tools.stripe_stand_in.webhooks import SECRET, signature
 
 pytestmark = pytest.mark.django_db
 

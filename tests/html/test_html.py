@@ -15,7 +15,7 @@ from pytest_django import Settings
 from checkout.models import Order
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about, product
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 HERE = Path(__file__).parent
 VALIDATOR = HERE.parent.parent / ".venv/node/node_modules/.bin/html-validate"

@@ -1,7 +1,7 @@
 """What could happen next at Stripe, by what its books say."""
 
-from tests.stripe_stand_in import StandIn
-from tests.stripe_stand_in.shapes import Json
+from tools.stripe_stand_in import StandIn
+from tools.stripe_stand_in.shapes import Json
 
 
 class Possible:

@@ -15,10 +15,10 @@ import stripe
 from django.test import Client
 
 from checkout.models import Order
-from tests.stripe_stand_in import StandIn
-from tests.stripe_stand_in.clock import Clock
-from tests.stripe_stand_in.faults import Dropped
-from tests.stripe_stand_in.webhooks import ENABLED_EVENTS
+from tools.stripe_stand_in import StandIn
+from tools.stripe_stand_in.clock import Clock
+from tools.stripe_stand_in.faults import Dropped
+from tools.stripe_stand_in.webhooks import ENABLED_EVENTS
 
 API = "http://stripe.test"
 WEBHOOK = "http://testserver/stripe/webhook/"
@@ -58,8 +58,8 @@ def set_for(stand_in: StandIn) -> Iterator[None]:
             mock.patch.object(stripe.RequestsClient, "request", _caller_of(stand_in)),
             mock.patch.object(stripe.RequestsClient, "_sleep_time_seconds", return_value=0),
             mock.patch("django.utils.timezone.now", clock.moment),
-            mock.patch("tests.stripe_stand_in.webhooks._post", _post),
-            mock.patch("tests.stripe_stand_in.shapes.secrets", ids),
+            mock.patch("tools.stripe_stand_in.webhooks._post", _post),
+            mock.patch("tools.stripe_stand_in.shapes.secrets", ids),
             mock.patch("storefront.shopper.uuid4", uuid),
             mock.patch.object(Order._meta.get_field("id"), "_get_default", uuid),
         ):

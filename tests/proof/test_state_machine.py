@@ -34,11 +34,12 @@ from checkout.management.commands.reconcile_orders import Command
 from checkout.models import Order, StripeEvent
 from storefront.admin import _restock
 from storefront.models import CartLine, Hold, Product
-from tests.cast import SECRET, Shopper
+from tests.cast import Shopper
 from tests.proof.crashes import BUYING, RECEIVING, RECONCILING, Crashes, Death, deaths
 from tests.proof.possible import Possible
 from tests.proof.stage import API, new_stand_in, set_for
 from tests.proof.witness import Witness, stock_of
+from tools.stripe_stand_in.webhooks import SECRET
 
 IS_LONG = bool(os.environ.get("PROVE"))
 STEPS = int(os.environ.get("STEPS", 100_000 if IS_LONG else 2_000))

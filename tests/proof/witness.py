@@ -11,8 +11,8 @@ from django.db import connection
 
 from checkout.models import Order
 from storefront.models import Product
-from tests.stripe_stand_in import StandIn
-from tests.stripe_stand_in.shapes import Json
+from tools.stripe_stand_in import StandIn
+from tools.stripe_stand_in.shapes import Json
 
 UNPAID = {"PENDING", "PROCESSING", "FAILED", "EXPIRED"}
 SOLD = {"PAID", "REFUNDED"}

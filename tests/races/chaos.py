@@ -19,12 +19,12 @@ from functools import partial
 from pathlib import Path
 
 from tests.races.reckoning import Photograph, is_paid, photograph
-from tests.races.stage import Stage
-from tests.races.visitor import Answer, at_once
-from tests.shop_process import PROJECT, ShopProcess
-from tests.stripe_stand_in import Refusal
-from tests.stripe_stand_in.shapes import Json
-from tests.stripe_stand_in.webhooks import RETRIES
+from tools.shop_process import PROJECT, ShopProcess
+from tools.stage import Stage
+from tools.stripe_stand_in import Refusal
+from tools.stripe_stand_in.shapes import Json
+from tools.stripe_stand_in.webhooks import RETRIES
+from tools.visitor import Answer, at_once
 
 SHOPPERS, PAYERS = 6, 2
 IN_STOCK = 12

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.races.chaos import closing_lines
-from tests.races.stage import Stage, new_stage
+from tools.stage import Stage, new_stage
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,9 @@ from uuid import UUID
 
 from checkout.events import HANDLERS
 from checkout.models import Order
-from tests.races.stage import Stage
-from tests.stripe_stand_in.shapes import Json
-from tests.stripe_stand_in.webhooks import ENABLED_EVENTS
+from tools.stage import Stage
+from tools.stripe_stand_in.shapes import Json
+from tools.stripe_stand_in.webhooks import ENABLED_EVENTS
 
 MONEY_ARRIVED = ("PAID", "REFUNDED", "REVIEW")
 TOLD = re.compile(r"Order (\S+) is paid: ")

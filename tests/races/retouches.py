@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.races.reckoning import EventRow, Line, OrderRow, Photograph
-from tests.stripe_stand_in.shapes import Json
+from tools.stripe_stand_in.shapes import Json
 
 Retouch = Callable[[Photograph], Photograph]
 

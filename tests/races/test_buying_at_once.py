@@ -4,8 +4,8 @@ from functools import partial
 
 import pytest
 
-from tests.races.stage import Stage, is_lost_within_some_rounds
-from tests.races.visitor import Answer, Visitor, at_once
+from tools.stage import Stage, is_lost_within_some_rounds
+from tools.visitor import Answer, Visitor, at_once
 
 CLICKS = 10
 PRODUCTS = 12

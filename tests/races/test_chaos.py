@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgresql import Cluster, programs
 from tests.races.chaos import CHECKOUT_MINUTES, Chaos, closing_lines, in_proof, seed
 from tests.races.reckoning import Photograph, complaints
 from tests.races.retouches import RETOUCHES
-from tests.races.stage import Stage, is_lost_within_some_rounds, new_stage, stage_on
+from tools.postgresql import Cluster, programs
+from tools.stage import Stage, is_lost_within_some_rounds, new_stage, stage_on
 
 KILLS, RESTARTS = in_proof(200, 20), in_proof(10, 2)
 KILLS_OF_ALL = 4

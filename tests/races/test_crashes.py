@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.races.alterations import PAUSE
-from tests.races.stage import Stage
-from tests.races.visitor import Visitor
-from tests.waiting import PATIENCE_SECONDS, wait_until
+from tools.stage import Stage
+from tools.visitor import Visitor
+from tools.waiting import PATIENCE_SECONDS, wait_until
 
 SESSIONS = "/v1/checkout/sessions"
 HANGS_SECONDS = 30

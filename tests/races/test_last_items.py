@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from tests.races.stage import Stage, is_lost_within_some_rounds, new_stage
-from tests.races.visitor import at_once
+from tools.stage import Stage, is_lost_within_some_rounds, new_stage
+from tools.visitor import at_once
 
 PROCESSES = 6
 IN_STOCK, BUYERS = 40, 60

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.races.stage import Stage, is_lost_within_some_rounds
-from tests.races.visitor import Visitor
+from tools.stage import Stage, is_lost_within_some_rounds
+from tools.visitor import Visitor
 
 DELIVERIES = 50
 IN_CART, BOUGHT = 60, 1

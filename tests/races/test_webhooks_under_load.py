@@ -6,9 +6,9 @@ import threading
 import time
 from urllib.parse import urlsplit
 
-from tests.cast import signature
-from tests.races.stage import Stage
-from tests.races.visitor import at_once
+from tools.stage import Stage
+from tools.stripe_stand_in.webhooks import signature
+from tools.visitor import at_once
 
 FORGED = 500
 SENDERS = 10

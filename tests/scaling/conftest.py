@@ -7,7 +7,7 @@ import pytest
 
 from tests.races.conftest import pytest_terminal_summary  # noqa: F401
 from tests.scaling.programs import Missing, path_of, pgbouncer
-from tests.shop_process import new_database
+from tools.shop_process import new_database
 
 SIZE = 3
 
@@ -16,7 +16,7 @@ SIZE = 3
 def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An empty one on PostgreSQL: a file of SQLite's belongs to one machine."""
     if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
-        pytest.skip("Several machines need PostgreSQL: python -m tests.postgresql pytest ...")
+        pytest.skip("Several machines need PostgreSQL: python -m tools.postgresql pytest ...")
     try:
         path_of("nginx"), path_of("pgbouncer")
     except Missing as error:

@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from tests.races.visitor import at_once
 from tests.scaling.programs import nginx
-from tests.shop_process import ShopProcess
+from tools.shop_process import ShopProcess
+from tools.visitor import at_once
 
 
 class Fleet(ShopProcess):

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tests.shop_process import PROJECT, ShopProcess
+from tools.shop_process import PROJECT, ShopProcess
 
 FIELD, INDEXES = "    link_nonce = models.CharField(", "        indexes = ("
 GREETING = '    greeting = models.CharField(max_length=80, blank=True, db_default="")'

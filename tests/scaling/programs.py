@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.postgresql import free_port, unprivileged
-from tests.shop_process import PROJECT
-from tests.waiting import wait_until
+from tools.postgresql import free_port, unprivileged
+from tools.shop_process import PROJECT
+from tools.waiting import wait_until
 
 GUIDE = PROJECT / "docs" / "scaling.md"
 STOPPING_SECONDS = 10

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.cast import SECRET
 from tests.races.chaos import Chaos
 from tests.races.reckoning import Photograph
-from tests.races.stage import Stage, real_mode_with
-from tests.races.visitor import Answer, Visitor
 from tests.scaling.fleet import Fleet
-from tests.stripe_stand_in import StandIn
+from tools.stage import Stage, real_mode_with
+from tools.stripe_stand_in import StandIn
+from tools.stripe_stand_in.webhooks import SECRET
+from tools.visitor import Answer, Visitor
 
 # What a server in front says for one that died on it; 0 is no answer at all.
 LOST = (0, 502, 504)

@@ -6,11 +6,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.postgresql import free_port
-from tests.races.visitor import Visitor, at_once
 from tests.scaling.programs import pgbouncer
-from tests.shop_process import ShopProcess
 from tests.storefront.test_releasing import OURS, failures_of
+from tools.postgresql import free_port
+from tools.shop_process import ShopProcess
+from tools.visitor import Visitor, at_once
 
 # While it reads, others take all connections, also the one that a cursor would be left on.
 READ_IN_PIECES = """

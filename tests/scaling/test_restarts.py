@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgresql import free_port
-from tests.races.stage import is_lost_within_some_rounds, shop_for
-from tests.races.visitor import Answer, Visitor, at_once
 from tests.scaling.next_release import CONTRACT, next_release
 from tests.scaling.programs import nginx
 from tests.scaling.rollout import Frontage, frontage
-from tests.shop_process import new_database
-from tests.stripe_stand_in import StandIn
-from tests.waiting import wait_until
+from tools.postgresql import free_port
+from tools.shop_process import new_database
+from tools.stage import is_lost_within_some_rounds, shop_for
+from tools.stripe_stand_in import StandIn
+from tools.visitor import Answer, Visitor, at_once
+from tools.waiting import wait_until
 
 SESSIONS = "/v1/checkout/sessions"
 CROWD = 8

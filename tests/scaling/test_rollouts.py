@@ -11,11 +11,11 @@ import pytest
 
 from tests.races.chaos import CHECKOUT_MINUTES, Strike, closing_lines, in_proof, seed
 from tests.races.reckoning import complaints
-from tests.races.visitor import Visitor, at_once
 from tests.scaling.conftest import SIZE
 from tests.scaling.next_release import ADDED_FILE, EXPAND, next_release
 from tests.scaling.rollout import Frontage, Rollout, frontage
-from tests.shop_process import PROJECT, new_database
+from tools.shop_process import PROJECT, new_database
+from tools.visitor import Visitor, at_once
 
 STRIKES, PURCHASES_BETWEEN = in_proof(20, 2), in_proof(20, 10)
 POOLERS = ["without PgBouncer", "with PgBouncer"] if os.environ.get("PROVE") else ["with both"]

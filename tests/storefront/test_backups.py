@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shop_process import ShopProcess, new_database
+from tools.shop_process import ShopProcess, new_database
 
 PRICES = "print(*Product.objects.values_list('price_cents', flat=True))"
 IMPORT = "from storefront.models import Product; "

@@ -17,10 +17,10 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
-from tests.postgresql import Cluster
-from tests.shop_process import ShopProcess
-from tests.stripe_stand_in import StandIn
-from tests.waiting import wait_until
+from tools.postgresql import Cluster
+from tools.shop_process import ShopProcess
+from tools.stripe_stand_in import StandIn
+from tools.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 HOME = "storefront.views.shop_front"

@@ -18,11 +18,12 @@ from pytest_django import Settings
 from checkout.models import Order
 from storefront import logs, watching
 from storefront.models import Product
-from tests.cast import SECRET, Shopper, deliver, event_about
+from tests.cast import Shopper, deliver, event_about
 from tests.hearing import Line, Log
 from tests.routes import ADDRESSES, SAMPLES
-from tests.shop_process import ShopProcess, new_database
-from tests.stripe_stand_in import StandIn
+from tools.shop_process import ShopProcess, new_database
+from tools.stripe_stand_in import StandIn
+from tools.stripe_stand_in.webhooks import SECRET
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from storefront.models import Product
 from tests.hearing import figure
-from tests.shop_process import ShopProcess, new_database
+from tools.shop_process import ShopProcess, new_database
 
 TOKEN = "a-token-of-the-tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

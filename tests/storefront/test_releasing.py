@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shop_process import ShopProcess, new_database
+from tools.shop_process import ShopProcess, new_database
 
 AT_ONCE = 4
 OURS = ("migrate", "--no-input")

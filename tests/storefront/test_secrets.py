@@ -22,9 +22,9 @@ from checkout import gateway
 from checkout.models import Order
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
-from tests.postgresql import free_port
 from tests.routes import ADDRESSES
-from tests.stripe_stand_in import StandIn
+from tools.postgresql import free_port
+from tools.stripe_stand_in import StandIn
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")

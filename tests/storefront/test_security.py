@@ -15,7 +15,7 @@ from storefront.models import Product
 from storefront.security import ABOVE_THE_HOST, HEALTH
 from tests.cast import Shopper, deliver, event_about, product
 from tests.routes import ADDRESSES, WEBHOOKS
-from tests.stripe_stand_in import StandIn
+from tools.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
 

@@ -1,0 +1,292 @@
+"""Each query that a shopper, Stripe, the worker or the merchant causes is answered by an index.
+
+What a full scan costs shows only when a shop has grown; the planner says it before.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.urls import URLPattern, get_resolver
+from django.utils import timezone
+
+from checkout import forgetting
+from checkout.models import Order, OrderItem, StripeEvent
+from storefront.models import CartLine, Product
+from tests.cast import Shopper, deliver, event_about
+from tools.growth.fill import fill
+from tools.stripe_stand_in import StandIn
+
+GROWING = (
+    "checkout_order",
+    "checkout_orderitem",
+    "checkout_stripeevent",
+    "storefront_cartline",
+)
+# They read no table that grows.
+QUIET = {"brand", "robots", "sitemap"}
+
+Query = tuple[str, Any]
+
+
+@pytest.fixture
+def shop(stripe: StandIn, db: None) -> None:
+    fill(orders=2_000, shoppers=500, waiting=200, carts=300)
+
+
+@pytest.fixture
+def mouse(shop: None) -> Product:
+    return Product.objects.earliest("id")
+
+
+@contextmanager
+def queries() -> Iterator[list[Query]]:
+    seen: list[Query] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.lstrip().startswith(("SELECT", "UPDATE", "DELETE")):
+            seen.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        yield seen
+
+
+def scans(query: Query, broad: Iterable[str] = ()) -> list[str]:
+    """Return the growing tables of which the query reads all rows, or all of one product.
+
+    `broad` names more indexes that lead to too many rows for what is asked.
+    Who wants the newest rows, whatever they are, may read from that end until there are enough.
+    """
+    sql, params = query
+    if " LIMIT " in sql and " WHERE " not in sql:
+        return []
+    plan = _on_sqlite if connection.vendor == "sqlite" else _on_postgresql
+    found, used = plan(sql, params)
+    of_products = indexes_of_products()
+    return [
+        *found,
+        *[of_products[name] for name in used if name in of_products],
+        *[name for name in used if name in broad],
+    ]
+
+
+def _on_sqlite(sql: str, params: Any) -> tuple[list[str], list[str]]:
+    """The tables that are read from end to end, and the indexes that are used."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {sql}", params)
+        steps = [row[3] for row in cursor.fetchall()]
+    aliases = dict(re.findall(r'"(\w+)" (U\d+)\b', sql))
+    named = {alias: table for table, alias in aliases.items()}
+    is_some = re.compile(rf"USING (COVERING )?INDEX ({'|'.join(partial_indexes())})\b")
+    found = [s.split()[1] for s in steps if s.startswith("SCAN ") and not is_some.search(s)]
+    tables = [table for name in found if (table := named.get(name, name)) in GROWING]
+    return tables, re.findall(r"INDEX (\w+)", "\n".join(steps))
+
+
+def _on_postgresql(sql: str, params: Any) -> tuple[list[str], list[str]]:
+    """With scans forbidden, the planner takes one only where no index can answer."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+        plan = cursor.fetchone()[0]
+        cursor.execute("SET LOCAL enable_seqscan = on")
+    nodes = list(_nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]))
+    tables = [node["Relation Name"] for node in nodes if _is_scan(node)]
+    return tables, [node["Index Name"] for node in nodes if "Index Name" in node]
+
+
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        # What reads an index for a bitmap does not say of which table it is.
+        yield from _nodes({"Relation Name": node.get("Relation Name")} | child)
+
+
+def _is_scan(node: dict[str, Any]) -> bool:
+    """An index read without a condition is read from end to end as well, if it holds all rows."""
+    is_some = node.get("Index Name") in partial_indexes() or "Index Cond" in node
+    is_whole = "Index" in node["Node Type"] and not is_some
+    is_of_ours = node.get("Relation Name") in GROWING
+    return is_of_ours and (node["Node Type"] == "Seq Scan" or is_whole)
+
+
+def partial_indexes() -> list[str]:
+    """Name the indexes that hold few rows, and may be read from end to end."""
+    indexes = [index for model in (Order, StripeEvent) for index in model._meta.indexes]
+    return [index.name for index in indexes if index.condition]
+
+
+def indexes_of_products() -> dict[str, str]:
+    """Name the indexes that lead to all rows of one product, and their tables."""
+    with connection.cursor() as cursor:
+        return {
+            name: table
+            for table in GROWING
+            for name, found in connection.introspection.get_constraints(cursor, table).items()
+            if found["index"] and found["columns"] == ["product_id"]
+        }
+
+
+def look(act: Callable[[], Any], broad: Iterable[str] = ()) -> None:
+    """Do it, and see that each of its queries has an index, and none of the `broad` ones."""
+    with queries() as seen:
+        answer = act()
+    assert seen
+    assert getattr(answer, "status_code", 200) < 400
+    guilty = [(query, found) for query in seen if (found := scans(query, broad))]
+    assert guilty == []
+
+
+class TestAShopper:
+    ALL_THAT_WAIT = ("orders_in_a_state", "orders_by_age")
+
+    @pytest.fixture
+    def paid(self, ada: Shopper, mouse: Product) -> Order:
+        ada.puts(mouse, 1)
+        ada.buys()
+        deliver(event_about(ada.order))
+        return ada.order
+
+    @pytest.fixture
+    def waiting(self, ada: Shopper, mouse: Product, paid: Order) -> Order:
+        ada.puts(mouse, 2)
+        ada.buys()
+        return ada.order
+
+    def acts(self, ada: Shopper, mouse: Product, order: Order) -> dict[str, Callable[[], Any]]:
+        page = f"/orders/{order.pk}/"
+        link = re.compile(r"/receipts/[\w.-]+/")
+        return {
+            "cart-line": lambda: (ada.puts(mouse, 5), ada.puts(mouse, 0), ada.puts(mouse, 3)),
+            "home": lambda: (Shopper().get("/"), ada.get("/"), ada.get(f"/?order={order.pk}")),
+            "product": lambda: ada.get(mouse.get_absolute_url()),
+            "checkout-session": lambda: (ada.buys(), ada.buys_by_json({"items": []})),
+            "orders": lambda: (ada.get("/orders/"), ada.asks_by_htmx("/orders/?page=2")),
+            "order": lambda: ada.get(page),
+            "order-link": lambda: ada.browser.post(f"{page}link/"),
+            "receipt": lambda: ada.get(link.findall(ada.get(page).text)[0]),
+            "order-link-revocation": lambda: ada.browser.post(f"{page}link/revocation/"),
+            "stripe-webhook": lambda: [deliver(event_about(order, **news)) for news in NEWS],
+        }
+
+    def test_is_answered_by_indexes(self, ada: Shopper, mouse: Product, waiting: Order):
+        for act in self.acts(ada, mouse, waiting).values():
+            look(act, broad=self.ALL_THAT_WAIT)
+
+    def test_does_nothing_that_is_forgotten_here(
+        self, ada: Shopper, mouse: Product, waiting: Order
+    ):
+        assert set(names()) - QUIET == set(self.acts(ada, mouse, waiting))
+
+    def test_who_waits_asks_one_table_once(self, ada: Shopper, waiting: Order):
+        address = re.findall(r'hx-get="(/orders/[^"]+)"', ada.get("/").text)[0]
+        with queries() as seen:
+            assert ada.asks_by_htmx(address.replace("&amp;", "&")).status_code == 204
+        assert [scans(query) for query in seen] == [[]]
+
+
+NEWS: list[dict[str, Any]] = [
+    {"kind": "checkout.session.expired", "payment_status": "unpaid"},
+    {"kind": "checkout.session.completed", "payment_status": "unpaid"},
+    {"kind": "checkout.session.async_payment_failed", "payment_status": "unpaid"},
+    {"kind": "checkout.session.completed", "payment_intent": "pi_of_the_test"},
+    {"kind": "charge.refunded", "payment_intent": "pi_of_the_test", "amount_refunded": 1},
+    {"kind": "refund.created", "payment_intent": "pi_of_the_test", "amount": 1},
+    {"kind": "charge.dispute.created", "payment_intent": "pi_of_the_test"},
+    {"kind": "charge.refunded", "payment_intent": "pi_of_nobody", "amount_refunded": 1},
+]
+
+
+def names() -> Iterator[str]:
+    """Name each address of the shop's own."""
+    for included in get_resolver().url_patterns:
+        for pattern in getattr(included, "url_patterns", []):
+            is_ours = getattr(included, "namespace", "") in ("storefront", "checkout")
+            if is_ours and isinstance(pattern, URLPattern) and pattern.name:
+                yield pattern.name
+
+
+class TestTheWorker:
+    def test_is_answered_by_indexes(self, stripe: StandIn, shop: None):
+        Order.objects.filter(status="PENDING").update(
+            created_at=timezone.now() - timedelta(hours=2)
+        )
+        look(lambda: call_command("reconcile_orders", older_than=0, stdout=StringIO()))
+
+    def test_forgets_by_indexes(self, shop: None, monkeypatch: pytest.MonkeyPatch):
+        # So many of so few orders would rather be looked for by reading all of them.
+        monkeypatch.setattr(forgetting, "BATCH", 20)
+        look(lambda: call_command("forget", stdout=StringIO()))
+        assert Order.objects.count() < 2_000
+
+
+class TestTheMerchant:
+    LISTS = {
+        "/admin/checkout/order/": [
+            "",
+            "?p=3",
+            "?look=yes",
+            "?status__exact=REVIEW",
+            "?disputed_at__isempty=0",
+            "?created_at__gte=2026-01-01 00:00:00%2B00:00",
+            "?q={order.reference}",
+            "?q={order.pk}",
+            "?q={order.email}",
+            "?q={order.session_id}",
+            "?q={order.payment_intent}",
+        ],
+        "/admin/checkout/stripeevent/": [
+            "",
+            "?p=3",
+            "?outcome__exact=ignored",
+            "?q=evt_1",
+            "?q={order.session_id}",
+            "?q={order.payment_intent}",
+        ],
+    }
+
+    @pytest.fixture
+    def desk(self, db: None) -> Client:
+        client = Client()
+        client.force_login(User.objects.create_superuser("merchant", password="for this test"))
+        return client
+
+    def test_opens_lists_by_indexes(self, desk: Client, shop: None):
+        order = Order.objects.filter(status="PAID").latest("created_at")
+        for path, searches in self.LISTS.items():
+            for search in searches:
+                address = path + search.format(order=order)
+                look(partial(desk.get, address))
+
+    def test_finds_an_order_by_its_names(self, desk: Client, shop: None):
+        order = Order.objects.filter(status="PAID").latest("created_at")
+        for name in (order.reference, order.pk, order.email.upper(), order.session_id):
+            page = desk.get("/admin/checkout/order/", {"q": f" {name} "})
+            assert order in page.context["cl"].result_list
+            assert len(page.context["cl"].result_list) < 20
+
+    def test_finds_nothing_by_what_is_no_name(self, desk: Client, shop: None):
+        for name in ("x", "K7M2", "K7M2-PQ4X-", "pi_x", "@", "\N{SNOWMAN}"):
+            page = desk.get("/admin/checkout/order/", {"q": name})
+            assert len(page.context["cl"].result_list) == 0
+
+
+class TestAScan:
+    def test_is_told(self, mouse: Product):
+        with queries() as seen:
+            Order.objects.filter(fingerprint__contains="x").exists()
+            list(StripeEvent.objects.filter(note="x"))
+            CartLine.objects.count()
+            list(OrderItem.objects.filter(product=mouse))
+        assert [bool(scans(query)) for query in seen] == [True] * 4

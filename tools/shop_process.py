@@ -1,0 +1,204 @@
+"""The shop as it runs in production: gunicorn, in a process of its own, that tests may kill."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from tools.postgresql import free_port
+
+PROJECT = Path(__file__).parent.parent
+STARTING_SECONDS = 60
+# More than gunicorn's graceful_timeout.
+STOPPING_SECONDS = 30
+# How systemd hands over a socket: as number 3, to a process that knows its own number.
+HAND_OVER = 'exec 3<&"$0"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
+
+
+class ShopProcess:
+    """A shop at `url`, the same over all its starts; killed at the end of a `with` statement.
+
+    `environment` is what the shop reads besides the environment of the tests, such as
+    `STRIPE_SECRET_KEY="sk_test_1"`; None removes a name.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        workers: int = 1,
+        threads: int = 8,
+        log: Path | None = None,
+        folder: Path = PROJECT,
+        **environment: str | None,
+    ) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.workers = workers
+        self.threads = threads
+        self.log = log or Path(tempfile.mkdtemp(prefix="shop-")) / "log"
+        wishes = {"SITE_URL": self.url, "DATABASE_URL": database_url, **environment}
+        self.environment = {
+            name: value
+            for name, value in {**os.environ, **wishes}.items()
+            if value is not None and name not in ("PORT", "WEB_CONCURRENCY")
+        }
+        self.seconds_to_start = 0.0
+        self._socket: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_exception: object) -> None:
+        self.kill()
+
+    @property
+    def webhook_url(self) -> str:
+        return f"{self.url}/stripe/webhook/"
+
+    @property
+    def group(self) -> int:
+        """The process group of master and workers, which is the master's number; 0 for none."""
+        return self._process.pid if self._process else 0
+
+    @contextmanager
+    def holding_its_socket(self) -> Iterator[None]:
+        """Listen here for whichever process serves: who comes between two of them waits."""
+        with socket.create_server(("127.0.0.1", self.port), backlog=128) as self._socket:
+            yield
+        self._socket = None
+
+    def start(self) -> Self:
+        """Serve, and return when /readyz says so; RuntimeError with the log's end if it doesn't."""
+        held = [self._socket.fileno()] if self._socket else []
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command(),
+                cwd=self.folder,
+                env=self.environment,
+                pass_fds=held,
+                start_new_session=True,  # a group of its own, to be killed as one
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        began = time.monotonic()
+        deadline = began + STARTING_SECONDS
+        while not self.is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                raise RuntimeError(f"The shop did not start:\n{self.log_tail()}")
+            time.sleep(0.05)
+        self.seconds_to_start = time.monotonic() - began
+        return self
+
+    def _command(self) -> list[str]:
+        options = [f"--workers={self.workers}", f"--threads={self.threads}"]
+        gunicorn = [sys.executable, "-m", "gunicorn", "storefront.wsgi", *options]
+        if self._socket:
+            return ["bash", "-c", HAND_OVER, str(self._socket.fileno()), *gunicorn]
+        return [*gunicorn, f"--bind=127.0.0.1:{self.port}"]
+
+    def stop(self) -> None:
+        """Let it finish its answers and end; nothing happens if it isn't running."""
+        self._signal(signal.SIGTERM)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def kill(self) -> None:
+        """End master and workers at once, whatever they are doing."""
+        self._signal(signal.SIGKILL)
+
+    def manage(self, *arguments: str) -> str:
+        """Run `manage.py ARGUMENTS…` on the shop's database; returns what it printed."""
+        result = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if result.returncode:
+            raise RuntimeError(f"manage.py {' '.join(arguments)} failed:\n{result.stdout}")
+        return result.stdout
+
+    def prepare(self) -> Self:
+        """Make the tables and put the seed products on the shelf."""
+        self.manage("migrate", "--no-input")
+        self.manage("seed_products")
+        return self
+
+    def is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
+                return True
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
+        except OSError:
+            return False
+
+    def log_tail(self, lines: int = 30) -> str:
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def _signal(self, number: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        # The master alone hears SIGTERM and tells its workers; SIGKILL it can't pass on.
+        if number == signal.SIGTERM:
+            process.terminate()
+        else:
+            _kill_group(process.pid)
+        try:
+            process.wait(STOPPING_SECONDS)
+        finally:
+            _kill_group(process.pid)
+            process.wait()
+
+
+def _kill_group(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+@contextmanager
+def new_database(folder: Path) -> Iterator[str]:
+    """Give the URL of an empty database, of the kind that DATABASE_URL names."""
+    url = os.environ.get("DATABASE_URL", "")
+    if not url.startswith(("postgres:", "postgresql:")):
+        yield f"sqlite:///{folder / f'shop-{uuid4().hex[:8]}.sqlite3'}"
+        return
+    name = f"shop_{uuid4().hex[:8]}"
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield urlsplit(url)._replace(path=f"/{name}").geturl()
+        finally:
+            # Killed shops leave connections behind that the server has not missed yet.
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
+            server.execute(drop.format(sql.Identifier(name)))

@@ -1,0 +1,237 @@
+"""Answers requests to /v1 as Stripe does: who asks, what, how often, and only then the work."""
+
+import base64
+import binascii
+import contextlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.message import Message
+from urllib.parse import urlsplit
+
+import stripe.params as p
+import stripe.params.checkout as pc
+
+from tools.stripe_stand_in import reading
+from tools.stripe_stand_in.books import Books
+from tools.stripe_stand_in.faults import Answer, Dropped, Fault, Faults, Idempotency
+from tools.stripe_stand_in.parameters import checked, decode
+from tools.stripe_stand_in.refusals import Refusal, fault_answer
+from tools.stripe_stand_in.rules import check_metadata, check_session
+from tools.stripe_stand_in.shapes import API_VERSION, Json, new_id
+from tools.stripe_stand_in.webhooks import Postman
+
+
+@dataclass
+class Request:
+    """A call of the API, as the log keeps it; status 0 means that no answer was sent."""
+
+    method: str
+    path: str
+    params: Json
+    idempotency_key: str | None
+    status: int = 0
+    replayed: bool = False
+    id: str = field(default_factory=lambda: new_id("req", 14))
+
+
+@dataclass(frozen=True)
+class Route:
+    """What the API offers: a method, a path, its parameters' types and the work."""
+
+    method: str
+    pattern: str
+    types: type
+    work: Callable[["Api", Json, str, str], Json]
+
+
+class Api:
+    """The front desk."""
+
+    def __init__(self, books: Books, postman: Postman) -> None:
+        self.books = books
+        self.postman = postman
+        self.faults = Faults()
+        self.idempotency = Idempotency()
+        self.log: list[Request] = []
+
+    def forget(self) -> None:
+        """Forget faults, keys and the log."""
+        self.faults.clear()
+        self.idempotency.forget()
+        self.log.clear()
+
+    def answer(
+        self, method: str, target: str, headers: Message, body: str, url_base: str
+    ) -> tuple[Request, Answer]:
+        """Answer one request; raises Dropped when the connection shall break instead."""
+        parts = urlsplit(target)
+        key = headers.get("Idempotency-Key") if method == "POST" else None
+        request = Request(method, parts.path, {}, key)
+        self.log.append(request)
+        try:
+            request.params = decode(parts.query if method == "GET" else body)
+            _check_key(headers.get("Authorization", ""))
+            _check_version(headers.get("Stripe-Version", API_VERSION))
+            answer = self._play(request, url_base)
+        except Refusal as refusal:
+            answer = Answer(refusal.status, refusal.body())
+        request.status, request.replayed = answer.status, answer.replayed
+        return request, answer
+
+    def _play(self, request: Request, url_base: str) -> Answer:
+        route, id = _route(request.method, request.path)
+        question = (request.path, request.params)
+        key = request.idempotency_key
+        fault = self.faults.take(request.method, request.path)
+        stored = self.idempotency.begin(key, question) if key else None
+        answer = stored
+        began = False
+        try:
+            if stored:
+                with contextlib.suppress(Refusal):  # the log shows the tree as the first time
+                    request.params = checked(route.types, request.params)
+            self._before(fault)
+            if fault and fault.status and not fault.after:
+                answer = Answer(fault.status, fault_answer(fault.status))
+                began = fault.status >= 500
+            elif stored is None:
+                request.params = self._check(route, request.params)
+                began = True
+                answer = self._work(route, request, id, url_base)
+            answer = self._after(fault, answer)
+        finally:
+            if key and stored is None:
+                self.idempotency.finish(key, answer if began else None)
+        if fault and fault.drop:
+            raise Dropped
+        assert answer is not None
+        return answer
+
+    def _before(self, fault: Fault | None) -> None:
+        if not fault or fault.after:
+            return
+        self.faults.hang(fault)
+        if fault.drop:
+            raise Dropped
+
+    def _after(self, fault: Fault | None, answer: Answer | None) -> Answer | None:
+        if not fault or not fault.after:
+            return answer
+        self.faults.hang(fault)
+        return Answer(fault.status, fault_answer(fault.status)) if fault.status else answer
+
+    def _check(self, route: Route, tree: Json) -> Json:
+        params = checked(route.types, tree)
+        if route.types is pc.SessionCreateParams:
+            check_session(params, self.books.now())
+        if route.types is p.RefundCreateParams:
+            check_metadata(params.get("metadata") or None, "metadata")
+        return params
+
+    def _work(self, route: Route, request: Request, id: str, url_base: str) -> Answer:
+        with self.books.on_behalf_of(request.id, request.idempotency_key):
+            try:
+                self.books.expire_due()
+                found = route.work(self, request.params, id, url_base)
+                shown = reading.expanded(self.books, found, request.params.get("expand", []))
+                return Answer(200, shown)
+            except Refusal as refusal:
+                return Answer(refusal.status, refusal.body())
+
+
+def _check_key(authorization: str) -> None:
+    kind, _, rest = authorization.partition(" ")
+    key = rest.strip()
+    if kind.lower() == "basic":
+        key = _user_of(key)
+    if not key:
+        raise Refusal("You did not provide an API key.", status=401)
+    if not key.startswith(("sk_test_", "rk_test_")):
+        message = f"Invalid API Key provided: {key[:8]}****"
+        raise Refusal(message, status=401)
+
+
+def _user_of(credentials: str) -> str:
+    try:
+        return base64.b64decode(credentials).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _check_version(version: str) -> None:
+    if version != API_VERSION:
+        raise Refusal(f"Invalid Stripe API version: {version}; this plays {API_VERSION}.")
+
+
+def _route(method: str, path: str) -> tuple[Route, str]:
+    for route in ROUTES:
+        match = re.fullmatch(route.pattern.replace("{id}", "(?P<id>[^/]+)"), path)
+        if match and route.method == method:
+            return route, match.groupdict().get("id", "")
+    raise Refusal(f"Unrecognized request URL ({method}: {path}).", status=404)
+
+
+def _open_session(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return api.books.open_session(params, url_base)
+
+
+def _session(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return api.books.session(id)
+
+
+def _expire(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return api.books.expire(id)
+
+
+def _sessions(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return reading.sessions(api.books, params)
+
+
+def _lines(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return reading.lines(api.books, id, params)
+
+
+def _refund(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return api.books.refund(params)
+
+
+def _refunds(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return reading.refunds(api.books, params)
+
+
+def _one_refund(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return api.books.find(api.books.refunds, "refund", id)
+
+
+def _intent(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return api.books.find(api.books.payment_intents, "payment_intent", id, "intent")
+
+
+def _charge(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return api.books.find(api.books.charges, "charge", id)
+
+
+def _events(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return reading.events(api.books, params, api.postman.undelivered)
+
+
+def _event(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return api.books.event(id)
+
+
+SESSIONS = "/v1/checkout/sessions"
+ROUTES = (
+    Route("POST", SESSIONS, pc.SessionCreateParams, _open_session),
+    Route("GET", SESSIONS, pc.SessionListParams, _sessions),
+    Route("GET", SESSIONS + "/{id}", pc.SessionRetrieveParams, _session),
+    Route("GET", SESSIONS + "/{id}/line_items", pc.SessionListLineItemsParams, _lines),
+    Route("POST", SESSIONS + "/{id}/expire", pc.SessionExpireParams, _expire),
+    Route("POST", "/v1/refunds", p.RefundCreateParams, _refund),
+    Route("GET", "/v1/refunds", p.RefundListParams, _refunds),
+    Route("GET", "/v1/refunds/{id}", p.RefundRetrieveParams, _one_refund),
+    Route("GET", "/v1/payment_intents/{id}", p.PaymentIntentRetrieveParams, _intent),
+    Route("GET", "/v1/charges/{id}", p.ChargeRetrieveParams, _charge),
+    Route("GET", "/v1/events", p.EventListParams, _events),
+    Route("GET", "/v1/events/{id}", p.EventRetrieveParams, _event),
+)

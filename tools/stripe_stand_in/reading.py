@@ -1,0 +1,140 @@
+"""Reads the books for the API: lists with filters and pages, and expanded objects."""
+
+import copy
+from collections.abc import Iterable
+from fnmatch import fnmatch
+from typing import Any
+
+from tools.stripe_stand_in.aftermath import listing
+from tools.stripe_stand_in.books import Books
+from tools.stripe_stand_in.refusals import Refusal, no_such
+from tools.stripe_stand_in.rules import Json
+
+SESSION_FILTERS = "customer customer_account payment_intent payment_link status subscription"
+MONTH = 30 * 24 * 60 * 60
+
+
+def sessions(books: Books, params: Json) -> Json:
+    """Sessions, newest first."""
+    found = [
+        session
+        for session in books.sessions.values()
+        if _has(session, params, SESSION_FILTERS.split()) and _has_email(session, params)
+    ]
+    return _page("/v1/checkout/sessions", reversed(_in_time(found, params)), params)
+
+
+def refunds(books: Books, params: Json) -> Json:
+    """Refunds, newest first."""
+    found = [r for r in books.refunds.values() if _has(r, params, ["charge", "payment_intent"])]
+    return _page("/v1/refunds", reversed(_in_time(found, params)), params)
+
+
+def lines(books: Books, id: str, params: Json) -> Json:
+    """The line items of a session, in their order."""
+    books.session(id)
+    return _page(f"/v1/checkout/sessions/{id}/line_items", books.lines[id], params)
+
+
+def events(books: Books, params: Json, undelivered: set[str]) -> Json:
+    """Events of the last 30 days, newest first."""
+    if "type" in params and "types" in params:
+        raise Refusal("You may pass either `type` or `types`, but not both.", param="types")
+    if len(params.get("types", [])) > 20:
+        raise Refusal("You may pass up to 20 types.", param="types")
+    patterns = params.get("types") or [params.get("type", "*")]
+    since = books.now() - MONTH
+    found = [
+        event
+        for event in books.events
+        if event["created"] >= since
+        and any(fnmatch(event["type"], pattern) for pattern in patterns)
+        and params.get("delivery_success") in (None, event["id"] not in undelivered)
+    ]
+    return _page("/v1/events", reversed(_in_time(found, params)), params)
+
+
+def _has(item: Json, params: Json, fields: list[str]) -> bool:
+    return all(item.get(name) == params[name] for name in fields if name in params)
+
+
+def _has_email(session: Json, params: Json) -> bool:
+    if "customer_details" not in params:
+        return True
+    details = session["customer_details"] or {}
+    return bool(details.get("email") == params["customer_details"]["email"])
+
+
+def _in_time(items: list[Json], params: Json) -> list[Json]:
+    when = params.get("created")
+    if when is None:
+        return items
+    if isinstance(when, int):
+        return [item for item in items if item["created"] == when]
+    return [item for item in items if _is_within(item["created"], when)]
+
+
+def _is_within(created: int, when: dict[str, int]) -> bool:
+    tests = {
+        "gt": created.__gt__,
+        "gte": created.__ge__,
+        "lt": created.__lt__,
+        "lte": created.__le__,
+    }
+    return all(tests[name](bound) for name, bound in when.items())
+
+
+def _page(url: str, items: Iterable[Json], params: Json) -> Json:
+    limit = params.get("limit", 10)
+    if not 1 <= limit <= 100:
+        message = f"Invalid limit: {limit}; it must be between 1 and 100."
+        raise Refusal(message, code="parameter_invalid_integer", param="limit")
+    items = list(items)
+    if "ending_before" in params:
+        before = items[: _place_of(items, params, "ending_before")]
+        return listing(url, before[-limit:], len(before) > limit)
+    start = _place_of(items, params, "starting_after") + 1 if "starting_after" in params else 0
+    return listing(url, items[start : start + limit], len(items) > start + limit)
+
+
+def _place_of(items: list[Json], params: Json, cursor: str) -> int:
+    for place, item in enumerate(items):
+        if item["id"] == params[cursor]:
+            return place
+    raise no_such("object", params[cursor], cursor)
+
+
+def expanded(books: Books, found: Json, paths: list[str]) -> Json:
+    """A copy of the object, with the named references replaced by what they refer to."""
+    shown = copy.deepcopy(found)
+    for path in paths:
+        _expand(books, shown, path.split("."), path)
+    return shown
+
+
+def _expand(books: Books, item: Json, steps: list[str], path: str) -> None:
+    name, *rest = steps
+    if item["object"] == "list" and name == "data" and rest:
+        for each in item["data"]:
+            _expand(books, each, rest, path)
+        return
+    value = _referred(books, item, name, path)
+    item[name] = copy.deepcopy(value)
+    if rest and value is not None:
+        _expand(books, item[name], rest, path)
+
+
+def _referred(books: Books, item: Json, name: str, path: str) -> Any:
+    shelves = {
+        "payment_intent": books.payment_intents,
+        "charge": books.charges,
+        "latest_charge": books.charges,
+    }
+    if item["object"] == "checkout.session" and name == "line_items":
+        return lines(books, item["id"], {})
+    if name not in shelves or name not in item:
+        raise Refusal(f"This property cannot be expanded ({path}).", param="expand")
+    reference = item[name]
+    if isinstance(reference, dict):
+        return reference
+    return shelves[name][reference] if reference else None
