@@ -12,7 +12,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from storefront.logs import JsonLines, unbreakable
+from storefront.ops.logs import JsonLines, unbreakable
 
 # A sync worker serves nobody while one idle connection is open, as browsers keep them.
 worker_class = "gthread"
@@ -53,7 +53,7 @@ preload_app = False
 # Two servers of one user would share a socket in the home directory.
 control_socket_disable = True
 
-# storefront/watching.py writes one, without the addresses of orders: those are secrets.
+# storefront/ops/request_log.py writes one, without the addresses of orders: those are secrets.
 accesslog = None
 
 

@@ -12,9 +12,9 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from checkout.models import Order, OrderItem, Refund, StripeEvent
-from storefront.money import written
+from storefront.money import format_money
 
-LISTED = 10_000
+MAX_ROWS = 10_000
 
 
 class NewestPages(Paginator):
@@ -23,22 +23,22 @@ class NewestPages(Paginator):
     @cached_property
     def count(self) -> int:
         rows: QuerySet[Model] = self.object_list  # type: ignore[assignment]
-        return rows[:LISTED].count()
+        return rows[:MAX_ROWS].count()
 
 
-class Long(admin.ModelAdmin):
+class LargeTableAdmin(admin.ModelAdmin):
     """A list that grows with the shop."""
 
     paginator = NewestPages
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
-    search_fields = ("id",)  # shows the field; the rows know what they are `called`
+    search_fields = ("id",)  # shows the field; the rows know what they are found by (`search`)
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
-        return queryset.called(search_term.strip()) if search_term else queryset, False
+        return queryset.search(search_term.strip()) if search_term else queryset, False
 
 
 class ReadOnly:
@@ -84,7 +84,7 @@ class EventInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnly, Long):
+class OrderAdmin(ReadOnly, LargeTableAdmin):
     list_display = ("reference", "status", "total", "email", "created_at", "paid_at")
     list_filter = (NeedsALook, "status", ("disputed_at", admin.EmptyFieldListFilter), "created_at")
     search_help_text = "A reference, an order's id, an e-mail address, or Stripe's cs_… or pi_…"
@@ -92,11 +92,11 @@ class OrderAdmin(ReadOnly, Long):
 
     @admin.display(description="total")
     def total(self, order: Order) -> str:
-        return written(order.total_cents, order.currency)
+        return format_money(order.total_cents, order.currency)
 
 
 @admin.register(StripeEvent)
-class StripeEventAdmin(ReadOnly, Long):
+class StripeEventAdmin(ReadOnly, LargeTableAdmin):
     list_display = ("type", "outcome", "order", "created", "received_at")
     list_filter = ("outcome",)
     list_select_related = ("order",)

@@ -14,7 +14,7 @@ class CheckoutConfig(AppConfig):
     def ready(self) -> None:
         from checkout import checks  # noqa: F401  (registers the deployment check)
         from checkout.metrics import OrdersAndEvents
-        from storefront.metrics import asked_for
+        from storefront.ops.metrics import asked_for
 
         asked_for.register(OrdersAndEvents())
         if settings.STRIPE_DEMO_MODE:

@@ -7,10 +7,10 @@ the order's row decides: a move is one conditional UPDATE, and whoever loses cha
 from django.db import IntegrityError, transaction
 
 from checkout import payments, reading, refunds
+from checkout.event_result import EventResult, Outcome
 from checkout.models import StripeEvent
 from checkout.reading import Json
-from checkout.verdict import Outcome, Verdict
-from storefront import logs
+from storefront.ops import logs
 
 HANDLERS = payments.HANDLERS | refunds.HANDLERS
 
@@ -28,16 +28,16 @@ def receive(event: Json) -> Outcome:
     logs.bind(event=event_id)
     try:
         with transaction.atomic():
-            verdict = HANDLERS.get(kind, _ignore)(event, thing)
+            result = HANDLERS.get(kind, _ignore)(event, thing)
             StripeEvent.objects.create(
                 event_id=event_id,
                 type=kind,
-                order=verdict.order,
-                outcome=verdict.outcome,
-                note=verdict.note,
-                payment_intent=verdict.payment_intent,
-                parked=verdict.parked,
-                follow_up=verdict.follow_up,
+                order=result.order,
+                outcome=result.outcome,
+                note=result.note,
+                payment_intent=result.payment_intent,
+                parked=result.parked,
+                follow_up=result.follow_up,
                 created=reading.moment(event.get("created")),
             )
     except IntegrityError:
@@ -45,11 +45,11 @@ def receive(event: Json) -> Outcome:
         if not StripeEvent.objects.filter(event_id=event_id).exists():
             raise
         return Outcome.NO_CHANGE
-    return verdict.outcome
+    return result.outcome
 
 
-def _ignore(event: Json, thing: Json) -> Verdict:
-    return Verdict(Outcome.IGNORED)
+def _ignore(event: Json, thing: Json) -> EventResult:
+    return EventResult(Outcome.IGNORED)
 
 
 def _envelope(event: Json) -> tuple[str, str, Json]:

@@ -12,7 +12,7 @@ class Fact(StrEnum):
 
     PAID = "paid"
     PAID_LATE = "paid, but the goods are gone"
-    MISFIT = "money that doesn't fit"
+    MISMATCH = "money that doesn't fit"
     AWAITED = "completed, unpaid"
     FAILED = "failed"
     EXPIRED = "expired"
@@ -29,7 +29,7 @@ UNPAID = (Status.PENDING, Status.PROCESSING, Status.FAILED, Status.EXPIRED)
 MOVES: dict[Fact, dict[Status, Status]] = {
     Fact.PAID: dict.fromkeys(UNPAID, Status.PAID),
     Fact.PAID_LATE: dict.fromkeys(UNPAID, Status.REVIEW),
-    Fact.MISFIT: dict.fromkeys(UNPAID, Status.REVIEW),
+    Fact.MISMATCH: dict.fromkeys(UNPAID, Status.REVIEW),
     Fact.AWAITED: dict.fromkeys((Status.PENDING, Status.EXPIRED), Status.PROCESSING),
     Fact.FAILED: dict.fromkeys((Status.PENDING, Status.PROCESSING), Status.FAILED),
     Fact.EXPIRED: {Status.PENDING: Status.EXPIRED},

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from checkout import events
 from checkout.models import WAITING, Order, StripeEvent
-from storefront.metrics import SECONDS, counted_here
+from storefront.ops.metrics import SECONDS, counted_here
 
 logger = logging.getLogger("checkout.gateway")
 
@@ -97,7 +97,7 @@ def _waiting(now: datetime) -> Metric:
         "How long the oldest order has waited that Stripe knows of; 0 if none waits.",
         labels=["status"],
     )
-    waiting = Order.objects.asked_about().order_by("created_at")
+    waiting = Order.objects.awaiting_stripe().order_by("created_at")
     for status in WAITING:
         oldest = waiting.filter(status=status).values_list("created_at", flat=True).first()
         age.add_metric([status], (now - oldest).total_seconds() if oldest else 0)

@@ -15,11 +15,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from storefront import stock
-from storefront.models import CartLine, Hold, Product
-from storefront.prepared import Prepared, adapted
+from storefront.models import CartLine, Product, Reservation
+from storefront.ops.compiled_queries import CompiledQuery, adapted
 
 # In SQL, since to compile it took half of the time that a webhook takes.
-TAKE_OUT = """
+REMOVE_BOUGHT_LINES = """
     DELETE FROM storefront_cartline WHERE shopper = %s AND quantity <= (
         SELECT bought.quantity FROM checkout_orderitem bought
         WHERE bought.order_id = %s AND bought.product_id = storefront_cartline.product_id
@@ -28,10 +28,10 @@ TAKE_OUT = """
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
-    def of(self, shopper: object) -> Self:
+    def for_shopper(self, shopper: object) -> Self:
         return self.filter(shopper=shopper)
 
-    def asked_about(self) -> Self:
+    def awaiting_stripe(self) -> Self:
         """Orders that wait for the word of a Checkout Session; the others wait for nobody."""
         return self.filter(status__in=WAITING, session_id__isnull=False)
 
@@ -39,7 +39,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Orders whose Checkout Session may still be offered to the shopper."""
         return self.filter(status=Order.Status.PENDING, superseded_at=None)
 
-    def called(self, name: str) -> Self:
+    def search(self, name: str) -> Self:
         """Find orders by what people and Stripe call them, in full, so that an index answers."""
         if "@" in name:
             return self.alias(address=Lower("email")).filter(address=name.lower())
@@ -48,14 +48,14 @@ class OrderQuerySet(models.QuerySet["Order"]):
         first, last = _ids_called(name)
         return self.filter(pk__range=(first, last)) if first else self.none()
 
-    def over(self, before: datetime) -> Self:
+    def purgeable(self, before: datetime) -> Self:
         """Orders that no money has touched or can touch any more: all was quiet since `before`.
 
         One that is still pending may be paid, with its news lost, as long as Stripe was not
         asked after the end of its session. One that holds stock has to give it back first.
         """
         heard = StripeEvent.objects.filter(order=OuterRef("pk"), received_at__gte=before)
-        held = Hold.objects.filter(order=OuterRef("pk"))
+        held = Reservation.objects.filter(order=OuterRef("pk"))
         is_settled = Q(status__in=(Order.Status.FAILED, Order.Status.EXPIRED))
         is_unknown_to_stripe = Q(session_id=None) | Q(asked_at__gt=F("session_expires_at"))
         return self.filter(
@@ -74,7 +74,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         """Add what a payment needs to know, in the one query that finds the order.
 
         `lines_in_cart` counts how many products of the order lie in its shopper's cart, and
-        `has_parked_news` says whether refunds or disputes of the payment came before it.
+        `has_deferred_events` says whether refunds or disputes of the payment came before it.
         """
         items = OrderItem.objects.filter(order=OuterRef(OuterRef("pk")))
         lines = CartLine.objects.filter(
@@ -82,7 +82,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         )
         count = lines.order_by().values("shopper").annotate(n=Count("*")).values("n")
         parked = Exists(StripeEvent.objects.parked(payment_intent))
-        return self.annotate(lines_in_cart=Coalesce(Subquery(count), 0), has_parked_news=parked)
+        return self.annotate(lines_in_cart=Coalesce(Subquery(count), 0), has_deferred_events=parked)
 
 
 class Order(models.Model):
@@ -107,7 +107,7 @@ class Order(models.Model):
 
     # Only where the query asks for them with `for_payment`.
     lines_in_cart: int
-    has_parked_news: bool
+    has_deferred_events: bool
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     shopper = models.UUIDField(editable=False)
@@ -251,16 +251,16 @@ class Order(models.Model):
         rows = Order.objects.filter(pk=self.pk).exclude(review_reason__contains=reason)
         rows.update(review_reason=Concat("review_reason", Value(f"{reason}\n")))
 
-    def give_back_stock(self) -> None:
+    def release_stock(self) -> None:
         if self.counts_stock:
-            stock.give_back(self.pk)
+            stock.release(self.pk)
 
-    def take_out_of_cart(self, lines_in_cart: int) -> None:
+    def remove_from_cart(self, lines_in_cart: int) -> None:
         """What was bought leaves the cart; what was added since stays."""
         if not lines_in_cart:
             return
         with connection.cursor() as cursor:
-            cursor.execute(TAKE_OUT, [adapted(self.shopper), adapted(self.pk)])
+            cursor.execute(REMOVE_BOUGHT_LINES, [adapted(self.shopper), adapted(self.pk)])
             gone = cursor.rowcount
         if gone < lines_in_cart:
             bought = self.items.filter(product=OuterRef("product")).values("quantity")
@@ -303,13 +303,13 @@ class Order(models.Model):
     def supersede(self, now: datetime) -> None:
         """Offer this order's session no more; its payment state is Stripe's to tell."""
         Order.objects.filter(pk=self.pk, superseded_at=None).update(superseded_at=now)
-        self.give_back_stock()
+        self.release_stock()
 
 
 @cache
-def _in_one_of(states: tuple[Order.Status, ...]) -> Prepared[Order]:
+def _in_one_of(states: tuple[Order.Status, ...]) -> CompiledQuery[Order]:
     """The order, while it is in one of the states and the session can be its own."""
-    return Prepared(
+    return CompiledQuery(
         lambda pk, session_id: Order.objects.filter(
             Q(session_id=None) | Q(session_id=session_id), pk=pk, status__in=states
         ),
@@ -378,13 +378,13 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
             return self.none()
         return self.filter(payment_intent=payment_intent, parked__isnull=False)
 
-    def called(self, name: str) -> Self:
+    def search(self, name: str) -> Self:
         """Find events by what Stripe calls them, their session or their payment, in full."""
         if name.startswith("cs_"):
             return self.filter(order__session_id=name)
         return self.filter(**{"payment_intent" if name.startswith("pi_") else "event_id": name})
 
-    def over(self, before: datetime) -> Self:
+    def purgeable(self, before: datetime) -> Self:
         """Old events of no order, unless the merchant or the worker may still need them."""
         is_done = Q(follow_up="") | Q(follow_up_done_at__isnull=False)
         loud = (StripeEvent.Outcome.UNMATCHED, StripeEvent.Outcome.REVIEW)

@@ -12,11 +12,11 @@ from django.db.models import FETCH_RAISE, Case, Q, Value, When
 from django.urls import reverse
 
 from checkout.models import WAITING, Order, OrderItem, OrderQuerySet
-from storefront.prepared import Prepared
+from storefront.ops.compiled_queries import CompiledQuery
 
 Status = Order.Status
 
-SHOWN = 10
+PAGE_SIZE = 10
 LAST_PAGE = 1_000
 FIELDS = (
     *("status", "superseded_at", "created_at", "paid_at", "shopper"),
@@ -32,7 +32,7 @@ NEWS = {
 }
 
 
-def news_of(order: Order) -> str:
+def update_of(order: Order) -> str:
     """What to announce of an order that has changed; nothing while it waits."""
     words = NEWS.get(Status(order.status))
     return f"Order {order.reference} {words}." if words else ""
@@ -48,7 +48,7 @@ def pace(since: float) -> int:
 
 
 @dataclass(frozen=True)
-class Watch:
+class PollState:
     """What the browser shows, as it says itself: read from the address, never trusted.
 
     `order` is the one just returned to, `canceled` whether from Stripe's Back link, `since`
@@ -66,7 +66,7 @@ class Watch:
     beside_cart: bool = False
 
     @classmethod
-    def read(cls, query: Mapping[str, str], now: float) -> "Watch":
+    def read(cls, query: Mapping[str, str], now: float) -> "PollState":
         canceled = _uuid(query.get("canceled", ""))
         since = _number(query.get("since", ""))
         return cls(
@@ -74,7 +74,7 @@ class Watch:
             canceled=canceled is not None,
             since=since if 0 < since <= now else int(now),
             seen=query.get("seen", ""),
-            waiting=tuple(query.get("waiting", "").split(",")[:SHOWN]),
+            waiting=tuple(query.get("waiting", "").split(",")[:PAGE_SIZE]),
             page=min(max(_number(query.get("page", "")), 1), LAST_PAGE),
             beside_cart=query.get("cart") == "beside",
         )
@@ -85,7 +85,7 @@ class MyOrders:
     """The newest orders of a shopper, those that wait for money first; one query so far."""
 
     orders: list[Order]
-    watch: Watch
+    watch: PollState
     older_page: int = 0
     """The page to go on with, 0 if these are all."""
 
@@ -105,11 +105,11 @@ class MyOrders:
             for order in self.orders
         ]
         watch = self.watch
-        shown = repr((states, watch.order, watch.canceled, self.seconds_between_looks))
+        shown = repr((states, watch.order, watch.canceled, self.poll_interval))
         return hashlib.blake2b(shown.encode(), digest_size=8).hexdigest()
 
     @property
-    def seconds_between_looks(self) -> int:
+    def poll_interval(self) -> int:
         """By the newest order that waits, or by when its shopper came back; 0 if none waits."""
         began = [
             self.watch.since if order == self.returned_to else order.created_at.timestamp()
@@ -123,7 +123,7 @@ class MyOrders:
         return ",".join(order.reference for order in self.orders if order.is_waiting)
 
     @property
-    def look_again(self) -> str:
+    def poll_url(self) -> str:
         """The address to ask for news, or nothing when there is nothing to wait for."""
         if not self.is_waiting:
             return ""
@@ -152,7 +152,7 @@ class MyOrders:
     @property
     def news(self) -> str:
         """What to announce: each order that has stopped waiting, once."""
-        return " ".join(news_of(order) for order in self.settled)
+        return " ".join(update_of(order) for order in self.settled)
 
     @property
     def has_emptied_the_cart_beside(self) -> bool:
@@ -168,7 +168,7 @@ class MyOrders:
         """Let each order have `lines`: what was bought, by one query for all of them."""
         by_order: dict[UUID, list[OrderItem]] = {order.pk: [] for order in self.orders}
         if by_order:
-            for item in items_of(*by_order, *[None] * (SHOWN - len(by_order))):
+            for item in items_of(*by_order, *[None] * (PAGE_SIZE - len(by_order))):
                 by_order[item.order_id].append(item)
         for order in self.orders:
             order.lines = by_order[order.pk]
@@ -177,28 +177,30 @@ class MyOrders:
 
 def my_orders(shopper: UUID | None, query: Mapping[str, str]) -> MyOrders:
     """Return the panel for a shopper; `query` is what the address says."""
-    watch = Watch.read(query, time.time())
+    watch = PollState.read(query, time.time())
     if not shopper:
         return MyOrders([], watch)
     orders = _page(watch.page)(shopper, watch.order)
-    return MyOrders(orders[:SHOWN], watch, watch.page + 1 if len(orders) > SHOWN else 0)
+    return MyOrders(orders[:PAGE_SIZE], watch, watch.page + 1 if len(orders) > PAGE_SIZE else 0)
 
 
 @cache
-def _page(number: int) -> Prepared[Order]:
+def _page(number: int) -> CompiledQuery[Order]:
     """The orders of one page, and the next one to see whether there is more."""
-    end = number * SHOWN
-    return Prepared(lambda *ids: _visible(*ids)[end - SHOWN : end + 1], UUID, UUID)
+    end = number * PAGE_SIZE
+    return CompiledQuery(lambda *ids: _visible(*ids)[end - PAGE_SIZE : end + 1], UUID, UUID)
 
 
-items_of = Prepared(lambda *orders: OrderItem.objects.filter(order__in=orders), *[UUID] * SHOWN)
+items_of = CompiledQuery(
+    lambda *orders: OrderItem.objects.filter(order__in=orders), *[UUID] * PAGE_SIZE
+)
 
 
 def _visible(shopper: UUID, returned_to: UUID) -> OrderQuerySet:
     """An order that can't be paid any more is shown only to who has just come back from it."""
     is_offered = Q(status=Status.PENDING, superseded_at=None) & ~Q(session_id=None)
     settled = (Status.PROCESSING, Status.PAID, Status.REFUNDED, Status.FAILED, Status.REVIEW)
-    orders = Order.objects.of(shopper).filter(
+    orders = Order.objects.for_shopper(shopper).filter(
         is_offered | Q(status__in=settled) | Q(pk=returned_to)
     )
     waits_first = Case(When(status__in=WAITING, then=Value(0)), default=Value(1))

@@ -13,8 +13,9 @@ from django.urls import reverse
 
 from checkout import demo, gateway
 from checkout.models import Order, OrderItem
-from storefront import logs, money, stock
-from storefront.models import Hold, Product
+from storefront import money, stock
+from storefront.models import Product, Reservation
+from storefront.ops import logs
 
 logger = logging.getLogger("checkout.ordering")
 
@@ -35,7 +36,7 @@ class EarlierPayment(CannotOrder):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequestedItem:
     """So many of a product, at its price of now."""
 
     product: Product
@@ -46,7 +47,7 @@ class Wanted:
         return self.quantity * self.product.price_cents
 
 
-def buy(shopper: UUID, wanted: Sequence[Wanted], *, site: str, now: datetime) -> Order:
+def buy(shopper: UUID, wanted: Sequence[RequestedItem], *, site: str, now: datetime) -> Order:
     """Return an order with a Checkout Session to pay it at; the demo pays it at once.
 
     The same wish, repeated, gets the same order while its session is open. `site` is where
@@ -62,7 +63,7 @@ def buy(shopper: UUID, wanted: Sequence[Wanted], *, site: str, now: datetime) ->
     return order
 
 
-def place_order(shopper: UUID, wanted: Sequence[Wanted], now: datetime) -> Order:
+def place_order(shopper: UUID, wanted: Sequence[RequestedItem], now: datetime) -> Order:
     """Store a pending order and put its goods aside, or return the open one that is the same.
 
     Raises CannotOrder when too few are left; nothing is stored then.
@@ -72,7 +73,12 @@ def place_order(shopper: UUID, wanted: Sequence[Wanted], now: datetime) -> Order
             return _store_order(shopper, wanted, now)
     except IntegrityError:
         # The other click was first: the constraint on open orders has decided.
-        same = Order.objects.of(shopper).open().filter(fingerprint=_fingerprint(wanted)).first()
+        same = (
+            Order.objects.for_shopper(shopper)
+            .open()
+            .filter(fingerprint=_fingerprint(wanted))
+            .first()
+        )
         if same:
             return same
     # It was paid or closed between the two statements, so there is room for a new one.
@@ -80,7 +86,7 @@ def place_order(shopper: UUID, wanted: Sequence[Wanted], now: datetime) -> Order
         return _store_order(shopper, wanted, now)
 
 
-def _store_order(shopper: UUID, wanted: Sequence[Wanted], now: datetime) -> Order:
+def _store_order(shopper: UUID, wanted: Sequence[RequestedItem], now: datetime) -> Order:
     order = Order.objects.create(
         shopper=shopper,
         fingerprint=_fingerprint(wanted),
@@ -90,7 +96,7 @@ def _store_order(shopper: UUID, wanted: Sequence[Wanted], now: datetime) -> Orde
         created_at=now,
         attempt_at=now,
     )
-    _put_aside(order, wanted)
+    _reserve(order, wanted)
     OrderItem.objects.bulk_create(
         OrderItem(
             order=order,
@@ -104,9 +110,9 @@ def _store_order(shopper: UUID, wanted: Sequence[Wanted], now: datetime) -> Orde
     return order
 
 
-def _put_aside(order: Order, wanted: Sequence[Wanted]) -> None:
+def _reserve(order: Order, wanted: Sequence[RequestedItem]) -> None:
     try:
-        stock.put_aside(order.pk, order.shopper, [(wish.product, wish.quantity) for wish in wanted])
+        stock.reserve(order.pk, order.shopper, [(wish.product, wish.quantity) for wish in wanted])
     except stock.SoldOut as short:
         left = Product.objects.values_list("stock", flat=True).get(pk=short.product.pk)
         name = short.product.name
@@ -117,7 +123,7 @@ def _put_aside(order: Order, wanted: Sequence[Wanted]) -> None:
         ) from short
 
 
-def _refuse_the_impossible(wanted: Sequence[Wanted]) -> None:
+def _refuse_the_impossible(wanted: Sequence[RequestedItem]) -> None:
     total_cents = sum(wish.amount_cents for wish in wanted)
     if not wanted:
         raise CannotOrder("Your cart is empty. Choose a quantity beside a product first.")
@@ -129,13 +135,13 @@ def _refuse_the_impossible(wanted: Sequence[Wanted]) -> None:
     if len(wanted) > MAX_LINES:
         raise CannotOrder(f"One order can hold {MAX_LINES} different products at most.")
     if total_cents > money.MAX_CHARGE_CENTS:
-        most = money.written(money.MAX_CHARGE_CENTS)
+        most = money.format_money(money.MAX_CHARGE_CENTS)
         raise CannotOrder(f"One order can come to {most} at most. Please split it.")
 
 
 def _refuse_what_the_bank_is_paying(shopper: UUID, fingerprint: str) -> None:
     """A bank debit takes days, in which the cart still looks as if nothing had been bought."""
-    same = Order.objects.of(shopper).filter(fingerprint=fingerprint)
+    same = Order.objects.for_shopper(shopper).filter(fingerprint=fingerprint)
     if order := same.filter(status=Order.Status.PROCESSING).first():
         raise EarlierPayment(
             f"Your bank is still paying order {order.reference}, which is the same as this. "
@@ -145,7 +151,7 @@ def _refuse_what_the_bank_is_paying(shopper: UUID, fingerprint: str) -> None:
 
 def _close_other_sessions(shopper: UUID, fingerprint: str, now: datetime) -> None:
     """One shopper has one checkout: what an earlier cart opened takes no money any more."""
-    for order in Order.objects.of(shopper).open():
+    for order in Order.objects.for_shopper(shopper).open():
         is_same = order.fingerprint == fingerprint
         is_over = bool(order.session_expires_at) and not order.can_be_paid_at(now)
         if is_same and not is_over:
@@ -171,7 +177,7 @@ def _open_checkout(order: Order, site: str, now: datetime) -> None:
     if order.attempt_at < now - ATTEMPT_LIFETIME:
         order.begin_next_attempt(now)
         order.refresh_from_db()
-    _put_aside_again(order)
+    _reserve_again(order)
     _keep(order, _session_for(order, site, now), now)
     order.refresh_from_db()
     if settings.STRIPE_DEMO_MODE:
@@ -184,7 +190,7 @@ def _keep(order: Order, session: gateway.CheckoutSession, now: datetime) -> None
         with transaction.atomic():
             if not order.keep_session(session.id, session.url, session.expires_at):
                 _refuse_the_superseded(order)
-            _put_aside_again(order)
+            _reserve_again(order)
     except CannotOrder:
         # Another tab bought a changed cart while Stripe was slow, or another click failed and
         # gave the goods back, and somebody else was quick.
@@ -202,22 +208,22 @@ def _refuse_the_superseded(order: Order) -> None:
         )
 
 
-def _put_aside_again(order: Order) -> None:
+def _reserve_again(order: Order) -> None:
     """A try that opened no session gave the goods back; a paid order has them already."""
     if not order.counts_stock:
         return
     with transaction.atomic():
         is_waiting = order.lock(status=Order.Status.PENDING)
-        if is_waiting and not Hold.objects.filter(order=order.pk).exists():
+        if is_waiting and not Reservation.objects.filter(order=order.pk).exists():
             items = order.items.select_related("product")
-            _put_aside(order, [Wanted(it.product, it.quantity) for it in items if it.product])
+            _reserve(order, [RequestedItem(it.product, it.quantity) for it in items if it.product])
 
 
 @transaction.atomic
 def _give_up(order: Order) -> None:
     """Return the goods to the shelf, unless another click has got a session for them."""
     if order.lock(session_id=None):
-        order.give_back_stock()
+        order.release_stock()
 
 
 def _session_for(order: Order, site: str, now: datetime) -> gateway.CheckoutSession:
@@ -241,13 +247,13 @@ def _session_for(order: Order, site: str, now: datetime) -> gateway.CheckoutSess
         _give_up(order)
         if isinstance(failure, gateway.TooLittle):
             raise CannotOrder(
-                f"{money.written(order.total_cents, order.currency)} is less than Stripe can "
+                f"{money.format_money(order.total_cents, order.currency)} is less than Stripe can "
                 "take. Put something else into the cart to go on. Nothing was charged."
             ) from failure
         raise
 
 
-def _fingerprint(wanted: Sequence[Wanted]) -> str:
+def _fingerprint(wanted: Sequence[RequestedItem]) -> str:
     """Return a digest that is the same for the same products, names and prices.
 
     And for the same account at Stripe: with other keys, nobody here hears of its sessions.

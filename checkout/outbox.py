@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from django.db.models import F
 
 from checkout.models import Order, StripeEvent
-from storefront import logs
-from storefront.money import written
+from storefront.money import format_money
+from storefront.ops import logs
 
 logger = logging.getLogger("checkout.outbox")
 
@@ -24,7 +24,7 @@ LONGEST_WAIT = timedelta(hours=6)
 def tell_that_it_is_paid(order: Order) -> None:
     """Tell the merchant's log."""
     logger.info(
-        "Order %s is paid: %s.", order.reference, written(order.total_cents, order.currency)
+        "Order %s is paid: %s.", order.reference, format_money(order.total_cents, order.currency)
     )
 
 
@@ -53,7 +53,7 @@ def _send(event: StripeEvent, now: datetime) -> bool:
     if not event.order or not row.due(now).update(follow_up_claimed_at=now):
         return False
     try:
-        with logs.about(order=str(event.order.pk), event=event.event_id):
+        with logs.log_context(order=str(event.order.pk), event=event.event_id):
             DO[event.follow_up](event.order)
     except Exception:
         logger.exception("Could not %s for order %s; trying later.", event.follow_up, event.order)

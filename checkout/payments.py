@@ -10,27 +10,28 @@ from django.db.models import Q
 from django.utils import timezone
 
 from checkout import reading, refunds
+from checkout.event_result import EventResult, FollowUp, Outcome
 from checkout.lifecycle import MOVES, UNPAID, Fact, target
 from checkout.models import Order
 from checkout.reading import Json
-from checkout.verdict import FollowUp, Outcome, Verdict
-from storefront import logs, stock
-from storefront.prepared import Prepared
+from storefront import stock
+from storefront.ops import logs
+from storefront.ops.compiled_queries import CompiledQuery
 
 logger = logging.getLogger("checkout.events")
 
 
-def completed(event: Json, session: Json) -> Verdict:
+def completed(event: Json, session: Json) -> EventResult:
     # An unknown payment status is not paid: Stripe may add words to the list.
     is_paid = session.get("payment_status") in ("paid", "no_payment_required")
     return _tell(event, session, Fact.PAID if is_paid else Fact.AWAITED)
 
 
-def failed(event: Json, session: Json) -> Verdict:
+def failed(event: Json, session: Json) -> EventResult:
     return _tell(event, session, Fact.FAILED)
 
 
-def expired(event: Json, session: Json) -> Verdict:
+def expired(event: Json, session: Json) -> EventResult:
     return _tell(event, session, Fact.EXPIRED)
 
 
@@ -42,21 +43,21 @@ HANDLERS = {
 }
 
 
-def _tell(event: Json, session: Json, fact: Fact) -> Verdict:
+def _tell(event: Json, session: Json, fact: Fact) -> EventResult:
     """Bring one fact about a session to the order that it belongs to."""
     if not isinstance(session.get("id"), str) or not reading.identifier(session["id"]):
-        return Verdict(Outcome.IGNORED, note="A session without a readable id.")
+        return EventResult(Outcome.IGNORED, note="A session without a readable id.")
     order = _order_of(session)
     if order is None:
-        return _nobodys(session)
+        return _unmatched(session)
     logs.bind(order=str(order.pk))
-    misfit = _misfit(order, event, session)
+    mismatch = _mismatch(order, event, session)
     if fact is Fact.PAID:
-        return _review(order, event, session, misfit) if misfit else _pay(order, event, session)
-    won = not misfit and _move(order, session["id"], fact)
+        return _review(order, event, session, mismatch) if mismatch else _pay(order, event, session)
+    won = not mismatch and _move(order, session["id"], fact)
     if won and fact in (Fact.FAILED, Fact.EXPIRED):
-        order.give_back_stock()
-    return Verdict(Outcome.APPLIED if won else Outcome.NO_CHANGE, order, misfit)
+        order.release_stock()
+    return EventResult(Outcome.APPLIED if won else Outcome.NO_CHANGE, order, mismatch)
 
 
 def _move(order: Order, session_id: str, fact: Fact, **changes: Any) -> bool:
@@ -67,17 +68,17 @@ def _move(order: Order, session_id: str, fact: Fact, **changes: Any) -> bool:
     )
 
 
-def _pay(order: Order, event: Json, session: Json) -> Verdict:
+def _pay(order: Order, event: Json, session: Json) -> EventResult:
     intent = _intent_of(session)
     if not _move(order, session["id"], Fact.PAID, **_money(event, session)):
         return _paid_before(order, event, session)
     if not _let_stock_go(order):
-        _late(order, session)
-        return Verdict(Outcome.REVIEW, order, "The goods are gone.", intent)
-    order.take_out_of_cart(order.lines_in_cart)
-    if order.has_parked_news:
-        refunds.tell_parked(order, intent)
-    return Verdict(Outcome.APPLIED, order, "", intent, follow_up=FollowUp.ORDER_PAID)
+        _paid_late(order, session)
+        return EventResult(Outcome.REVIEW, order, "The goods are gone.", intent)
+    order.remove_from_cart(order.lines_in_cart)
+    if order.has_deferred_events:
+        refunds.apply_deferred(order, intent)
+    return EventResult(Outcome.APPLIED, order, "", intent, follow_up=FollowUp.ORDER_PAID)
 
 
 def _money(event: Json, session: Json) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def _money(event: Json, session: Json) -> dict[str, Any]:
     }
 
 
-def _paid_before(order: Order, event: Json, session: Json) -> Verdict:
+def _paid_before(order: Order, event: Json, session: Json) -> EventResult:
     """The order took money already, or is under review: is this the same money once more?"""
     intent = _intent_of(session)
     if order.status in UNPAID:  # when it was read: another delivery was quicker
@@ -99,25 +100,25 @@ def _paid_before(order: Order, event: Json, session: Json) -> Verdict:
     if order.status == Order.Status.REVIEW and order.payment_intent != intent:
         Order.objects.filter(pk=order.pk, payment_intent="").update(**_money(event, session))
         return _review(order, event, session, "the order was under review already")
-    return Verdict(Outcome.NO_CHANGE, order, "", intent)
+    return EventResult(Outcome.NO_CHANGE, order, "", intent)
 
 
 def _let_stock_go(order: Order) -> bool:
     """Sell what was put aside; late money takes it from the shelf once more, if it is there."""
-    if not order.counts_stock or stock.sell(order.pk):
+    if not order.counts_stock or stock.commit(order.pk):
         return True
     items = order.items.select_related("product")
     wanted = [(item.product, item.quantity) for item in items if item.product]
     try:
         with transaction.atomic():
-            stock.put_aside(order.pk, order.shopper, wanted)
-            stock.sell(order.pk)
+            stock.reserve(order.pk, order.shopper, wanted)
+            stock.commit(order.pk)
     except stock.SoldOut:
         return False
     return True
 
 
-def _late(order: Order, session: Json) -> None:
+def _paid_late(order: Order, session: Json) -> None:
     reason = f"Paid late in {session['id']}, when the goods were gone: refund or restock."
     # Still in the transaction of the move to PAID, which nobody has seen.
     order.move(target(Fact.PAID_LATE), sources=[Order.Status.PAID], session_id=session["id"])
@@ -125,9 +126,9 @@ def _late(order: Order, session: Json) -> None:
     logger.error("Order %s needs a look: %s", order.pk, reason)
 
 
-def _review(order: Order, event: Json, session: Json, misfit: str) -> Verdict:
+def _review(order: Order, event: Json, session: Json, mismatch: str) -> EventResult:
     """Money that doesn't fit is never dropped: the merchant sees it and decides."""
-    reason = f"Money arrived in {session['id']}, but {misfit}."
+    reason = f"Money arrived in {session['id']}, but {mismatch}."
     money = _money(event, session)
     if order.session_id not in (None, session["id"]):
         # The order's own session may bring its own payment yet.
@@ -135,13 +136,13 @@ def _review(order: Order, event: Json, session: Json, misfit: str) -> Verdict:
         money = {"paid_at": money["paid_at"]}
     else:
         own = session["id"]
-    _move(order, own, Fact.MISFIT, **money)
+    _move(order, own, Fact.MISMATCH, **money)
     order.flag(reason)
     logger.error("Order %s needs a look: %s", order.pk, reason)
     intent = _intent_of(session)
-    if order.has_parked_news and not _holds(order, intent):
-        refunds.tell_beside(order, intent)
-    return Verdict(Outcome.REVIEW, order, reason, intent)
+    if order.has_deferred_events and not _holds(order, intent):
+        refunds.flag_unlinked(order, intent)
+    return EventResult(Outcome.REVIEW, order, reason, intent)
 
 
 def _holds(order: Order, intent: str) -> bool:
@@ -149,7 +150,7 @@ def _holds(order: Order, intent: str) -> bool:
     return Order.objects.filter(pk=order.pk, payment_intent=intent).exists()
 
 
-orders_for = Prepared(
+orders_for = CompiledQuery(
     lambda session_id, named, payment_intent: Order.objects.for_payment(payment_intent).filter(
         Q(session_id=session_id) | Q(pk=named)
     ),
@@ -166,12 +167,12 @@ def _order_of(session: Json) -> Order | None:
     return min(found, key=lambda order: order.session_id != session["id"], default=None)
 
 
-def _nobodys(session: Json) -> Verdict:
+def _unmatched(session: Json) -> EventResult:
     named = _named_by(session)
     if named is None:
-        return Verdict(Outcome.IGNORED)
+        return EventResult(Outcome.IGNORED)
     logger.error("Session %s names order %s, which is not here.", session["id"], named)
-    return Verdict(Outcome.UNMATCHED, note=f"It names order {named}.")
+    return EventResult(Outcome.UNMATCHED, note=f"It names order {named}.")
 
 
 def _named_by(session: Json) -> UUID | None:
@@ -182,7 +183,7 @@ def _intent_of(session: Json) -> str:
     return reading.identifier(session.get("payment_intent"))
 
 
-def _misfit(order: Order, event: Json, session: Json) -> str:
+def _mismatch(order: Order, event: Json, session: Json) -> str:
     """Say what about the session contradicts the order; nothing if it fits."""
     amount, currency = session.get("amount_total"), session.get("currency")
     mine = (None, str(order.pk))

@@ -17,26 +17,26 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from checkout import events, gateway, outbox, reading, refunds
 from checkout.models import Order, StripeEvent
-from storefront import logs
-from storefront.models import Hold
+from storefront.models import Reservation
+from storefront.ops import logs
 
 logger = logging.getLogger("checkout.reconciling")
 
 STRIPE_KEEPS_EVENTS_FOR = timedelta(days=30)
 FAILED_INTENTS = ("requires_payment_method", "canceled")
 # A question takes Stripe about a fifth of a second: what a run leaves, the next one asks about.
-QUESTIONS = 250
+MAX_QUERIES_PER_RUN = 250
 BATCH = 1_000
 
 
 @dataclass
-class Report:
+class ReconcileReport:
     """What a run found and did."""
 
     undelivered: int = 0
     waiting: int = 0
     applied: Counter[str] = field(default_factory=Counter)
-    given_back: int = 0
+    released: int = 0
     followed_up: int = 0
     unsure: int = 0
     trouble: str = ""
@@ -49,7 +49,7 @@ class Report:
         words = [
             f"{self.undelivered} undelivered events and {self.waiting} waiting orders looked at",
             moves or "nothing to change",
-            f"stock of {self.given_back} orders given back" if self.given_back else "",
+            f"stock of {self.released} orders given back" if self.released else "",
             f"{self.followed_up} follow-ups done" if self.followed_up else "",
             f"{self.unsure} follow-ups begun and not finished: see the events"
             if self.unsure
@@ -59,24 +59,24 @@ class Report:
         return "; ".join(word for word in words if word) + "."
 
 
-def reconcile(now: datetime, *, older_than: timedelta) -> Report:
+def reconcile(now: datetime, *, older_than: timedelta) -> ReconcileReport:
     """Mend what lost messages and crashes left behind, and say what was done.
 
     Only orders that were placed `older_than` ago are asked about: the webhook comes first.
     """
-    report = Report()
+    report = ReconcileReport()
     with _telling_of_trouble(report):
         _replay_undelivered(report, now)
     with _telling_of_trouble(report):
         _ask_about_waiting(report, now, now - older_than)
-    _tell_parked()
-    _give_back_abandoned(report, now - older_than)
+    _apply_deferred()
+    _release_abandoned(report, now - older_than)
     report.followed_up, report.unsure = outbox.send_due(now), outbox.unsure(now)
     return report
 
 
 @contextmanager
-def _telling_of_trouble(report: Report) -> Iterator[None]:
+def _telling_of_trouble(report: ReconcileReport) -> Iterator[None]:
     """Let the next step have its turn: Stripe may be there again by then."""
     try:
         with _telling_of_refusal(report):
@@ -86,7 +86,7 @@ def _telling_of_trouble(report: Report) -> Iterator[None]:
 
 
 @contextmanager
-def _telling_of_refusal(report: Report) -> Iterator[None]:
+def _telling_of_refusal(report: ReconcileReport) -> Iterator[None]:
     """Let the other questions have their turn: a key may be allowed one and not the next."""
     try:
         yield
@@ -94,7 +94,7 @@ def _telling_of_refusal(report: Report) -> Iterator[None]:
         report.trouble = f"Stripe refused a question ({refusal}); see what the key may read"
 
 
-def _replay_undelivered(report: Report, now: datetime) -> None:
+def _replay_undelivered(report: ReconcileReport, now: datetime) -> None:
     """Apply what never arrived, oldest first; the next run goes on where this one leaves off."""
     unheard: deque[dict[str, Any]] = deque(maxlen=BATCH)
     for page in gateway.undelivered_events(events.HANDLERS, now - STRIPE_KEEPS_EVENTS_FOR):
@@ -106,12 +106,12 @@ def _replay_undelivered(report: Report, now: datetime) -> None:
         _receive(report, event)
 
 
-def _ask_about_waiting(report: Report, now: datetime, before: datetime) -> None:
+def _ask_about_waiting(report: ReconcileReport, now: datetime, before: datetime) -> None:
     for order in in_turn(before):
         report.waiting += 1
         with _telling_of_refusal(report):
             session = gateway.session_now(str(order.session_id))
-            news = _news_of(session) if session else None
+            news = _event_type_for(session) if session else None
             # Whoever counts as asked about may be forgotten, so not before the answer is taken.
             if not (session and news) or _receive(report, _event(news, session)):
                 Order.objects.filter(pk=order.pk).update(asked_at=now)
@@ -119,14 +119,14 @@ def _ask_about_waiting(report: Report, now: datetime, before: datetime) -> None:
 
 def in_turn(before: datetime) -> QuerySet[Order]:
     """Those first that nobody has asked about yet, or not for the longest time."""
-    waiting = Order.objects.asked_about().filter(created_at__lte=before).only("session_id")
-    return waiting.order_by(F("asked_at").asc(nulls_first=True))[:QUESTIONS]
+    waiting = Order.objects.awaiting_stripe().filter(created_at__lte=before).only("session_id")
+    return waiting.order_by(F("asked_at").asc(nulls_first=True))[:MAX_QUERIES_PER_RUN]
 
 
-def _receive(report: Report, event: dict[str, Any]) -> bool:
+def _receive(report: ReconcileReport, event: dict[str, Any]) -> bool:
     """Apply the event, and count what came of it. False if the shop failed on it."""
     try:
-        with logs.about():
+        with logs.log_context():
             outcome = events.receive(event)
     except events.MalformedEvent:
         return True
@@ -142,7 +142,7 @@ def _receive(report: Report, event: dict[str, Any]) -> bool:
     return True
 
 
-def _news_of(session: dict[str, Any]) -> str:
+def _event_type_for(session: dict[str, Any]) -> str:
     """Return the type of the event that Stripe would have sent about such a session, if any."""
     if session["status"] == "expired":
         return "checkout.session.expired"
@@ -165,22 +165,22 @@ def _event(kind: str, session: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tell_parked() -> None:
+def _apply_deferred() -> None:
     """A refund and its payment, received at the same moment, may not have seen each other."""
     parked = StripeEvent.objects.filter(parked__isnull=False).exclude(payment_intent="")
     intents = parked.values("payment_intent")
     # In no order: a planner would look through the newest orders until it has so many.
     for order in Order.objects.filter(payment_intent__in=intents).order_by()[:BATCH]:
         with transaction.atomic():
-            refunds.tell_parked(order, order.payment_intent)
-    beside = refunds.money_beside(intents)
+            refunds.apply_deferred(order, order.payment_intent)
+    beside = refunds.unlinked_payments(intents)
     for event in beside.order_by()[:BATCH]:
         if event.order:
             with transaction.atomic():
-                refunds.tell_beside(event.order, event.payment_intent)
+                refunds.flag_unlinked(event.order, event.payment_intent)
 
 
-def _give_back_abandoned(report: Report, before: datetime) -> None:
+def _release_abandoned(report: ReconcileReport, before: datetime) -> None:
     """Stock of orders that never got a session, have outlived it, or were replaced."""
     is_over = Q(session_expires_at__lte=before)
     is_abandoned = Q(
@@ -188,10 +188,12 @@ def _give_back_abandoned(report: Report, before: datetime) -> None:
         status=Order.Status.PENDING,
         attempt_at__lte=before,
     )
-    holding = Order.objects.filter(is_abandoned, Exists(Hold.objects.filter(order=OuterRef("pk"))))
+    holding = Order.objects.filter(
+        is_abandoned, Exists(Reservation.objects.filter(order=OuterRef("pk")))
+    )
     for order in holding.order_by()[:BATCH]:
         with transaction.atomic():
             # Its shopper may have come back since it was read.
             if order.lock(is_abandoned):
-                order.give_back_stock()
-                report.given_back += 1
+                order.release_stock()
+                report.released += 1

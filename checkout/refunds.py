@@ -12,11 +12,11 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from checkout import reading
+from checkout.event_result import EventResult, Outcome
 from checkout.lifecycle import MOVES, Fact
 from checkout.models import Order, Refund, StripeEvent
 from checkout.reading import Json
-from checkout.verdict import Outcome, Verdict
-from storefront import logs
+from storefront.ops import logs
 
 logger = logging.getLogger("checkout.events")
 
@@ -27,15 +27,15 @@ GONE = ("lost", "prevented")
 KEPT = ("id", "payment_intent", "amount", "amount_refunded", "currency", "status", "created")
 
 
-def charge_refunded(event: Json, charge: Json) -> Verdict:
+def charge_refunded(event: Json, charge: Json) -> EventResult:
     return _tell(event, charge, _note_running_total)
 
 
-def refund_changed(event: Json, refund: Json) -> Verdict:
+def refund_changed(event: Json, refund: Json) -> EventResult:
     return _tell(event, refund, _note_refund)
 
 
-def dispute_changed(event: Json, dispute: Json) -> Verdict:
+def dispute_changed(event: Json, dispute: Json) -> EventResult:
     return _tell(event, dispute, _note_dispute)
 
 
@@ -51,65 +51,65 @@ HANDLERS = {
 }
 
 
-def tell_parked(order: Order, payment_intent: str) -> None:
+def apply_deferred(order: Order, payment_intent: str) -> None:
     """Tell an order that has just learned its payment what had come too early."""
     for row in StripeEvent.objects.parked(payment_intent).order_by("created", "id"):
         event: dict[str, Any] = row.parked or {}
-        verdict = HANDLERS[row.type](event, event["data"]["object"])
+        result = HANDLERS[row.type](event, event["data"]["object"])
         StripeEvent.objects.filter(pk=row.pk).update(
-            order=order, outcome=verdict.outcome, note=verdict.note, parked=None
+            order=order, outcome=result.outcome, note=result.note, parked=None
         )
 
 
-def money_beside(payment_intents: Any) -> QuerySet[StripeEvent]:
+def unlinked_payments(payment_intents: Any) -> QuerySet[StripeEvent]:
     """The events by which payments came in beside an order, which has another one or none."""
     came = StripeEvent.objects.filter(outcome=Outcome.REVIEW, order__isnull=False)
     return came.filter(payment_intent__in=payment_intents).select_related("order")
 
 
-def tell_beside(order: Order, payment_intent: str) -> None:
+def flag_unlinked(order: Order, payment_intent: str) -> None:
     """Flag on an order what had come too early of a payment beside its own."""
     parked = StripeEvent.objects.parked(payment_intent)
     for kind in parked.order_by("created", "id").values_list("type", flat=True):
-        order.flag(_news_beside(payment_intent, kind))
+        order.flag(_unlinked_update(payment_intent, kind))
     parked.update(order=order, outcome=Outcome.REVIEW, note=BESIDE, parked=None)
 
 
-def _news_beside(payment_intent: str, kind: object) -> str:
+def _unlinked_update(payment_intent: str, kind: object) -> str:
     return f"News of {payment_intent}: {kind}, see its events."
 
 
-def _tell(event: Json, thing: Json, note: Any) -> Verdict:
+def _tell(event: Json, thing: Json, note: Any) -> EventResult:
     intent = reading.identifier(thing.get("payment_intent"))
     if not intent:
-        return Verdict(Outcome.IGNORED, note="Nothing that a PaymentIntent refers to.")
+        return EventResult(Outcome.IGNORED, note="Nothing that a PaymentIntent refers to.")
     # Several rows make the sum, so whoever adds them up holds the order's row. SQLite has one
     # writer at a time, and PostgreSQL locks here.
     order = Order.objects.select_for_update().filter(payment_intent=intent).first()
     if order is None:
-        return _tell_nobody(event, thing, intent)
+        return _defer(event, thing, intent)
     logs.bind(order=str(order.pk))
     currency = thing.get("currency")
     if currency is not None and currency != order.currency:
         order.flag(f"News of {intent} is in another currency than {order.currency}.")
-        return Verdict(Outcome.REVIEW, order, "another currency", intent)
+        return EventResult(Outcome.REVIEW, order, "another currency", intent)
     has_changed = note(order, thing, reading.moment(event.get("created")) or timezone.now())
-    return Verdict(Outcome.APPLIED if has_changed else Outcome.NO_CHANGE, order, "", intent)
+    return EventResult(Outcome.APPLIED if has_changed else Outcome.NO_CHANGE, order, "", intent)
 
 
-def _tell_nobody(event: Json, thing: Json, intent: str) -> Verdict:
+def _defer(event: Json, thing: Json, intent: str) -> EventResult:
     """Park it, unless the money came in beside an order: then that order tells of it."""
-    stray = money_beside([intent]).first()
+    stray = unlinked_payments([intent]).first()
     if stray and stray.order:
-        stray.order.flag(_news_beside(intent, event.get("type")))
-        return Verdict(Outcome.REVIEW, stray.order, BESIDE, intent)
+        stray.order.flag(_unlinked_update(intent, event.get("type")))
+        return EventResult(Outcome.REVIEW, stray.order, BESIDE, intent)
     kept = {name: _plain(thing.get(name)) for name in KEPT}
     parked = {
         "type": event.get("type"),
         "created": _plain(event.get("created")),
         "data": {"object": kept},
     }
-    return Verdict(Outcome.IGNORED, None, "", intent, parked=parked)
+    return EventResult(Outcome.IGNORED, None, "", intent, parked=parked)
 
 
 def _note_running_total(order: Order, charge: Json, at: datetime) -> bool:
@@ -153,7 +153,7 @@ def _settle_refunds(order: Order, *, has_changed: bool = False) -> bool:
         charge_refunded_at=order.charge_refunded_at,
     )
     if (before, after) == (Order.Status.REVIEW, Order.Status.REFUNDED):
-        order.give_back_stock()
+        order.release_stock()
     return has_changed
 
 

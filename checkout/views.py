@@ -12,16 +12,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.my_orders import MyOrders, my_orders, news_of, pace
-from checkout.ordering import MAX_LINES, CannotOrder, Wanted, buy
+from checkout.my_orders import MyOrders, my_orders, pace, update_of
+from checkout.ordering import MAX_LINES, CannotOrder, RequestedItem, buy
 from checkout.receipts import address_of, order_at
-from storefront import logs
 from storefront.cart import cart_of
 from storefront.models import MAX_QUANTITY, Product
-from storefront.money import written
-from storefront.pages import HtmxRequest, SeeOther, page, site, wants_fragment
-from storefront.shopper import remember, shopper_of, shopper_or_new
-from storefront.views import ShelfItem, shop_front
+from storefront.money import format_money
+from storefront.ops import logs
+from storefront.ops.pages import HtmxRequest, SeeOther, page, site, wants_fragment
+from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
+from storefront.views import ProductCard, shop_front
 
 STRIPE_DOWN = (
     "Stripe cannot be reached at the moment. You were not charged, and your cart is as you left "
@@ -82,7 +82,7 @@ def order_link_revocation(request: HtmxRequest, pk: UUID) -> HttpResponse:
 
 
 def _own(request: HtmxRequest, pk: UUID) -> Order:
-    order = get_object_or_404(Order.objects.of(shopper_of(request)), pk=pk)
+    order = get_object_or_404(Order.objects.for_shopper(shopper_of(request)), pk=pk)
     logs.bind(order=str(order.pk))
     return order
 
@@ -91,7 +91,7 @@ def _order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) 
     seen, seconds = request.GET.get("seen"), pace(order.created_at.timestamp())
     if wants_fragment(request) and (seen, request.GET.get("pace")) == (order.status, str(seconds)):
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    news = news_of(order) if seen and seen != order.status else ""
+    news = update_of(order) if seen and seen != order.status else ""
     context = {"order": order, "is_shared": is_shared, "news": news, "pace": seconds}
     context |= _link(request, order)
     return page(request, "checkout/order.html", context, partial="order-news")
@@ -116,7 +116,7 @@ def _cart_beside(panel: MyOrders) -> dict[str, Any]:
     products = Product.objects.on_sale().filter(
         pk__in={item.product_id for item in items if item.product_id}
     )
-    return {"cart": cart, "changed": [ShelfItem(product, cart) for product in products]}
+    return {"cart": cart, "changed": [ProductCard(product, cart) for product in products]}
 
 
 def _buy_cart(request: HtmxRequest) -> HttpResponse:
@@ -127,10 +127,10 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
         # What is no longer sold changes the total too, and is told by its name instead.
         if shown != str(cart.total_cents) and cart.is_all_on_sale:
             raise CannotOrder(
-                f"The total has changed to {written(cart.total_cents)} since you looked. "
+                f"The total has changed to {format_money(cart.total_cents)} since you looked. "
                 "Please check the cart and press Buy again."
             )
-        wanted = [Wanted(line.product, line.quantity) for line in cart.lines]
+        wanted = [RequestedItem(line.product, line.quantity) for line in cart.lines]
         order = buy(shopper, wanted, site=site(request), now=timezone.now())
     except CannotOrder as refused:
         return _sorry(request, shopper, str(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -138,7 +138,7 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
         return _sorry(request, shopper, STRIPE_DOWN, HTTPStatus.SERVICE_UNAVAILABLE)
     except gateway.StripeRefused:
         return _sorry(request, shopper, STRIPE_REFUSED, HTTPStatus.BAD_GATEWAY)
-    return remember(SeeOther(order.session_url), shopper)
+    return set_shopper_cookie(SeeOther(order.session_url), shopper)
 
 
 def _buy_json(request: HtmxRequest) -> HttpResponse:
@@ -152,16 +152,18 @@ def _buy_json(request: HtmxRequest) -> HttpResponse:
     except gateway.StripeRefused:
         return JsonResponse({"error": STRIPE_REFUSED}, status=HTTPStatus.BAD_GATEWAY)
     answer = {"id": order.session_id, "url": order.session_url, "order_id": str(order.pk)}
-    return remember(JsonResponse(answer), shopper)
+    return set_shopper_cookie(JsonResponse(answer), shopper)
 
 
 def _sorry(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus) -> HttpResponse:
     """Show the shop as it is, with what went wrong above Buy."""
     context = shop_front(shopper, error=words)
-    return remember(page(request, "storefront/home.html", context, status=status), shopper)
+    return set_shopper_cookie(
+        page(request, "storefront/home.html", context, status=status), shopper
+    )
 
 
-def _wanted(request: HttpRequest) -> list[Wanted]:
+def _wanted(request: HttpRequest) -> list[RequestedItem]:
     """Read `{"items": [{"product_id": 1, "quantity": 2}]}`; a product named twice is added up."""
     quantities: dict[int, int] = {}
     for item in _items(request):
@@ -172,7 +174,7 @@ def _wanted(request: HttpRequest) -> list[Wanted]:
     products = Product.objects.in_bulk(quantities)
     if unknown := quantities.keys() - products.keys():
         raise CannotOrder(f"There is no product {min(unknown)}.")
-    return [Wanted(products[pk], quantity) for pk, quantity in sorted(quantities.items())]
+    return [RequestedItem(products[pk], quantity) for pk, quantity in sorted(quantities.items())]
 
 
 def _items(request: HttpRequest) -> list[Any]:

@@ -8,7 +8,7 @@ from django.db.models.functions import Greatest
 from django.http import HttpRequest
 
 from storefront.models import Product
-from storefront.money import written
+from storefront.money import format_money
 
 
 @admin.register(Product)
@@ -19,7 +19,7 @@ class ProductAdmin(admin.ModelAdmin):
 
     @admin.display(ordering="price_cents")
     def price(self, product: Product) -> str:
-        return written(product.price_cents)
+        return format_money(product.price_cents)
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
         """Let the form remember which stock it showed: what is in the database may be less."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
 
-from storefront.models import MAX_QUANTITY, CartLine, Hold, Product
-from storefront.prepared import Prepared
+from storefront.models import MAX_QUANTITY, CartLine, Product, Reservation
+from storefront.ops.compiled_queries import CompiledQuery
 
 # More digits than MAX_QUANTITY has are still a number that people can be told about.
 PLAIN_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -68,14 +68,14 @@ class Cart:
         return {line.product_id: line for line in self.lines}
 
 
-lines_of = Prepared(lambda shopper: CartLine.objects.of(shopper), UUID)
-products_of = Prepared(
+lines_of = CompiledQuery(lambda shopper: CartLine.objects.for_shopper(shopper), UUID)
+products_of = CompiledQuery(
     lambda shopper: Product.objects.filter(
-        pk__in=CartLine.objects.of(shopper).values("product")
+        pk__in=CartLine.objects.for_shopper(shopper).values("product")
     ).order_by(),
     UUID,
 )
-holds_of = Prepared(lambda shopper: Hold.objects.filter(shopper=shopper), UUID)
+reservations_of = CompiledQuery(lambda shopper: Reservation.objects.filter(shopper=shopper), UUID)
 
 
 def cart_of(shopper: UUID | None, shelf: Iterable[Product] = ()) -> Cart:
@@ -89,13 +89,17 @@ def cart_of(shopper: UUID | None, shelf: Iterable[Product] = ()) -> Cart:
     for line in lines:
         line.product = products[line.product_id]
     if any(line.product.stock is not None for line in lines):
-        _count_held(lines, holds_of(shopper))
+        _count_reserved(lines, reservations_of(shopper))
     return Cart(sorted(lines, key=lambda line: (line.product.position, line.product_id)))
 
 
-def _count_held(lines: list[CartLine], holds: list[Hold]) -> None:
+def _count_reserved(lines: list[CartLine], holds: list[Reservation]) -> None:
     for line in lines:
-        line.held = sum(hold.quantity for hold in holds if hold.product_id == line.product_id)
+        line.held = sum(
+            reservation.quantity
+            for reservation in holds
+            if reservation.product_id == line.product_id
+        )
 
 
 def wanted_quantity(form: Mapping[str, str]) -> int:

@@ -112,7 +112,7 @@ class Product(models.Model):
             )
 
 
-class Hold(models.Model):
+class Reservation(models.Model):
     """So many of a product, put aside for an order that is not paid yet."""
 
     order = models.UUIDField()
@@ -121,6 +121,7 @@ class Hold(models.Model):
     quantity = models.PositiveSmallIntegerField()
 
     class Meta:
+        db_table = "storefront_hold"
         indexes = (models.Index(fields=("shopper", "product"), name="holds_of_a_shopper"),)
         constraints = (
             models.UniqueConstraint(
@@ -133,7 +134,7 @@ class Hold(models.Model):
 
 
 class CartLineQuerySet(models.QuerySet["CartLine"]):
-    def of(self, shopper: object) -> Self:
+    def for_shopper(self, shopper: object) -> Self:
         return self.filter(shopper=shopper)
 
 

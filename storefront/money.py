@@ -36,13 +36,13 @@ def smallest_step(currency: str | None = None) -> int:
     return 10 if currency in THREE_DECIMALS else 1
 
 
-def written(cents: int, currency: str | None = None) -> str:
+def format_money(cents: int, currency: str | None = None) -> str:
     """Return `cents` as people write it, such as $139.97; the shop's currency unless told."""
-    return _written(cents, currency or settings.CURRENCY)
+    return _format_money(cents, currency or settings.CURRENCY)
 
 
 @lru_cache(maxsize=10_000)  # the same prices over and over
-def _written(cents: int, currency: str) -> str:
+def _format_money(cents: int, currency: str) -> str:
     locale = Locale.parse(settings.LANGUAGE_CODE, sep="-")
     amount = Decimal(cents).scaleb(-decimals(currency))
     return str(
@@ -52,7 +52,7 @@ def _written(cents: int, currency: str) -> str:
     )
 
 
-def bare(cents: int, currency: str | None = None) -> str:
+def decimal_amount(cents: int, currency: str | None = None) -> str:
     """Return `cents` for machines, such as 139.97."""
     return str(Decimal(cents).scaleb(-decimals(currency or settings.CURRENCY)))
 

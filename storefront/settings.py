@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from storefront import environment as env
-from storefront import logs
+from storefront import stripe_keys
+from storefront.ops import environment as env
+from storefront.ops import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_dot_env(BASE_DIR)
@@ -40,6 +41,7 @@ WSGI_APPLICATION = "storefront.wsgi.application"
 APPEND_SLASH = True
 
 INSTALLED_APPS = [
+    "storefront.ops",
     "storefront",
     "checkout",
     "django_htmx",
@@ -54,12 +56,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "storefront.watching.Watching",
+    "storefront.ops.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     # So early: an answer made by a later middleware carries their headers too.
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "storefront.security.Guard",
+    "storefront.ops.request_guard.RequestGuard",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -67,7 +69,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "storefront.errors.Errors",
+    "storefront.ops.error_pages.ErrorPages",
 ]
 
 TEMPLATES = [
@@ -80,7 +82,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "storefront.pages.shop",
+                "storefront.ops.pages.shop",
             ],
         },
     },
@@ -115,12 +117,12 @@ USE_I18N = True
 USE_TZ = True
 
 # --- Stripe -----------------------------------------------------------------------------
-STRIPE_PUBLISHABLE_KEY, STRIPE_SECRET_KEY = env.stripe_keys()
-STRIPE_WEBHOOK_SECRET = env.stripe_webhook_secret()
-STRIPE_API_BASE = env.stripe_api_base(STRIPE_SECRET_KEY)
+STRIPE_PUBLISHABLE_KEY, STRIPE_SECRET_KEY = stripe_keys.key_pair()
+STRIPE_WEBHOOK_SECRET = stripe_keys.webhook_secret()
+STRIPE_API_BASE = stripe_keys.api_base(STRIPE_SECRET_KEY)
 STRIPE_KEY_PRESENT = bool(STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY)
 STRIPE_DEMO_MODE = not STRIPE_KEY_PRESENT
-STRIPE_LIVE_MODE = STRIPE_SECRET_KEY.startswith(env.LIVE_KEYS)
+STRIPE_LIVE_MODE = STRIPE_SECRET_KEY.startswith(stripe_keys.LIVE_KEYS)
 # How long a shopper has for paying, and goods are put aside. Stripe takes 30 minutes to a day.
 CHECKOUT_LIFETIME = timedelta(minutes=env.number("CHECKOUT_MINUTES", 30, least=30, most=1_435))
 # Where a Buy form may lead: Stripe's page, and a domain of your own for it.
@@ -130,7 +132,7 @@ CHECKOUT_ORIGINS = [
     if origin
 ]
 
-# --- What is forgotten, and when: checkout/forgetting.py --------------------------------
+# --- What is forgotten, and when: checkout/purging.py --------------------------------
 KEEP_CARTS = timedelta(days=env.number("KEEP_CARTS_DAYS", 90, least=1, most=3_650))
 # Stripe keeps news that it could not deliver for 30 days, and it has to find its order.
 KEEP_UNPAID_ORDERS = timedelta(days=env.number("KEEP_UNPAID_DAYS", 90, least=35, most=3_650))
@@ -165,7 +167,7 @@ CSRF_COOKIE_HTTPONLY = True
 LOGIN_REDIRECT_URL = "admin:index"
 # The merchant's alone: a working day, counted from the login.
 SESSION_COOKIE_AGE = 12 * 60 * 60
-CSRF_FAILURE_VIEW = "storefront.errors.expired_form"
+CSRF_FAILURE_VIEW = "storefront.ops.error_pages.expired_form"
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL else []
 SECURE_SSL_REDIRECT = USE_HTTPS
 # A redirect is a failure to Stripe and to a health check; what they send needs no secrecy.
@@ -188,7 +190,7 @@ SECURE_CSP = {
     "form-action": [CSP.SELF, *CHECKOUT_ORIGINS],
 }
 # What may be changed in a minute, by one shopper and by one address that several shoppers share.
-# A view has the budget of its name, or that of "changes"; 0 is no limit (storefront/limits.py).
+# A view has the budget of its name, or that of "changes"; 0 is no limit (rate_limits.py).
 shoppers = env.number("SHOPPERS_PER_ADDRESS", 10, least=0, most=1_000_000)
 changes = env.number("CHANGES_PER_MINUTE", 600, least=0, most=1_000_000)
 buys = env.number("BUYS_PER_MINUTE", 60, least=0, most=1_000_000)
@@ -198,7 +200,7 @@ BUDGETS = {
     "checkout:checkout-session": (buys, buys * shoppers),
     "admin:login": (0, logins),
 }
-DEFAULT_EXCEPTION_REPORTER = "storefront.errors.Report"
+DEFAULT_EXCEPTION_REPORTER = "storefront.ops.error_pages.ScrubbedExceptionReporter"
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # HSTS for subdomains: they may not be the merchant's
     "security.W021",  # HSTS preload: a promise only the owner of the domain can give

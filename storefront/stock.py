@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 
-from storefront.models import Hold, Product
+from storefront.models import Product, Reservation
 
 
 class SoldOut(Exception):
@@ -21,8 +21,8 @@ class SoldOut(Exception):
         self.product = product
 
 
-def put_aside(order: UUID, shopper: UUID, wanted: Iterable[tuple[Product, int]]) -> None:
-    """Hold the counted products for an order, all or none.
+def reserve(order: UUID, shopper: UUID, wanted: Iterable[tuple[Product, int]]) -> None:
+    """Reservation the counted products for an order, all or none.
 
     Raises SoldOut, and IntegrityError if they are held for this order already.
     """
@@ -31,21 +31,23 @@ def put_aside(order: UUID, shopper: UUID, wanted: Iterable[tuple[Product, int]])
         return
     with transaction.atomic():
         for product, quantity in sorted(counted, key=lambda line: line[0].pk):
-            Hold.objects.create(order=order, shopper=shopper, product=product, quantity=quantity)
+            Reservation.objects.create(
+                order=order, shopper=shopper, product=product, quantity=quantity
+            )
             left = Product.objects.filter(pk=product.pk, stock__gte=quantity)
             if left.update(stock=F("stock") - quantity) != 1:
                 raise SoldOut(product)
 
 
-def sell(order: UUID) -> bool:
+def commit(order: UUID) -> bool:
     """Let what was put aside go for good. False if nothing is put aside any more."""
-    return Hold.objects.filter(order=order).delete()[0] > 0
+    return Reservation.objects.filter(order=order).delete()[0] > 0
 
 
 @transaction.atomic
-def give_back(order: UUID) -> None:
+def release(order: UUID) -> None:
     """Return what is put aside to the shelf; of two who try, each line has one winner."""
-    for hold in Hold.objects.filter(order=order).order_by("product_id"):
-        if Hold.objects.filter(pk=hold.pk).delete()[0]:
-            shelf = Product.objects.filter(pk=hold.product_id, stock__isnull=False)
-            shelf.update(stock=F("stock") + hold.quantity)
+    for reservation in Reservation.objects.filter(order=order).order_by("product_id"):
+        if Reservation.objects.filter(pk=reservation.pk).delete()[0]:
+            shelf = Product.objects.filter(pk=reservation.product_id, stock__isnull=False)
+            shelf.update(stock=F("stock") + reservation.quantity)

@@ -1,4 +1,4 @@
-"""All addresses of the shop but those of its health, which storefront/security.py answers."""
+"""All addresses of the shop; request_guard.py answers those of its health."""
 
 from django.contrib import admin
 from django.contrib.sitemaps.views import sitemap
@@ -20,10 +20,10 @@ shop_front = (
     "storefront",
 )
 
-handler400 = "storefront.errors.bad_request"
-handler403 = "storefront.errors.forbidden"
-handler404 = "storefront.errors.not_found"
-handler500 = "storefront.errors.server_error"
+handler400 = "storefront.ops.error_pages.bad_request"
+handler403 = "storefront.ops.error_pages.forbidden"
+handler404 = "storefront.ops.error_pages.not_found"
+handler500 = "storefront.ops.error_pages.server_error"
 
 urlpatterns = [
     path("", include(shop_front)),

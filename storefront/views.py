@@ -1,4 +1,4 @@
-"""The shop front: the catalogue, the product pages, the cart and the health of the process."""
+"""The shop front: the catalogue, the product pages and the cart."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -7,13 +7,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
-from django.views.decorators.cache import cache_control, never_cache
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from storefront.cart import (
@@ -26,21 +24,21 @@ from storefront.cart import (
     wanted_quantity,
 )
 from storefront.models import Product
-from storefront.pages import HtmxRequest, SeeOther, page, wants_fragment
-from storefront.prepared import Prepared
-from storefront.shopper import remember, shopper_of, shopper_or_new
-from storefront.templatetags.remember import values_of
+from storefront.ops.compiled_queries import CompiledQuery
+from storefront.ops.pages import HtmxRequest, SeeOther, page, wants_fragment
+from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
+from storefront.ops.templatetags.fragment_cache import values_of
 
 SCARCE = 5
 HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
 PRODUCT_PAGES = "/products/"
 
-products_on_sale = Prepared(lambda: Product.objects.on_sale())
-product_at = Prepared(lambda slug: Product.objects.on_sale().filter(slug=slug), str)
+products_on_sale = CompiledQuery(lambda: Product.objects.on_sale())
+product_at = CompiledQuery(lambda slug: Product.objects.on_sale().filter(slug=slug), str)
 
 
 @dataclass(frozen=True)
-class ShelfItem:
+class ProductCard:
     """A product with how many of it are in the cart, and what is wrong with the last wish."""
 
     product: Product
@@ -91,7 +89,7 @@ def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
         answer = _refusal(request, shopper, product, str(refused))
     else:
         answer = _changed(request, shopper, product, Removed(product, count) if count else None)
-    return remember(answer, shopper)
+    return set_shopper_cookie(answer, shopper)
 
 
 def shop_front(
@@ -106,7 +104,9 @@ def shop_front(
     cart = cart_of(shopper, products)
     return {
         "cart": cart,
-        "shelf": [ShelfItem(product, cart, error if product == at else "") for product in products],
+        "shelf": [
+            ProductCard(product, cart, error if product == at else "") for product in products
+        ],
         # A product that is no longer on the shelf has no field to stand beside.
         "cart_error": "" if at and at.is_on_sale else error,
         "removed": _still(removed, cart),
@@ -120,7 +120,7 @@ def product_page(
     cart = cart_of(shopper, [product])
     return {
         "cart": cart,
-        "item": ShelfItem(product, cart, error),
+        "item": ProductCard(product, cart, error),
         "removed": _still(removed, cart),
         "back_to": "product",
     }
@@ -132,7 +132,7 @@ def _refusal(request: HtmxRequest, shopper: UUID, product: Product, words: str) 
         cart = cart_of(shopper, [product])
         context = {
             "cart": cart,
-            "item": ShelfItem(product, cart, words),
+            "item": ProductCard(product, cart, words),
             "has_field": _has_field(request, product),
             "cart_error": "" if product.is_on_sale else words,
         }
@@ -150,7 +150,7 @@ def _changed(
         cart = cart_of(shopper, [product])
         context = {
             "cart": cart,
-            "item": ShelfItem(product, cart),
+            "item": ProductCard(product, cart),
             "has_field": _has_field(request, product),
             "removed": removed if product.is_on_sale else None,
             # Focus goes on where the button was that is gone now.
@@ -229,28 +229,3 @@ def robots(request: HttpRequest) -> HttpResponse:
 def favicon(request: HttpRequest) -> HttpResponse:
     """What browsers and robots ask for by this name without being told to."""
     return redirect(static("favicon.ico"))
-
-
-@never_cache
-@require_safe
-def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers."""
-    return HttpResponse("ok\n", content_type="text/plain")
-
-
-@never_cache
-@require_safe
-def readyz(request: HttpRequest) -> HttpResponse:
-    """The database answers and no migration is pending; 503 otherwise."""
-    try:
-        executor = MigrationExecutor(connection)
-    except (InterfaceError, OperationalError):
-        return _not_ready("the database does not answer")
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        return _not_ready("migrations are pending: run manage.py migrate")
-    return HttpResponse("ready\n", content_type="text/plain")
-
-
-def _not_ready(reason: str) -> HttpResponse:
-    status = HTTPStatus.SERVICE_UNAVAILABLE
-    return HttpResponse(f"{reason}\n", content_type="text/plain", status=status)

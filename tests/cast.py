@@ -11,7 +11,7 @@ from django.test import Client
 from checkout.models import Order
 from storefront.cart import cart_of
 from storefront.models import Product
-from storefront.shopper import shopper_of
+from storefront.ops.shopper import shopper_of
 from tools.stripe_stand_in.webhooks import signature
 
 
@@ -57,11 +57,11 @@ class Shopper:
 
     @property
     def order(self) -> Order:
-        return Order.objects.of(self.id).latest("created_at")
+        return Order.objects.for_shopper(self.id).latest("created_at")
 
     @property
     def orders(self) -> list[Order]:
-        return list(Order.objects.of(self.id))
+        return list(Order.objects.for_shopper(self.id))
 
 
 def deliver(event: object, *, header: str | None = None, path: str = "/stripe/webhook/") -> Any:

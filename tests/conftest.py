@@ -14,7 +14,7 @@ from django.test.signals import setting_changed
 from pytest_django import Settings
 
 from storefront.models import Product
-from storefront.templatetags import remember
+from storefront.ops.templatetags import fragment_cache
 from tests.cast import Shopper, product
 from tests.hearing import Log, listening
 from tools.stripe_stand_in import StandIn
@@ -67,7 +67,7 @@ def plain_static_files() -> Iterator[None]:
 @receiver(setting_changed)
 def forget_what_was_rendered(**_: object) -> None:
     """Parts of pages are kept for the settings of the process, which only tests change."""
-    remember.kept.clear()
+    fragment_cache.kept.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from storefront.logs import JsonLines
+from storefront.ops.logs import JsonLines
 
 Line = dict[str, Any]
 

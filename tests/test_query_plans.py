@@ -20,7 +20,7 @@ from django.test import Client
 from django.urls import URLPattern, get_resolver
 from django.utils import timezone
 
-from checkout import forgetting
+from checkout import purging
 from checkout.models import Order, OrderItem, StripeEvent
 from storefront.models import CartLine, Product
 from tests.cast import Shopper, deliver, event_about
@@ -226,7 +226,7 @@ class TestTheWorker:
 
     def test_forgets_by_indexes(self, shop: None, monkeypatch: pytest.MonkeyPatch):
         # So many of so few orders would rather be looked for by reading all of them.
-        monkeypatch.setattr(forgetting, "BATCH", 20)
+        monkeypatch.setattr(purging, "BATCH", 20)
         look(lambda: call_command("forget", stdout=StringIO()))
         assert Order.objects.count() < 2_000
 

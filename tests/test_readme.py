@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
-from storefront import environment
+from storefront.ops import environment
 
 pytestmark = pytest.mark.once
 

@@ -3,7 +3,7 @@ from typing import Any
 from django import template
 
 from checkout.my_orders import my_orders as panel_of
-from storefront.shopper import shopper_of
+from storefront.ops.shopper import shopper_of
 
 register = template.Library()
 

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from django.template.loader import render_to_string
 from playwright.sync_api import Page, Request, expect
 
-from storefront.pages import about_the_shop
+from storefront.ops.pages import about_the_shop
 from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper
 from tests.browser.merchant import Merchant

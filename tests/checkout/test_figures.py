@@ -164,7 +164,7 @@ class TestOrders:
             pytest.skip("PostgreSQL's plan depends on the size of the table.")
         by_state = Order.objects.order_by().values("status").distinct()
         assert "COVERING INDEX orders_in_a_state" in by_state.explain()
-        waiting = Order.objects.asked_about().filter(created_at__lte=timezone.now())
+        waiting = Order.objects.awaiting_stripe().filter(created_at__lte=timezone.now())
         assert "orders_in_a_state (status=? AND created_at<?)" in waiting.explain()
 
 

@@ -13,10 +13,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from checkout import forgetting
+from checkout import purging
 from checkout.management.commands import reconcile_orders
 from checkout.models import Order, OrderItem, StripeEvent
-from storefront.models import CartLine, Hold, Product
+from storefront.models import CartLine, Product, Reservation
 from tests.cast import Shopper, deliver, event_about
 from tools.stripe_stand_in import StandIn
 
@@ -27,7 +27,7 @@ EXPIRED = "checkout.session.expired"
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(forgetting, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(purging, "PAUSE_SECONDS", 0)
 
 
 def forget() -> str:
@@ -140,10 +140,12 @@ class TestOrders:
 
     def test_that_hold_stock_stay_until_it_is_given_back(self, order: Order, mouse: Product):
         expire(order, 91)
-        hold = Hold.objects.create(order=order.pk, shopper=order.shopper, product=mouse, quantity=1)
+        reservation = Reservation.objects.create(
+            order=order.pk, shopper=order.shopper, product=mouse, quantity=1
+        )
         forget()
         assert Order.objects.exists()
-        hold.delete()
+        reservation.delete()
         forget()
         assert not Order.objects.exists()
 
@@ -164,7 +166,7 @@ class TestOrders:
         assert ada.order.status == "PAID"
 
     def test_go_in_batches(self, order: Order, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(forgetting, "BATCH", 2)
+        monkeypatch.setattr(purging, "BATCH", 2)
         expire(order, 91)
         for _ in range(4):
             Order.objects.create(
@@ -239,6 +241,6 @@ class TestTheWorker:
     def test_goes_on_soon_when_it_did_not_come_to_the_end(
         self, rounds: Callable[[int], str], monkeypatch: pytest.MonkeyPatch, db: None
     ):
-        monkeypatch.setattr(reconcile_orders, "FORGETTING_SECONDS", 0)
+        monkeypatch.setattr(reconcile_orders, "PURGE_SECONDS", 0)
         said = rounds(3)
         assert said.count("the next run goes on") == 3

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from checkout.models import Order, OrderItem, Refund, StripeEvent
-from storefront.models import CartLine, Hold, Product
+from storefront.models import CartLine, Product, Reservation
 
 pytestmark = pytest.mark.django_db
 ADA = UUID(int=1)
@@ -83,8 +83,8 @@ class TestTheShelf:
 
     def test_puts_a_product_aside_once_for_an_order(self, mouse: Product):
         row = {"order": uuid4(), "shopper": ADA, "product": mouse, "quantity": 1}
-        Hold.objects.create(**row)
-        assert refused(lambda: Hold.objects.create(**row))
+        Reservation.objects.create(**row)
+        assert refused(lambda: Reservation.objects.create(**row))
 
     @pytest.mark.parametrize("quantity", [0, 1_000])
     def test_fills_no_cart_with_what_cannot_be_bought(self, mouse: Product, quantity: int):

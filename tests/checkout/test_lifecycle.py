@@ -20,7 +20,7 @@ EXPECTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("checkout.session.completed", "unpaid"): (
         "PROCESSING", "PROCESSING", "PAID", "FAILED", "PROCESSING", "REFUNDED", "REVIEW",
     ),
-    ("checkout.session.completed", "misfit"): (
+    ("checkout.session.completed", "mismatch"): (
         "REVIEW", "REVIEW", "PAID", "REVIEW", "REVIEW", "REFUNDED", "REVIEW",
     ),
     ("checkout.session.async_payment_succeeded", "paid"): (
@@ -51,7 +51,7 @@ EXPECTED: dict[tuple[str, str], tuple[str, ...]] = {
 DETAILS: dict[str, dict[str, Any]] = {
     "paid": {},
     "unpaid": {"payment_status": "unpaid"},
-    "misfit": {"amount_total": 1},
+    "mismatch": {"amount_total": 1},
     "full": {"id": "re_1", "amount": 2_999, "amount_refunded": 2_999, "status": "failed"},
     "part": {"id": "ch_1", "amount_refunded": 1_000},
     "lost": {"id": "dp_1", "status": "lost"},

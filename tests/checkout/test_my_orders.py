@@ -15,13 +15,13 @@ from tests.cast import Shopper, deliver, event_about
 from tools.stripe_stand_in import StandIn
 
 
-def look_again(response: Any) -> str:
+def poll_url(response: Any) -> str:
     """Return the address that the panel would ask next, or nothing."""
     found = re.search(r'<\w+ id="(?:my-orders|order-state)"[^>]* hx-get="([^"]+)"', response.text)
     return unescape(found[1]) if found else ""
 
 
-def seconds_between_looks(response: Any) -> int:
+def poll_interval(response: Any) -> int:
     (seconds,) = re.findall(r'hx-trigger="every (\d+)s"', response.text)
     return int(seconds)
 
@@ -113,22 +113,22 @@ class TestComingBack:
 class TestPolling:
     def test_goes_on_while_an_order_waits(self, order: Order, ada: Shopper):
         page = ada.get(f"/?order={order.pk}")
-        assert look_again(page)
-        assert ada.asks_by_htmx(look_again(page)).status_code == 204
+        assert poll_url(page)
+        assert ada.asks_by_htmx(poll_url(page)).status_code == 204
 
     def test_an_unchanged_look_costs_one_query(
         self, order: Order, ada: Shopper, django_assert_num_queries
     ):
-        address = look_again(ada.get("/"))
+        address = poll_url(ada.get("/"))
         with django_assert_num_queries(1):
             assert ada.asks_by_htmx(address).status_code == 204
 
     def test_brings_the_paid_order_and_then_ends(self, order: Order, ada: Shopper):
-        address = look_again(ada.get(f"/?order={order.pk}"))
+        address = poll_url(ada.get(f"/?order={order.pk}"))
         deliver(event_about(order))
         news = ada.asks_by_htmx(address)
         assert states(news) == {str(order.pk): "PAID"}
-        assert look_again(news) == ""
+        assert poll_url(news) == ""
         assert "<html" not in news.text
 
     def test_is_announced_by_a_page_that_renews_itself_after_an_outage(
@@ -148,7 +148,7 @@ class TestPolling:
             assert news not in ada.get(address).text
 
     def test_empties_the_cart_beside_it(self, order: Order, ada: Shopper, mouse: Product):
-        address = look_again(ada.get("/"))
+        address = poll_url(ada.get("/"))
         deliver(event_about(order))
         news = ada.asks_by_htmx(address).text
         assert '<section id="cart" class="cart" aria-labelledby="cart-title" hx-swap-oob' in news
@@ -156,36 +156,36 @@ class TestPolling:
         assert f'id="quantity-{mouse.pk}" class="quantity" hx-swap-oob="true"' in news
 
     def test_brings_no_cart_where_there_is_none(self, order: Order, ada: Shopper):
-        address = look_again(ada.get("/orders/"))
+        address = poll_url(ada.get("/orders/"))
         deliver(event_about(order))
         assert 'id="cart"' not in ada.asks_by_htmx(address).text
 
     def test_announces_the_news_once(
         self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
     ):
-        address = look_again(ada.get("/"))
+        address = poll_url(ada.get("/"))
         deliver(event_about(order))
         assert f"Order {order.reference} is paid." in ada.asks_by_htmx(address).text
         ada.puts(laptop, 1)
         ada.buys()
-        address = look_again(ada.get("/"))
+        address = poll_url(ada.get("/"))
         deliver(event_about(ada.order))
         news = ada.asks_by_htmx(address).text
         assert f"Order {order.reference} is paid." not in news
         assert f"Order {ada.order.reference} is paid." in news
 
     def test_goes_on_through_a_bank_debit(self, order: Order, ada: Shopper):
-        address = look_again(ada.get("/"))
+        address = poll_url(ada.get("/"))
         deliver(event_about(order, payment_status="unpaid"))
         news = ada.asks_by_htmx(address)
         assert states(news) == {str(order.pk): "PROCESSING"}
-        assert look_again(news)
+        assert poll_url(news)
         # Nothing has left the cart, where somebody may just be typing.
         assert 'id="cart"' not in news.text
 
     def test_never_begins_when_nothing_waits(self, order: Order, ada: Shopper):
         deliver(event_about(order))
-        assert look_again(ada.get("/")) == ""
+        assert poll_url(ada.get("/")) == ""
 
     @pytest.mark.parametrize("page", ["/", "/orders/", "/orders/{}/"])
     @pytest.mark.parametrize(("age", "seconds"), [(31, 5), (299, 5), (301, 30)])
@@ -193,23 +193,23 @@ class TestPolling:
         self, order: Order, ada: Shopper, page: str, age: int, seconds: int
     ):
         fresh = ada.get(page.format(order.pk))
-        assert seconds_between_looks(fresh) == 1
+        assert poll_interval(fresh) == 1
         placed(order, age)
         # A slower pace is a change, so that the browser learns of it.
-        fragment = ada.asks_by_htmx(look_again(fresh))
-        assert seconds_between_looks(fragment) == seconds
-        assert ada.asks_by_htmx(look_again(fragment)).status_code == 204
-        assert seconds_between_looks(ada.get(page.format(order.pk))) == seconds
+        fragment = ada.asks_by_htmx(poll_url(fresh))
+        assert poll_interval(fragment) == seconds
+        assert ada.asks_by_htmx(poll_url(fragment)).status_code == 204
+        assert poll_interval(ada.get(page.format(order.pk))) == seconds
 
     def test_is_quick_again_for_who_comes_back_from_a_long_payment(
         self, order: Order, ada: Shopper
     ):
         placed(order, 1_200)
         back = ada.get(f"/?order={order.pk}")
-        assert seconds_between_looks(back) == 1
+        assert poll_interval(back) == 1
         since = int(time.time()) - 31
-        later = ada.asks_by_htmx(re.sub(r"since=\d+", f"since={since}", look_again(back)))
-        assert seconds_between_looks(later) == 5
+        later = ada.asks_by_htmx(re.sub(r"since=\d+", f"since={since}", poll_url(back)))
+        assert poll_interval(later) == 5
 
     def test_goes_by_the_newest_order_that_waits(
         self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
@@ -218,9 +218,9 @@ class TestPolling:
         ada.puts(laptop, 1)
         ada.buys()
         Order.objects.update(superseded_at=None)
-        assert seconds_between_looks(ada.get("/")) == 1
+        assert poll_interval(ada.get("/")) == 1
         deliver(event_about(ada.order))
-        assert seconds_between_looks(ada.get("/")) == 30
+        assert poll_interval(ada.get("/")) == 30
 
     def test_brings_a_refund_of_another_order(
         self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
@@ -228,7 +228,7 @@ class TestPolling:
         deliver(event_about(order))
         ada.puts(laptop, 1)
         ada.buys()
-        address = look_again(ada.get("/"))
+        address = poll_url(ada.get("/"))
         payment = {"payment_intent": f"pi_{order.pk.hex}", "amount_refunded": 1_000}
         deliver(event_about(order, "charge.refunded", **payment))
         assert "$10.00 of it went back to you" in ada.asks_by_htmx(address).text
@@ -237,13 +237,13 @@ class TestPolling:
     def test_a_page_is_a_page_when_the_whole_of_it_is_swapped(
         self, order: Order, ada: Shopper, why: str
     ):
-        address = look_again(ada.get("/"))
+        address = poll_url(ada.get("/"))
         response = ada.get(address, **{"HX-Request": "true", why: "true"})
         assert response.status_code == 200
         assert "<html" in response.text
 
     def test_a_page_is_a_page_without_htmx(self, order: Order, ada: Shopper):
-        response = ada.get(look_again(ada.get("/")))
+        response = ada.get(poll_url(ada.get("/")))
         assert response.status_code == 200
         assert "<html" in response.text
 

@@ -154,8 +154,8 @@ class TestMoneyThatDoesNotFit:
 
     @pytest.mark.parametrize("early", [unpaid, expired, lambda o: event_about(o, FAILED)])
     def test_is_seen_whatever_came_before(self, order: Order, early):
-        misfit = event_about(order, amount_total=1)
-        assert status_after(order, early(order), misfit) == "REVIEW"
+        mismatch = event_about(order, amount_total=1)
+        assert status_after(order, early(order), mismatch) == "REVIEW"
 
     def test_leaves_a_paid_order_paid_but_is_told(self, order: Order):
         events = event_about(order), event_about(order, amount_total=1)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from checkout import events, gateway, outbox, reconciling
 from checkout.management.commands import reconcile_orders
 from checkout.models import Order, StripeEvent
-from storefront.models import Hold, Product
+from storefront.models import Product, Reservation
 from tests.cast import Shopper, deliver
 from tools.stripe_stand_in import StandIn
 
@@ -174,7 +174,7 @@ class TestOrdersWhoseEveryEventWasLost:
 class TestMoreOrdersThanOneRunAsksAbout:
     @pytest.fixture(autouse=True)
     def one_question_a_run(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(reconciling, "QUESTIONS", 1)
+        monkeypatch.setattr(reconciling, "MAX_QUERIES_PER_RUN", 1)
 
     def test_have_their_turn_one_after_the_other(
         self, stripe: StandIn, order: Order, bo: Shopper, mouse: Product
@@ -254,7 +254,7 @@ class TestStockThatNobodyWillPayFor:
         Order.objects.update(session_id=None)
         assert "stock of 1 orders given back" in reconcile()
         scarce.refresh_from_db()
-        assert (scarce.stock, Hold.objects.count()) == (3, 0)
+        assert (scarce.stock, Reservation.objects.count()) == (3, 0)
 
     def test_comes_back_when_who_replaced_the_order_died_in_the_middle(
         self, stripe: StandIn, ada: Shopper, scarce: Product

@@ -13,7 +13,7 @@ from django.utils import timezone
 from checkout import gateway
 from checkout.gateway import CheckoutSession
 from checkout.models import Order
-from storefront.models import Hold, Product
+from storefront.models import Product, Reservation
 from tests.cast import Shopper, deliver, event_about
 from tools.stripe_stand_in import StandIn
 
@@ -55,7 +55,7 @@ class TestGoodsPutAside:
     def test_are_sold_when_paid(self, order: Order, scarce: Product):
         deliver(event_about(order))
         assert left(scarce) == 1
-        assert not Hold.objects.exists()
+        assert not Reservation.objects.exists()
 
     @pytest.mark.parametrize("kind", ["expired", "async_payment_failed"])
     def test_come_back_once_when_not_paid(self, order: Order, scarce: Product, kind: str):
@@ -186,7 +186,7 @@ class TestLateMoney:
         deliver(event_about(order))
         order.refresh_from_db()
         assert (order.status, left(scarce)) == ("PAID", 1)
-        assert not Hold.objects.exists()
+        assert not Reservation.objects.exists()
 
     def test_for_goods_that_are_gone_needs_a_look(
         self, order: Order, ada: Shopper, scarce: Product
@@ -270,7 +270,7 @@ class TestTwoClicks:
     def test_the_one_that_has_a_session_takes_the_goods_again(
         self, ada: Shopper, scarce: Product, meanwhile: Meanwhile
     ):
-        meanwhile(Order.give_back_stock)
+        meanwhile(Order.release_stock)
         ada.puts(scarce, 2)
         assert ada.buys().status_code == 303
         assert left(scarce) == 1
@@ -279,7 +279,7 @@ class TestTwoClicks:
         self, stripe: StandIn, ada: Shopper, scarce: Product, meanwhile: Meanwhile
     ):
         def others_buy_them(order: Order) -> None:
-            order.give_back_stock()
+            order.release_stock()
             Product.objects.update(stock=1)
 
         meanwhile(others_buy_them)
@@ -293,7 +293,7 @@ class TestTwoClicks:
     ):
         def others_buy_them_once(order: Order) -> None:
             if order.attempt == 1:
-                order.give_back_stock()
+                order.release_stock()
                 Product.objects.update(stock=1)
 
         meanwhile(others_buy_them_once)

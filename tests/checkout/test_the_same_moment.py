@@ -17,9 +17,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from checkout import gateway, outbox
-from checkout.forgetting import Report, forget
 from checkout.models import Order, StripeEvent
-from storefront.models import CartLine, CartLineQuerySet, Hold, Product
+from checkout.purging import PurgeReport, purge
+from storefront.models import CartLine, CartLineQuerySet, Product, Reservation
 from tests.cast import Shopper, deliver, event_about
 from tools.stripe_stand_in import StandIn
 
@@ -172,7 +172,7 @@ class TestTwoClicks:
         meanwhile(Order.objects, "create", lambda: None)
         looks = iter([False, False, True])
         paid = event_about(order)
-        meanwhile(Order.objects, "of", lambda: deliver(paid), lambda shopper: next(looks))
+        meanwhile(Order.objects, "for_shopper", lambda: deliver(paid), lambda shopper: next(looks))
         assert ada.buys().status_code == 303
         assert sorted(order.status for order in ada.orders) == ["PAID", "PENDING"]
 
@@ -186,7 +186,7 @@ class TestTwoWhoGiveGoodsBack:
         ada.buys()
         old = event_about(ada.order, "checkout.session.expired", payment_status="unpaid")
         ada.puts(mouse, 1)
-        meanwhile(Hold.objects, "filter", lambda: deliver(old), lambda **row: "pk" in row)
+        meanwhile(Reservation.objects, "filter", lambda: deliver(old), lambda **row: "pk" in row)
         ada.buys()
         mouse.refresh_from_db()
         assert mouse.stock == 2
@@ -196,17 +196,17 @@ class TestTwoWhoGiveGoodsBack:
     ):
         Product.objects.update(stock=1)
         stripe.fault("POST", CREATE, drop=True, times=3)
-        meanwhile(Order, "give_back_stock", died)
+        meanwhile(Order, "release_stock", died)
         ada.puts(mouse, 1)
         with pytest.raises(Died):
             ada.buys()
         stripe.clear_faults()
-        assert (ada.order.session_id, Hold.objects.count()) == (None, 1)
+        assert (ada.order.session_id, Reservation.objects.count()) == (None, 1)
         meanwhile(Order, "lock", ada.buys)
         reconcile()
         mouse.refresh_from_db()
         assert ada.order.session_id
-        assert (mouse.stock, Hold.objects.count()) == (0, 1)
+        assert (mouse.stock, Reservation.objects.count()) == (0, 1)
 
 
 class Died(Exception):
@@ -224,7 +224,7 @@ class TestForgetting:
         ada.puts(mouse, 1)
         CartLine.objects.update(changed_at=timezone.now() - timedelta(days=91))
         meanwhile(CartLineQuerySet, "delete", lambda: ada.puts(mouse, 2))
-        forget(timezone.now())
+        purge(timezone.now())
         assert ada.cart == {"Mouse": 2}
 
     def test_twice_forgets_each_thing_once(
@@ -232,9 +232,9 @@ class TestForgetting:
     ):
         ada.puts(mouse, 1)
         CartLine.objects.update(changed_at=timezone.now() - timedelta(days=91))
-        reports: list[Report] = []
-        meanwhile(CartLineQuerySet, "delete", lambda: reports.append(forget(timezone.now())))
-        reports.append(forget(timezone.now()))
+        reports: list[PurgeReport] = []
+        meanwhile(CartLineQuerySet, "delete", lambda: reports.append(purge(timezone.now())))
+        reports.append(purge(timezone.now()))
         assert [report.cart_lines for report in reports] == [1, 0]
 
     @pytest.mark.django_db(transaction=True)
@@ -287,7 +287,7 @@ class TestTwoRefunds:
 
 
 def forget_and_leave() -> None:
-    forget(timezone.now())
+    purge(timezone.now())
     connection.close()
 
 

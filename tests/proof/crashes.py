@@ -12,7 +12,7 @@ import checkout.views
 from checkout import events, gateway, ordering, outbox, payments, reconciling, refunds
 from checkout.models import Order, StripeEvent
 from storefront import stock
-from storefront.models import Hold
+from storefront.models import Reservation
 
 # The places by hand. Besides them, the shop can die before or after any statement that writes.
 Places = dict[str, tuple[Any, str]]
@@ -23,14 +23,14 @@ BUYING: Places = {
     "superseding an order": (Order, "supersede"),
     "placing the order": (ordering, "place_order"),
     "storing the order": (ordering, "_store_order"),
-    "putting goods aside": (stock, "put_aside"),
-    "holding a product": (Hold, "save"),
-    "putting goods aside again": (ordering, "_put_aside_again"),
+    "putting goods aside": (stock, "reserve"),
+    "holding a product": (Reservation, "save"),
+    "putting goods aside again": (ordering, "_reserve_again"),
     "beginning the next attempt": (Order, "begin_next_attempt"),
     "opening a session": (gateway, "open_session"),
     "keeping the session": (Order, "keep_session"),
-    "giving back an order's stock": (Order, "give_back_stock"),
-    "giving back": (stock, "give_back"),
+    "giving back an order's stock": (Order, "release_stock"),
+    "giving back": (stock, "release"),
 }
 RECEIVING: Places = {
     "receiving an event": (events, "receive"),
@@ -38,10 +38,10 @@ RECEIVING: Places = {
     "paying": (payments, "_pay"),
     "letting stock go": (payments, "_let_stock_go"),
     "selling": (stock, "sell"),
-    "emptying the cart": (Order, "take_out_of_cart"),
+    "emptying the cart": (Order, "remove_from_cart"),
     "reviewing": (payments, "_review"),
     "flagging an order": (Order, "flag"),
-    "telling what was parked": (refunds, "tell_parked"),
+    "telling what was parked": (refunds, "apply_deferred"),
     "settling refunds": (refunds, "_settle_refunds"),
     "noting a dispute": (refunds, "_note_dispute"),
     "recording an event": (StripeEvent, "save"),
@@ -52,8 +52,8 @@ RECONCILING: Places = {
     "asking about a session": (gateway, "session_now"),
     "receiving what was asked for": (reconciling, "_receive"),
     "asking about what waits": (reconciling, "_ask_about_waiting"),
-    "telling all that was parked": (reconciling, "_tell_parked"),
-    "giving back what was abandoned": (reconciling, "_give_back_abandoned"),
+    "telling all that was parked": (reconciling, "_apply_deferred"),
+    "giving back what was abandoned": (reconciling, "_release_abandoned"),
     "sending what is due": (outbox, "send_due"),
     "sending one thing": (outbox, "_send"),
     "doing a follow-up": (outbox.DO, StripeEvent.FollowUp.ORDER_PAID),

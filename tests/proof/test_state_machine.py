@@ -33,7 +33,7 @@ from checkout import events, outbox, reconciling
 from checkout.management.commands.reconcile_orders import Command
 from checkout.models import Order, StripeEvent
 from storefront.admin import _restock
-from storefront.models import CartLine, Hold, Product
+from storefront.models import CartLine, Product, Reservation
 from tests.cast import Shopper
 from tests.proof.crashes import BUYING, RECEIVING, RECONCILING, Crashes, Death, deaths
 from tests.proof.possible import Possible
@@ -111,7 +111,9 @@ class TheShop(RuleBasedStateMachine):
         mail = {StripeEvent.FollowUp.ORDER_PAID: self._mail}
         with (
             mock.patch.object(events, "receive", self._watched(events.receive)),
-            mock.patch.object(reconciling, "_tell_parked", self._watched(reconciling._tell_parked)),
+            mock.patch.object(
+                reconciling, "_apply_deferred", self._watched(reconciling._apply_deferred)
+            ),
             mock.patch.dict(outbox.DO, mail),
         ):
             yield
@@ -145,7 +147,7 @@ class TheShop(RuleBasedStateMachine):
         Figures.examples += 1
         for setting in (set_for(self.stand_in), self._watching(), self.crashes.installed()):
             self.undo.enter_context(setting)
-        for model in (StripeEvent, Order, CartLine, Hold, Product):
+        for model in (StripeEvent, Order, CartLine, Reservation, Product):
             model.objects.all().delete()
         self.ending, self.chance = ending, random.Random(chance)
         prices = {"mouse": 2_999, "laptop": 99_999, "sticker": 100}

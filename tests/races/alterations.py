@@ -17,12 +17,12 @@ from django.db import connections, transaction
 from django.db.models import F
 
 from checkout import events, ordering
+from checkout.event_result import EventResult
 from checkout.models import Order, StripeEvent
-from checkout.ordering import Wanted
+from checkout.ordering import RequestedItem
 from checkout.reading import Json
-from checkout.verdict import Verdict
 from storefront import stock, views
-from storefront.models import CartLine, Hold, Product
+from storefront.models import CartLine, Product, Reservation
 
 # Wide enough for everybody else to come in between.
 WINDOW_SECONDS = 0.05
@@ -93,12 +93,14 @@ def webhooks_pause_before_the_commit() -> None:
 def events_are_recorded_after_the_commit() -> None:
     """What an event does is one transaction, and the note of it another, a moment later."""
 
-    def on_its_own(handle: Callable[[Json, Json], Verdict]) -> Callable[[Json, Json], Verdict]:
-        def handle_and_commit(event: Json, thing: Json) -> Verdict:
+    def on_its_own(
+        handle: Callable[[Json, Json], EventResult],
+    ) -> Callable[[Json, Json], EventResult]:
+        def handle_and_commit(event: Json, thing: Json) -> EventResult:
             with transaction.atomic():
-                verdict = handle(event, thing)
+                result = handle(event, thing)
             time.sleep(MOMENT_SECONDS)
-            return verdict
+            return result
 
         return handle_and_commit
 
@@ -110,8 +112,8 @@ def events_are_recorded_after_the_commit() -> None:
 def open_orders_repeat() -> None:
     """Look for an open order and make one if there is none, past the constraint."""
 
-    def place_order(shopper: UUID, wanted: Sequence[Wanted], now: datetime) -> Order:
-        if same := Order.objects.of(shopper).open().first():
+    def place_order(shopper: UUID, wanted: Sequence[RequestedItem], now: datetime) -> Order:
+        if same := Order.objects.for_shopper(shopper).open().first():
             return same
         time.sleep(WINDOW_SECONDS)
         return ordering._store_order(shopper, wanted, now)
@@ -134,7 +136,7 @@ def carts_are_written_whole() -> None:
     """As a cart in a session is."""
 
     def set_quantity(shopper: UUID, product: Product, quantity: int) -> int:
-        cart = {line.product_id: line.quantity for line in CartLine.objects.of(shopper)}
+        cart = {line.product_id: line.quantity for line in CartLine.objects.for_shopper(shopper)}
         time.sleep(WINDOW_SECONDS)
         CartLine.objects.filter(shopper=shopper).delete()
         for pk, number in {**cart, product.pk: quantity}.items():
@@ -159,17 +161,19 @@ def cart_lines_are_looked_up_then_added() -> None:
 
 
 def stock_is_read_then_written() -> None:
-    def put_aside(order: UUID, shopper: UUID, wanted: Iterable[tuple[Product, int]]) -> bool:
+    def reserve(order: UUID, shopper: UUID, wanted: Iterable[tuple[Product, int]]) -> bool:
         for product, quantity in wanted:
             left = Product.objects.get(pk=product.pk).stock or 0
             if left < quantity:
                 raise stock.SoldOut(product)
             time.sleep(WINDOW_SECONDS)
             Product.objects.filter(pk=product.pk).update(stock=left - quantity)
-            Hold.objects.create(order=order, shopper=shopper, product=product, quantity=quantity)
+            Reservation.objects.create(
+                order=order, shopper=shopper, product=product, quantity=quantity
+            )
         return True
 
-    setattr(stock, "put_aside", put_aside)  # noqa: B010
+    setattr(stock, "reserve", reserve)  # noqa: B010
 
 
 def orders_have_no_transaction() -> None:
@@ -179,22 +183,24 @@ def orders_have_no_transaction() -> None:
 def stock_is_taken_in_any_order() -> None:
     """Half of the carts begin at the other end of the shelf."""
 
-    def put_aside(order: UUID, shopper: UUID, wanted: Iterable[tuple[Product, int]]) -> bool:
+    def reserve(order: UUID, shopper: UUID, wanted: Iterable[tuple[Product, int]]) -> bool:
         backwards = order.int % 2 == 1
         for product, quantity in sorted(wanted, key=lambda line: line[0].pk, reverse=backwards):
             Product.objects.filter(pk=product.pk).update(stock=F("stock") - quantity)
             time.sleep(WINDOW_SECONDS)
         return True
 
-    setattr(stock, "put_aside", put_aside)  # noqa: B010
+    setattr(stock, "reserve", reserve)  # noqa: B010
 
 
 def stock_is_given_back_by_everybody() -> None:
-    def give_back(order: UUID) -> None:
-        holds = list(Hold.objects.filter(order=order))
+    def release(order: UUID) -> None:
+        holds = list(Reservation.objects.filter(order=order))
         time.sleep(WINDOW_SECONDS)
-        for hold in holds:
-            Hold.objects.filter(pk=hold.pk).delete()
-            Product.objects.filter(pk=hold.product_id).update(stock=F("stock") + hold.quantity)
+        for reservation in holds:
+            Reservation.objects.filter(pk=reservation.pk).delete()
+            Product.objects.filter(pk=reservation.product_id).update(
+                stock=F("stock") + reservation.quantity
+            )
 
-    setattr(stock, "give_back", give_back)  # noqa: B010
+    setattr(stock, "release", release)  # noqa: B010

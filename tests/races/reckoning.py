@@ -235,13 +235,14 @@ def _by_product(lines: Iterable[Line]) -> Counter[int]:
 
 
 def nothing_is_held_in_vain(seen: Photograph) -> Iterator[str]:
-    for hold in seen.holds:
-        order = seen.order.get(hold.order)
-        sessions = seen.sessions_of[hold.order]
+    for reservation in seen.holds:
+        order = seen.order.get(reservation.order)
+        sessions = seen.sessions_of[reservation.order]
         is_open = any(session["status"] == "open" for session in sessions)
         status = order.status if order else "not there"
         if status not in ("PROCESSING", "REVIEW") and not (status == "PENDING" and is_open):
-            yield f"Order {hold.order} is {status} and holds {hold.quantity} of {hold.product}."
+            held = f"{reservation.quantity} of {reservation.product}"
+            yield f"Order {reservation.order} is {status} and holds {held}."
 
 
 def each_event_is_recorded_once(seen: Photograph) -> Iterator[str]:

@@ -145,7 +145,7 @@ class TestModes:
         ],
     )
     def test_a_disk_that_may_be_wiped_fails_the_deployment_check(self, environment, refused):
-        found = "[error.id for error in __import__('storefront.checks').checks.disk(None)]"
+        found = "[error.id for error in __import__('storefront.ops.checks').ops.checks.disk(None)]"
         process = start(found, **environment)
         assert process.stdout.strip() == ("['storefront.E001']" if refused else "[]")
 

@@ -153,7 +153,7 @@ class TestAnOutageOfTheDatabase:
     def test_is_in_the_log(self, monkeypatch: pytest.MonkeyPatch):
         heard: list[object] = []
         monkeypatch.setattr(
-            "storefront.errors.logger.error", lambda *words, **_: heard.append(words)
+            "storefront.ops.error_pages.logger.error", lambda *words, **_: heard.append(words)
         )
         breaks_with(monkeypatch, OperationalError("locked")).get("/")
         assert len(heard) == 1

@@ -16,9 +16,9 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 from pytest_django import Settings
 
-from storefront import limits
 from storefront.models import Product
-from storefront.security import ABOVE_THE_HOST
+from storefront.ops import rate_limits as limits
+from storefront.ops.request_guard import HOST_CHECK_EXEMPT
 from storefront.urls import urlpatterns as shop_urls
 from tests.cast import Shopper
 from tests.routes import ADDRESSES, WEBHOOKS
@@ -26,7 +26,7 @@ from tests.routes import ADDRESSES, WEBHOOKS
 pytestmark = pytest.mark.django_db
 
 # Answered before a view is looked for: nothing there changes anything.
-VIEWLESS = {*ABOVE_THE_HOST, "/nothing/at/all/"}
+VIEWLESS = {*HOST_CHECK_EXEMPT, "/nothing/at/all/"}
 FORM_BYTES = 256 * 1024
 BUY = "/create-checkout-session/"
 UNLIMITED = (0, 0)
@@ -229,7 +229,7 @@ class TestACacheThatIsAway:
         budgets["changes"] = (1, 1)
 
     def on(self, port: int, settings: Settings) -> None:
-        from storefront import environment
+        from storefront.ops import environment
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CACHE_URL", f"redis://:planted-password@127.0.0.1:{port}/0")

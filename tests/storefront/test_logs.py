@@ -16,8 +16,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from checkout.models import Order
-from storefront import logs, watching
 from storefront.models import Product
+from storefront.ops import logs
+from storefront.ops import request_log as watching
 from tests.cast import Shopper, deliver, event_about
 from tests.hearing import Line, Log
 from tests.routes import ADDRESSES, SAMPLES
@@ -98,7 +99,7 @@ class TestAnAnswer:
         def away(*args: object) -> None:
             raise OperationalError("gone")
 
-        monkeypatch.setattr("storefront.views.MigrationExecutor", away)
+        monkeypatch.setattr("storefront.ops.health.MigrationExecutor", away)
         Client().get("/readyz")
         assert log.line(ANSWERS)["status"] == 503
 
@@ -222,7 +223,7 @@ class TestWhatIsPersonal:
             values = "DETAIL:  Failing row contains (ada@example.com,\n 12 Road)."
             raise IntegrityError(f"it violates a check\n{values}")
 
-        monkeypatch.setattr("checkout.views.news_of", broken)
+        monkeypatch.setattr("checkout.views.update_of", broken)
         ada.browser.raise_request_exception = False
         assert ada.get(f"/orders/{order.pk}/?seen=x").status_code == 500
         line = log.line("django.request")
@@ -242,9 +243,11 @@ class TestWhatIsPersonal:
         def away(*args: object, **options: object) -> None:
             raise OperationalError("gone")
 
-        monkeypatch.setattr("checkout.views.news_of", away)
+        monkeypatch.setattr("checkout.views.update_of", away)
         assert ada.get(f"/orders/{order.pk}/?seen=x").status_code == 503
-        assert "did not answer /orders/<uuid:pk>/" in log.line("storefront.errors")["message"]
+        assert (
+            "did not answer /orders/<uuid:pk>/" in log.line("storefront.ops.error_pages")["message"]
+        )
         assert f"/{order.pk}" not in log.text
 
 
@@ -338,7 +341,7 @@ class TestALine:
 
     def test_is_for_reading_while_developing(self):
         record = logging.LogRecord("checkout", logging.INFO, "", 0, "Paid.", None, None)
-        with logs.about(order="7"):
+        with logs.log_context(order="7"):
             words = logs.ReadableLines().format(record)
         assert words.endswith(" INFO checkout: Paid. order=7")
 

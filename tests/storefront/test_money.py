@@ -2,7 +2,7 @@
 
 import pytest
 
-from storefront.money import smallest_step, written
+from storefront.money import format_money, smallest_step
 
 pytestmark = pytest.mark.once
 
@@ -22,13 +22,13 @@ pytestmark = pytest.mark.once
     ],
 )
 def test_written(cents: int, currency: str, words: str):
-    assert written(cents, currency) == words
+    assert format_money(cents, currency) == words
 
 
 @pytest.mark.parametrize(("locale", "words"), [("de-de", "1.399,70\N{NO-BREAK SPACE}€")])
 def test_written_in_another_language(settings, locale: str, words: str):
     settings.LANGUAGE_CODE = locale
-    assert written(139_970, "eur") == words
+    assert format_money(139_970, "eur") == words
 
 
 @pytest.mark.parametrize(("currency", "step"), [("usd", 1), ("jpy", 1), ("kwd", 10), ("isk", 100)])

@@ -10,8 +10,8 @@ from django.test import Client
 
 from storefront.cart import lines_of
 from storefront.models import Product
-from storefront.prepared import Prepared
-from storefront.templatetags import remember
+from storefront.ops.compiled_queries import CompiledQuery
+from storefront.ops.templatetags import fragment_cache
 from tests.cast import Shopper
 
 
@@ -41,10 +41,10 @@ class TestTheShelf:
 
     def test_renders_a_product_once_for_the_same_values(self, ada: Shopper, mouse: Product):
         ada.get("/")
-        parts = len(remember.kept)
+        parts = len(fragment_cache.kept)
         assert parts
         Shopper().get("/")
-        assert len(remember.kept) == parts
+        assert len(fragment_cache.kept) == parts
 
 
 class TestTheTokenOfAForm:
@@ -69,11 +69,11 @@ def token_on(browser: Client) -> str:
 
 class TestAPart:
     def test_is_made_anew_when_too_many_are_kept(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(remember, "MOST", 3)
-        template = Template("{% load remember %}{% remember x %}{{ x }}{% endremember %}")
+        monkeypatch.setattr(fragment_cache, "MAX_FRAGMENTS", 3)
+        template = Template("{% load fragment_cache %}{% cached x %}{{ x }}{% endcached %}")
         for number in range(10):
             assert template.render(Context({"x": number})) == str(number)
-            assert len(remember.kept) <= 3
+            assert len(fragment_cache.kept) <= 3
 
 
 class TestAPreparedQuery:
@@ -88,7 +88,7 @@ class TestAPreparedQuery:
         assert lines_of(None) == []
 
     def test_changes_its_own_rows_to_the_values_of_the_call(self, mouse: Product, laptop: Product):
-        named = Prepared(lambda name: Product.objects.filter(name=name), str)
+        named = CompiledQuery(lambda name: Product.objects.filter(name=name), str)
         assert named.update("Mouse", price_cents=111, stock=None) == 1
         assert named.update("Laptop", price_cents=222, stock=7) == 1
         assert named.update("Cat", price_cents=333, stock=8) == 0

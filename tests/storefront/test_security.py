@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from storefront.models import Product
-from storefront.security import ABOVE_THE_HOST, HEALTH
+from storefront.ops.request_guard import HEALTH, HOST_CHECK_EXEMPT
 from tests.cast import Shopper, deliver, event_about, product
 from tests.routes import ADDRESSES, WEBHOOKS
 from tools.stripe_stand_in import StandIn
@@ -35,7 +35,7 @@ HEADERS = {
 }
 
 
-FOR_FORMS = sorted({*ADDRESSES} - WEBHOOKS - {*ABOVE_THE_HOST, "/nothing/at/all/"})
+FOR_FORMS = sorted({*ADDRESSES} - WEBHOOKS - {*HOST_CHECK_EXEMPT, "/nothing/at/all/"})
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from checkout import forgetting, outbox, reconciling
+from checkout import outbox, purging, reconciling
 from checkout.models import Order
 
 ORDERS, EVENTS = "/admin/checkout/order/", "/admin/checkout/stripeevent/"
@@ -61,11 +61,11 @@ def _opened(desk: Client, address: str) -> None:
 def rounds() -> dict[str, Callable[[], Any]]:
     """What the worker asks of the database; what Stripe takes comes on top."""
     before = timezone.now() - timedelta(minutes=5)
-    report = reconciling.Report()
+    report = reconciling.ReconcileReport()
     return {
         "worker: whom to ask Stripe about": lambda: list(reconciling.in_turn(before)),
-        "worker: parked news": reconciling._tell_parked,
-        "worker: abandoned stock": lambda: reconciling._give_back_abandoned(report, before),
+        "worker: parked news": reconciling._apply_deferred,
+        "worker: abandoned stock": lambda: reconciling._release_abandoned(report, before),
         "worker: follow-ups that are due": lambda: outbox.send_due(timezone.now()),
         "worker: follow-ups never finished": lambda: outbox.unsure(timezone.now()),
     }
@@ -74,9 +74,9 @@ def rounds() -> dict[str, Callable[[], Any]]:
 def batches() -> list[str]:
     """Forget some of the oldest orders, and tell how long others had to wait for a batch."""
     before = timezone.now() - settings.KEEP_UNPAID_ORDERS
-    seconds = sorted(timed(lambda: forgetting._forget_orders(before)) for _ in range(BATCHES))
+    seconds = sorted(timed(lambda: purging._purge_orders(before)) for _ in range(BATCHES))
     middle, most = (1_000 * s for s in (statistics.median(seconds), seconds[-1]))
-    size = f"{forgetting.BATCH} orders with items and events"
+    size = f"{purging.BATCH} orders with items and events"
     return [f"Forgetting a batch of {size}: {middle:.0f} ms, {most:.0f} ms at most."]
 
 

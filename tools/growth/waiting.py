@@ -19,7 +19,7 @@ from django.db import connection
 from django.http import HttpResponse
 
 from checkout.models import Order
-from storefront.shopper import remember
+from storefront.ops.shopper import set_shopper_cookie
 from tools.growth.cpu import Meter
 from tools.growth.line import Line
 from tools.growth.routes import found
@@ -199,7 +199,7 @@ WAITER = ("pk", "shopper", "session_id", "total_cents")
 
 
 def _waiter(scene: Scene, row: Any, born: float) -> Waiter:
-    cookie = remember(HttpResponse(), row.shopper).cookies["shopper"].value
+    cookie = set_shopper_cookie(HttpResponse(), row.shopper).cookies["shopper"].value
     line = Line(scene.host, scene.port, f"shopper={cookie}")
     return Waiter(line, str(row.pk), row.session_id, row.total_cents, born)
 

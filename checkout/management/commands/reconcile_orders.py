@@ -15,15 +15,15 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, ProgrammingError, close_old_connections
 from django.utils import timezone
 
-from checkout.forgetting import forget
 from checkout.outbox import send_due
-from checkout.reconciling import Report, reconcile
+from checkout.purging import purge
+from checkout.reconciling import ReconcileReport, reconcile
 
 logger = logging.getLogger("checkout.reconciling")
 
 ONE_DAY = timedelta(days=1)
 # A first run over years of orders must not keep new ones waiting.
-FORGETTING_SECONDS = 20
+PURGE_SECONDS = 20
 
 
 class Command(BaseCommand):
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         "Asks Stripe about orders that wait and events that could not be delivered, gives back "
         "stock that nobody will pay for, and does what is due. Safe to run at any time."
     )
-    _forgotten_at: datetime | None = None
+    _purged_at: datetime | None = None
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -64,22 +64,22 @@ class Command(BaseCommand):
             report = self._run(older_than)
             level = logging.WARNING if report.trouble else logging.INFO
             logger.log(level, "%s", report, extra={"fields": asdict(report)})
-            self._forget_once_a_day()
+            self._purge_once_a_day()
         except (InterfaceError, OperationalError, ProgrammingError) as error:
             logger.error("The database did not answer (%s), so the next run goes on.", error)
 
-    def _forget_once_a_day(self) -> None:
+    def _purge_once_a_day(self) -> None:
         """Go on after the next run of the orders if there was too much for one."""
         now = timezone.now()
-        if self._forgotten_at and now < self._forgotten_at + ONE_DAY:
+        if self._purged_at and now < self._purged_at + ONE_DAY:
             return
-        report = forget(now, seconds=FORGETTING_SECONDS)
+        report = purge(now, seconds=PURGE_SECONDS)
         logger.info("%s", report, extra={"fields": asdict(report)})
         if report.is_complete:
-            self._forgotten_at = now
+            self._purged_at = now
 
-    def _run(self, older_than: timedelta) -> Report:
+    def _run(self, older_than: timedelta) -> ReconcileReport:
         now = timezone.now()
         if settings.STRIPE_DEMO_MODE:
-            return Report(followed_up=send_due(now), is_demo=True)
+            return ReconcileReport(followed_up=send_due(now), is_demo=True)
         return reconcile(now, older_than=older_than)

@@ -10,7 +10,7 @@ FollowUp = StripeEvent.FollowUp
 
 
 @dataclass(frozen=True)
-class Verdict:
+class EventResult:
     """`parked` is news of a payment that no order knows yet; `follow_up` is still to be done."""
 
     outcome: Outcome

@@ -12,11 +12,11 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString
 from django.views.debug import ExceptionReporter
 
-from storefront.environment import SECRETS
-from storefront.logs import route_of
-from storefront.pages import about_the_shop
+from storefront.ops.environment import SECRETS
+from storefront.ops.logs import route_of
+from storefront.ops.pages import about_the_shop
 
-logger = logging.getLogger("storefront.errors")
+logger = logging.getLogger("storefront.ops.error_pages")
 
 SECONDS_TO_WAIT = 30
 WORDS = {
@@ -61,7 +61,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "500.html")
 
 
-class Errors:
+class ErrorPages:
     """A middleware, because an outage of the database is neither a view's fault nor a 500.
 
     A proxy or a browser may ask again after a 503; Stripe does so too. A page that answers to
@@ -88,7 +88,7 @@ class Errors:
         return answer
 
 
-class Report(ExceptionReporter):
+class ScrubbedExceptionReporter(ExceptionReporter):
     """Django's page for developers, without the values of secrets.
 
     Django hides settings by their names, but shows what each line of code has in hand.

@@ -11,10 +11,6 @@ from babel.numbers import list_currencies
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
-LIVE_KEYS = ("sk_live_", "rk_live_", "pk_live_")
-SECRET_KEYS = ("sk_test_", "rk_test_", "sk_live_", "rk_live_")
-PUBLISHABLE_KEYS = ("pk_test_", "pk_live_")
-
 COLOUR = re.compile(r"#([0-9a-fA-F]{3}){1,2}")
 # A leading dot means its subdomains as well; an asterisk alone means every host.
 HOST = re.compile(r"\*|\.?[\w.-]+|\[[0-9a-fA-F:.]+\]", re.ASCII)
@@ -22,7 +18,7 @@ LINKS = ("https://", "http://", "mailto:")
 
 env = Env()
 
-# What was read that nobody may see, for the page that developers get (storefront/errors.py).
+# Values that nobody may see; error_pages.py takes them out of the page for developers.
 SECRETS: set[str] = set()
 
 
@@ -163,47 +159,6 @@ def cache(name: str) -> dict[str, Any]:
         # Nobody waits longer for a cache than for the page without it.
         "OPTIONS": {"socket_connect_timeout": 0.3, "socket_timeout": 0.3},
     }
-
-
-def stripe_keys() -> tuple[str, str]:
-    """Return (publishable, secret): both, or neither for the demo."""
-    publishable, key = text("STRIPE_PUBLISHABLE_KEY"), secret("STRIPE_SECRET_KEY")
-    if bool(publishable) != bool(key):
-        missing = "STRIPE_SECRET_KEY" if publishable else "STRIPE_PUBLISHABLE_KEY"
-        raise ImproperlyConfigured(
-            f"{missing} is not set, but the other Stripe key is. Set both for real payments, "
-            "or neither for the demo shop."
-        )
-    if key and not key.startswith(SECRET_KEYS):
-        raise refusal("STRIPE_SECRET_KEY", "a key that begins with sk_ or rk_, then test_ or live_")
-    if publishable and not publishable.startswith(PUBLISHABLE_KEYS):
-        raise refusal("STRIPE_PUBLISHABLE_KEY", "a key that begins with pk_test_ or pk_live_")
-    if key.startswith(LIVE_KEYS) != publishable.startswith(LIVE_KEYS):
-        raise ImproperlyConfigured(
-            "STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY mix test and live mode. "
-            "Take both from the same page of Stripe's dashboard."
-        )
-    return publishable, key
-
-
-def stripe_webhook_secret() -> str:
-    """Return the signing secret; two with a comma between while one is being rolled."""
-    secret("STRIPE_WEBHOOK_SECRET")
-    secrets = words("STRIPE_WEBHOOK_SECRET")
-    if not all(value.startswith("whsec_") for value in secrets):
-        raise refusal("STRIPE_WEBHOOK_SECRET", "secrets that begin with whsec_, commas between")
-    return ",".join(secrets)
-
-
-def stripe_api_base(secret_key: str) -> str:
-    """Return where a local stand-in for Stripe answers; refused for keys that could move money."""
-    base = origin("STRIPE_API_BASE")
-    if base and secret_key and secret_key.startswith(LIVE_KEYS):
-        raise ImproperlyConfigured(
-            "STRIPE_API_BASE sends payments to a stand-in and needs test keys, "
-            "but STRIPE_SECRET_KEY is a live one. Remove STRIPE_API_BASE."
-        )
-    return base
 
 
 def refusal(name: str, allowed: str) -> ImproperlyConfigured:

@@ -5,20 +5,20 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from storefront import metrics, views
-from storefront.errors import expired_form, too_large, too_quick
-from storefront.limits import is_too_large, seconds_to_wait
+from storefront.ops import health, metrics
+from storefront.ops.error_pages import expired_form, too_large, too_quick
+from storefront.ops.rate_limits import is_too_large, seconds_to_wait
 
 # Of what a page may ask a browser for, the shop needs nothing.
 PERMISSIONS = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 OTHER_SITES = ("cross-site", "same-site")
 # A platform asks for them by whatever name or address it knows: before the host is looked at.
-HEALTH = {"/healthz": views.healthz, "/readyz": views.readyz}
-ABOVE_THE_HOST = HEALTH | {"/metrics": metrics.metrics}
+HEALTH = {"/healthz": health.healthz, "/readyz": health.readyz}
+HOST_CHECK_EXEMPT = HEALTH | {"/metrics": metrics.metrics}
 
 
-class Guard:
+class RequestGuard:
     """Adds headers, tells the health, and refuses what is too large, foreign or too frequent.
 
     `Sec-Fetch-Site` is the browser's own word on who sends a form (W3C Fetch Metadata). What
@@ -29,7 +29,7 @@ class Guard:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        response = ABOVE_THE_HOST.get(request.path, self.get_response)(request)
+        response = HOST_CHECK_EXEMPT.get(request.path, self.get_response)(request)
         response.headers["Permissions-Policy"] = PERMISSIONS
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         # What does not say how long it may be kept is not kept.

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponseBase
 
-SALT = "storefront.shopper"
+SALT = "storefront.ops.shopper"
 ONE_YEAR = 365 * 24 * 60 * 60
 
 
@@ -20,11 +20,11 @@ def shopper_of(request: HttpRequest) -> UUID | None:
 
 
 def shopper_or_new(request: HttpRequest) -> UUID:
-    """Return the visitor's id, or a new one that the answer has to `remember`."""
+    """Return the visitor's id, or a new one that the answer has to carry (`set_shopper_cookie`)."""
     return shopper_of(request) or uuid4()
 
 
-def remember[Response: HttpResponseBase](response: Response, shopper: UUID) -> Response:
+def set_shopper_cookie[Response: HttpResponseBase](response: Response, shopper: UUID) -> Response:
     """Let the browser keep the id for a year from now."""
     response.set_signed_cookie(
         settings.SHOPPER_COOKIE_NAME,

@@ -33,7 +33,7 @@ PAUSE_SECONDS = 0.05
 
 
 @dataclass
-class Report:
+class PurgeReport:
     """What a run deleted, and whether it came to the end."""
 
     cart_lines: int = 0
@@ -49,46 +49,46 @@ class Report:
         )
 
 
-def forget(now: datetime, *, seconds: float = inf) -> Report:
+def purge(now: datetime, *, seconds: float = inf) -> PurgeReport:
     """Delete what is old enough and say how much it was; stop after so many `seconds`.
 
     Safe at any time, and twice at once: each row is deleted by one of the two.
     """
-    report, until = Report(), time.monotonic() + seconds
-    report.cart_lines = _in_batches(_forget_carts, now - settings.KEEP_CARTS, until)
-    report.orders = _in_batches(_forget_orders, now - settings.KEEP_UNPAID_ORDERS, until)
-    report.events = _in_batches(_forget_events, now - settings.KEEP_EVENTS, until)
+    report, until = PurgeReport(), time.monotonic() + seconds
+    report.cart_lines = _in_batches(_purge_carts, now - settings.KEEP_CARTS, until)
+    report.orders = _in_batches(_purge_orders, now - settings.KEEP_UNPAID_ORDERS, until)
+    report.events = _in_batches(_purge_events, now - settings.KEEP_EVENTS, until)
     report.is_complete = time.monotonic() < until
     call_command("clearsessions")
     return report
 
 
-def _in_batches(forget_some: Callable[[datetime], int], before: datetime, until: float) -> int:
+def _in_batches(purge_some: Callable[[datetime], int], before: datetime, until: float) -> int:
     total = 0
-    while time.monotonic() < until and (count := forget_some(before)):
+    while time.monotonic() < until and (count := purge_some(before)):
         total += count
         time.sleep(PAUSE_SECONDS)
     return total
 
 
-def _forget_carts(before: datetime) -> int:
+def _purge_carts(before: datetime) -> int:
     return _delete(CartLine.objects.filter(changed_at__lt=before).order_by("changed_at"))
 
 
 @transaction.atomic
-def _forget_orders(before: datetime) -> int:
+def _purge_orders(before: datetime) -> int:
     """Whoever pays at this moment has the row: it is left out, or they wait and find none.
 
     SQLite has no locks of rows and needs none: this transaction is the only one that writes.
     """
-    over = Order.objects.over(before).select_for_update(skip_locked=True)
+    over = Order.objects.purgeable(before).select_for_update(skip_locked=True)
     keys = list(over.order_by().values_list("pk", flat=True)[:BATCH])
     _, deleted = Order.objects.filter(pk__in=keys).delete()
     return deleted.get("checkout.Order", 0)
 
 
-def _forget_events(before: datetime) -> int:
-    return _delete(StripeEvent.objects.over(before).order_by("received_at"))
+def _purge_events(before: datetime) -> int:
+    return _delete(StripeEvent.objects.purgeable(before).order_by("received_at"))
 
 
 def _delete(rows: QuerySet[Any]) -> int:

@@ -7,13 +7,13 @@ from django.db import connections
 from django.db.backends.signals import connection_created
 
 
-class StorefrontConfig(AppConfig):
-    name = "storefront"
+class OpsConfig(AppConfig):
+    name = "storefront.ops"
 
     def ready(self) -> None:
-        from storefront import checks, watching  # noqa: F401  (registers the deployment check)
+        from storefront.ops import checks, request_log  # noqa: F401  (registers the deployment check)
 
-        connection_created.connect(watching.watch_queries)
+        connection_created.connect(request_log.watch_queries)
         # Left to itself, a pool's threads hold up the end of each process for 20 seconds.
         atexit.register(close_pools)
 

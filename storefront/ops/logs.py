@@ -29,26 +29,26 @@ NO_ROUTE = "unmatched"
 # PostgreSQL says which values offend: addresses, e-mail and all.
 VALUES = re.compile(r"\nDETAIL: .*?(?=\n\n|\Z)", re.DOTALL)
 
-_about: ContextVar[Mapping[str, str] | None] = ContextVar("about", default=None)
+_context: ContextVar[Mapping[str, str] | None] = ContextVar("log_context", default=None)
 
 
 @contextmanager
-def about(**fields: str) -> Iterator[None]:
+def log_context(**fields: str) -> Iterator[None]:
     """Put these fields, and those that are bound inside, on every line that is made inside."""
-    token = _about.set({**(_about.get() or NOTHING), **fields})
+    token = _context.set({**(_context.get() or NOTHING), **fields})
     try:
         yield
     finally:
-        _about.reset(token)
+        _context.reset(token)
 
 
 def bind(**fields: str) -> None:
-    """Put these fields on every line from here on, until the `about` around it ends.
+    """Put these fields on every line from here on, until the `log_context` around it ends.
 
     Where there is none around, nothing is bound: nobody would take it away again.
     """
-    if (known := _about.get()) is not None:
-        _about.set({**known, **fields})
+    if (known := _context.get()) is not None:
+        _context.set({**known, **fields})
 
 
 def route_of(request: "HttpRequest") -> str:
@@ -72,7 +72,7 @@ class Lines(logging.Formatter):
         # Django tells of some answers when they have left the middleware.
         request = _request_of(record)
         late = {"request_id": request.META.get("HTTP_X_REQUEST_ID", "")} if request else {}
-        return {**late, **(_about.get() or NOTHING), **getattr(record, "fields", NOTHING)}
+        return {**late, **(_context.get() or NOTHING), **getattr(record, "fields", NOTHING)}
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 (logging's name)
         return VALUES.sub("", super().formatException(ei))

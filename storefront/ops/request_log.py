@@ -13,8 +13,8 @@ from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest, HttpResponseBase
 
-from storefront import logs, metrics
-from storefront.security import ABOVE_THE_HOST
+from storefront.ops import logs, metrics
+from storefront.ops.request_guard import HOST_CHECK_EXEMPT
 
 # To look a figure up by its labels costs more than to count.
 _requests, _durations = cache(metrics.REQUESTS.labels), cache(metrics.DURATIONS.labels)
@@ -27,7 +27,7 @@ SHORT_TOKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 LONGEST_QUERY = 2_000
 
 
-class Watching:
+class RequestLogMiddleware:
     """Gives each request an id, and tells how it was answered: in a line, and to the metrics."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -35,7 +35,7 @@ class Watching:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         began, request_id = time.perf_counter(), _id_of(request)
-        with logs.about(request_id=request_id):
+        with logs.log_context(request_id=request_id):
             request.META["HTTP_X_REQUEST_ID"] = request_id
             response = self.get_response(request)
             _tell(request, response, time.perf_counter() - began)
@@ -64,7 +64,7 @@ def _tell(request: HttpRequest, response: HttpResponseBase, seconds: float) -> N
 
 
 def _route(request: HttpRequest, response: HttpResponseBase) -> str:
-    if request.path in ABOVE_THE_HOST:
+    if request.path in HOST_CHECK_EXEMPT:
         return request.path
     if _is_static(request, response):
         return settings.STATIC_URL
@@ -75,7 +75,7 @@ def _is_routine(request: HttpRequest, response: HttpResponseBase) -> bool:
     """Whether it says no more than that all goes on: each of them would drown the rest."""
     if response.status_code in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
         return True
-    is_known = request.path in ABOVE_THE_HOST or _is_static(request, response)
+    is_known = request.path in HOST_CHECK_EXEMPT or _is_static(request, response)
     return is_known and response.status_code == HTTPStatus.OK
 
 

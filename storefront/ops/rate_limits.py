@@ -11,9 +11,9 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from storefront.shopper import shopper_of
+from storefront.ops.shopper import shopper_of
 
-logger = logging.getLogger("storefront.limits")
+logger = logging.getLogger("storefront.ops.rate_limits")
 
 # The shop's forms and its JSON call take a few hundred bytes, Stripe's events some thousands.
 FORM_BYTES, EVENT_BYTES = 256 * 1024, 1024 * 1024

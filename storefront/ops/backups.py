@@ -78,11 +78,11 @@ def _copy(source: str, target: str) -> None:
 def _check(file: Path) -> None:
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as copy:
-            [[verdict]] = copy.execute("PRAGMA integrity_check(1)").fetchall()
+            [[result]] = copy.execute("PRAGMA integrity_check(1)").fetchall()
     except sqlite3.Error as error:
-        verdict = str(error)
-    if verdict != "ok":
-        raise CannotBackUp(f"{file} is damaged: {verdict}. Use another backup.")
+        result = str(error)
+    if result != "ok":
+        raise CannotBackUp(f"{file} is damaged: {result}. Use another backup.")
 
 
 def _run(*command: str) -> None:

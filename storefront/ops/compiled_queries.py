@@ -18,7 +18,7 @@ UUID_FIELD: "UUIDField[UUID, UUID]" = UUIDField()
 
 
 @dataclass(frozen=True)
-class Place:
+class Param:
     """Where the value of that number goes among the parameters."""
 
     number: int
@@ -45,15 +45,15 @@ class CompiledUpdate:
     fields: list[Any]
 
 
-class Prepared[Row: Model]:
+class CompiledQuery[Row: Model]:
     """A query with open parameters; a call binds them and gives the rows as instances.
 
     `update` binds them too, and changes the rows instead.
 
     `build` makes the QuerySet from stand-ins of the types named after it:
-    `Prepared(lambda shopper: Order.objects.filter(shopper=shopper), UUID)`. It can't decide by a
-    value, for it sees none. A value of None equals nothing, as NULL in SQL. What the QuerySet
-    selects with `select_related` or prefetches is not brought along.
+    `CompiledQuery(lambda shopper: Order.objects.filter(shopper=shopper), UUID)`. It can't
+    decide by a value, for it sees none. A value of None equals nothing, as NULL in SQL. What the
+    QuerySet selects with `select_related` or prefetches is not brought along.
     """
 
     def __init__(self, build: Callable[..., QuerySet[Row]], *types: type) -> None:
@@ -114,13 +114,13 @@ class Prepared[Row: Model]:
         return compiled
 
     def _placed(self, parameters: Iterable[Any]) -> list[Any]:
-        places = {adapted(value): Place(n) for n, value in enumerate(self._stand_ins)}
+        places = {adapted(value): Param(n) for n, value in enumerate(self._stand_ins)}
         return [places.get(parameter, parameter) for parameter in parameters]
 
     @staticmethod
     def _bound(parameters: list[Any], values: tuple[object, ...]) -> list[Any]:
         bound = [adapted(value) for value in values]
-        return [bound[p.number] if type(p) is Place else p for p in parameters]
+        return [bound[p.number] if type(p) is Param else p for p in parameters]
 
     def _instance(self, compiled: Compiled, row: list[Any]) -> Row:
         """Make it as Django's own iterator does, from what was worked out once."""

@@ -1,4 +1,4 @@
-"""`{% remember VALUE … %}…{% endremember %}`: a part that is rendered once for the same values.
+"""`{% remember VALUE … %}…{% endcached %}`: a part that is rendered once for the same values.
 
 Django's own cache tag asks a cache, by a key that is hashed: for a part as small as a product
 that takes longer than what it spares. Here the values are the key, so nothing can be out of
@@ -16,13 +16,13 @@ from django.utils.safestring import SafeString
 
 register = template.Library()
 
-MOST = 2_000
+MAX_FRAGMENTS = 2_000
 """How many parts are kept, of a kilobyte or so each; then all are forgotten and made anew."""
 
 kept: dict[tuple[Any, ...], SafeString] = {}
 
 
-class Remember(Node):
+class CachedFragment(Node):
     def __init__(self, nodelist: NodeList, values: list[FilterExpression]) -> None:
         self.nodelist = nodelist
         self.values = values
@@ -32,7 +32,7 @@ class Remember(Node):
         key = (self, *[values_of(v) if isinstance(v, Model) else v for v in values])
         part = kept.get(key)
         if part is None:
-            if len(kept) >= MOST:
+            if len(kept) >= MAX_FRAGMENTS:
                 kept.clear()
             part = kept[key] = self.nodelist.render(context)
         return part
@@ -45,8 +45,8 @@ def values_of(model: Model) -> tuple[Any, ...]:
 
 
 @register.tag
-def remember(parser: Parser, token: Token) -> Remember:
+def cached(parser: Parser, token: Token) -> CachedFragment:
     values = [parser.compile_filter(word) for word in token.split_contents()[1:]]
-    nodelist = parser.parse(["endremember"])
+    nodelist = parser.parse(["endcached"])
     parser.delete_first_token()
-    return Remember(nodelist, values)
+    return CachedFragment(nodelist, values)
