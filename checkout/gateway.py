@@ -33,10 +33,10 @@ class StripeDown(StripeFailed):
 
 
 class StripeRefused(StripeFailed):
-    """Stripe does not accept the request or the key: the merchant has to mend something."""
+    """Stripe does not accept the request or the key: the merchant has to fix something."""
 
 
-class TooLittle(StripeRefused):
+class AmountTooSmall(StripeRefused):
     """The amount is below what Stripe takes, which depends on the merchant's bank."""
 
 
@@ -100,6 +100,10 @@ def close_session(session_id: str) -> bool:
     except stripe.StripeError as error:
         raise _failure(error) from error
     return True
+
+
+def collect_payment(order: Order) -> None:
+    """Do nothing: the shopper pays on Stripe's page, and a webhook reports it."""
 
 
 def session_now(session_id: str) -> dict[str, Any] | None:
@@ -196,7 +200,7 @@ def _failure(error: stripe.StripeError) -> StripeFailed:
     if isinstance(error, stripe.IdempotencyError):
         kind = StripeDown  # the question has changed since, and may be asked under the next key
     if error.code == "amount_too_small":
-        kind = TooLittle
+        kind = AmountTooSmall
     # What Stripe says in words may repeat what it was told; these only name the trouble.
     trouble = (type(error).__name__, status, error.code, getattr(error, "param", ""))
     found = " ".join(str(word) for word in (*trouble, error.request_id) if word)

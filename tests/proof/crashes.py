@@ -56,7 +56,7 @@ RECONCILING: Places = {
     "giving back what was abandoned": (reconciling, "_release_abandoned"),
     "sending what is due": (outbox, "send_due"),
     "sending one thing": (outbox, "_send"),
-    "doing a follow-up": (outbox.DO, StripeEvent.FollowUp.ORDER_PAID),
+    "doing a follow-up": (outbox.HANDLERS, StripeEvent.FollowUp.ORDER_PAID),
 }
 PLACES = BUYING | RECEIVING | RECONCILING
 STATEMENT = "a statement that writes"
