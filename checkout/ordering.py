@@ -2,10 +2,9 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from types import ModuleType
 from uuid import UUID
 
 from django.conf import settings
@@ -14,58 +13,27 @@ from django.urls import reverse
 
 from checkout import demo, gateway
 from checkout.models import Order, OrderItem
+from checkout.requested import (
+    CannotOrder,
+    EarlierPayment,
+    RequestedItem,
+    refuse_the_impossible,
+    refuse_what_the_bank_is_paying,
+)
 from storefront import money, stock
 from storefront.models import Product, Reservation
 from storefront.ops import logs
 
 logger = logging.getLogger(__name__)
 
-MAX_LINES = 100
-"""The most line items that Stripe takes in one Checkout Session."""
-
 # Stripe wants at least 30 minutes, by its own clock, when our request arrives. Asking again
 # under the same key needs the same expiry, so an attempt may be this much older.
 ATTEMPT_LIFETIME = timedelta(minutes=5)
 
 
-class CannotOrder(Exception):
-    """The order can't be placed; the text tells the shopper why and what to do."""
-
-
-class EarlierPayment(CannotOrder):
-    """The shopper has just paid for an earlier cart, and its webhook is still to come."""
-
-
-class Gateway(Protocol):
-    """What the gateway and the demo have in common."""
-
-    def open_session(
-        self,
-        order: Order,
-        items: Iterable[OrderItem],
-        *,
-        success_url: str,
-        cancel_url: str,
-        until: datetime,
-    ) -> gateway.CheckoutSession: ...
-    def close_session(self, session_id: str) -> bool: ...
-    def collect_payment(self, order: Order) -> None: ...
-
-
-def _stripe() -> Gateway:
+def _stripe() -> ModuleType:
+    """Return the gateway, or the demo that plays Stripe: both have the functions used here."""
     return demo if settings.STRIPE_DEMO_MODE else gateway
-
-
-@dataclass(frozen=True)
-class RequestedItem:
-    """A product with the quantity that the shopper wants, at the present price."""
-
-    product: Product
-    quantity: int
-
-    @property
-    def amount_cents(self) -> int:
-        return self.quantity * self.product.price_cents
 
 
 def buy(shopper: UUID, items: Sequence[RequestedItem], *, base_url: str, now: datetime) -> Order:
@@ -75,8 +43,8 @@ def buy(shopper: UUID, items: Sequence[RequestedItem], *, base_url: str, now: da
     the shopper back to `base_url`, such as https://shop.example.
     Raises CannotOrder, gateway.StripeDown or gateway.StripeRefused.
     """
-    _refuse_the_impossible(items)
-    _refuse_what_the_bank_is_paying(shopper, _fingerprint(items))
+    refuse_the_impossible(items)
+    refuse_what_the_bank_is_paying(shopper, _fingerprint(items))
     _close_other_sessions(shopper, _fingerprint(items), now)
     order = place_order(shopper, items, now)
     logs.bind(order=str(order.pk))
@@ -139,32 +107,6 @@ def _reserve(order: Order, items: Sequence[RequestedItem]) -> None:
         ) from short
 
 
-def _refuse_the_impossible(items: Sequence[RequestedItem]) -> None:
-    total_cents = sum(item.amount_cents for item in items)
-    if not items:
-        raise CannotOrder("Your cart is empty. Choose a quantity beside a product first.")
-    for item in items:
-        if not item.product.is_on_sale:
-            raise CannotOrder(
-                f"{item.product.name} is no longer for sale. Remove it from the cart to go on."
-            )
-    if len(items) > MAX_LINES:
-        raise CannotOrder(f"One order can hold {MAX_LINES} different products at most.")
-    if total_cents > money.MAX_CHARGE_CENTS:
-        most = money.format_money(money.MAX_CHARGE_CENTS)
-        raise CannotOrder(f"One order can come to {most} at most. Please split it.")
-
-
-def _refuse_what_the_bank_is_paying(shopper: UUID, fingerprint: str) -> None:
-    """Refuse the same cart again while a bank debit takes days to pay for it."""
-    same = Order.objects.for_shopper(shopper).filter(fingerprint=fingerprint)
-    if order := same.filter(status=Order.Status.PROCESSING).first():
-        raise EarlierPayment(
-            f"Your bank is still paying order {order.reference}, which is the same as this. "
-            "You don't need to pay again. To buy more, change a quantity."
-        )
-
-
 def _close_other_sessions(shopper: UUID, fingerprint: str, now: datetime) -> None:
     """Close what an earlier cart opened: one shopper has one checkout."""
     for order in Order.objects.for_shopper(shopper).open():
@@ -195,13 +137,14 @@ def _open_checkout(order: Order, base_url: str, now: datetime) -> None:
 def _open_session(order: Order, base_url: str, now: datetime) -> gateway.CheckoutSession:
     home = base_url + reverse("storefront:home")
     try:
-        return _stripe().open_session(
+        session: gateway.CheckoutSession = _stripe().open_session(
             order,
             order.items.all(),
             success_url=f"{home}?order={order.pk}",
             cancel_url=f"{home}?canceled={order.pk}",
             until=order.attempt_at + ATTEMPT_LIFETIME + settings.CHECKOUT_LIFETIME,
         )
+        return session
     except gateway.StripeFailed as failure:
         logger.error("No Checkout Session for order %s: %s", order.pk, failure)
         if failure.is_answered:

@@ -73,7 +73,7 @@ def _pay(order: Order, event: Json, session: Json) -> StripeEvent:
     except stock.SoldOut:
         # The savepoint took the move back: the order is unpaid again, and moves elsewhere.
         won = lifecycle.apply(Fact.PAID_LATE, order, session["id"], **money)
-        return _flag_late(order, session) if won else _paid_before(order, event, session)
+        return review.paid_late(order, session) if won else _paid_before(order, event, session)
     if not won:
         return _paid_before(order, event, session)
     intent = reading.intent(session)
@@ -98,17 +98,6 @@ def _take_goods(order: Order) -> None:
         counted = [(item.product, item.quantity) for item in items if item.product]
         stock.reserve(order.pk, order.shopper, counted)
         stock.commit(order.pk)
-
-
-def _flag_late(order: Order, session: Json) -> StripeEvent:
-    reason = f"Paid late in {session['id']}, when the goods were gone: refund or restock."
-    review.flag(order, reason)
-    return StripeEvent(
-        outcome=Outcome.REVIEW,
-        order=order,
-        note="The goods are gone.",
-        payment_intent=reading.intent(session),
-    )
 
 
 def _paid_before(order: Order, event: Json, session: Json) -> StripeEvent:

@@ -48,7 +48,7 @@ def hold(order: Order, event: Json, session: Json, mismatch: str) -> StripeEvent
         # The order's own session may still bring its own payment.
         money = {"paid_at": money["paid_at"]}
     lifecycle.apply(Fact.MISMATCH, order, own or session["id"], **money)
-    flag(order, reason)
+    _flag(order, reason)
     if order.has_deferred_events and not _is_own_payment(order, intent):
         refunds.flag_unlinked(order, intent)
     return StripeEvent(
@@ -56,7 +56,19 @@ def hold(order: Order, event: Json, session: Json, mismatch: str) -> StripeEvent
     )
 
 
-def flag(order: Order, reason: str) -> None:
+def paid_late(order: Order, session: Json) -> StripeEvent:
+    """Say that the goods of this order were gone when it was paid."""
+    reason = f"Paid late in {session['id']}, when the goods were gone: refund or restock."
+    _flag(order, reason)
+    return StripeEvent(
+        outcome=StripeEvent.Outcome.REVIEW,
+        order=order,
+        note="The goods are gone.",
+        payment_intent=reading.intent(session),
+    )
+
+
+def _flag(order: Order, reason: str) -> None:
     order.flag(reason)
     logger.error("Order %s needs a look: %s", order.pk, reason)
 

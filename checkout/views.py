@@ -13,8 +13,9 @@ from django.views.decorators.http import require_POST, require_safe
 from checkout import gateway
 from checkout.models import Order
 from checkout.my_orders import OrderPanel, my_orders, one_order
-from checkout.ordering import MAX_LINES, CannotOrder, RequestedItem, buy
+from checkout.ordering import buy
 from checkout.receipts import address_of, make_link, order_at, revoke_link
+from checkout.requested import MAX_LINES, CannotOrder, RequestedItem
 from storefront.cart import cart_of
 from storefront.models import MAX_QUANTITY, Product
 from storefront.money import format_money

@@ -18,8 +18,8 @@ from django.db.models import F
 
 from checkout import events, ordering
 from checkout.models import Order, StripeEvent
-from checkout.ordering import RequestedItem
 from checkout.reading import Json
+from checkout.requested import RequestedItem
 from storefront import stock, views
 from storefront.models import CartLine, Product, Reservation
 
