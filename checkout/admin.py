@@ -1,4 +1,4 @@
-"""The merchant's desk: orders and what Stripe said, to read.
+"""The merchant's desk: orders and Stripe's events, to read.
 
 A million orders open as quickly as ten: nothing here counts, sorts or searches all of them.
 """
@@ -21,7 +21,7 @@ MAX_ROWS = 10_000
 
 
 class NewestPages(Paginator):
-    """Leads through the newest rows; older ones are found by a filter or a search."""
+    """Pages of the newest rows; a filter or a search finds older ones."""
 
     @cached_property
     def count(self) -> int:
@@ -49,7 +49,7 @@ class LargeTableAdmin(admin.ModelAdmin):
 
 
 class ReadOnly:
-    """Stripe's events alone change these rows, so the desk shows them and offers no form."""
+    """Only Stripe's events change these rows, so the desk shows them without a form."""
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""Stripe's deliveries: verify, hand over, answer. No network call, no body in the log."""
+"""Receives Stripe's deliveries: verify, hand over, answer. No network call, no body in the log."""
 
 import logging
 from http import HTTPStatus
@@ -32,13 +32,13 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
         logger.warning("Refused a signed webhook: %s.", error)
         return _answer(str(error), HTTPStatus.BAD_REQUEST)
     except (InterfaceError, OperationalError):
-        logger.exception("The database took no event; Stripe sends it again.")
+        logger.exception("The database did not store the event; Stripe sends it again.")
         return _answer("the database does not answer", HTTPStatus.INTERNAL_SERVER_ERROR)
     return _answer(outcome, HTTPStatus.OK)
 
 
 def _receive(event: Json) -> str:
-    """Hand the event over, and count what came of it."""
+    """Apply the event, and count its outcome."""
     outcome = "failed"
     try:
         outcome = events.receive(event)

@@ -7,7 +7,7 @@ from checkout.models.order import Order
 
 
 class Refund(models.Model):
-    """One refund of an order's payment, as Stripe told of it last."""
+    """One refund of an order's payment, as Stripe reported it last."""
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="refunds")
     refund_id = models.CharField(max_length=255, unique=True)
