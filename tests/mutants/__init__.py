@@ -2,16 +2,10 @@
 
 from tests.mutants import (
     buying,
-    forgetting,
-    front,
-    limits,
-    link,
     money_back,
     orders,
     payments,
     stock,
-    unwell,
-    watching,
     worker,
 )
 
@@ -22,10 +16,4 @@ MUTANTS = [
     *buying.MUTANTS,
     *stock.MUTANTS,
     *worker.MUTANTS,
-    *forgetting.MUTANTS,
-    *front.MUTANTS,
-    *limits.MUTANTS,
-    *link.MUTANTS,
-    *unwell.MUTANTS,
-    *watching.MUTANTS,
 ]
