@@ -1,35 +1,41 @@
-"""The list of mutants fits the code: each patch finds its place and leaves Python behind."""
+"""The table of mutants fits the code: `python -m tools.mutants --check` says the same."""
 
-import ast
 from pathlib import Path
 
 import pytest
 
-from tests.mutants import MUTANTS
-from tests.mutants.mutant import Mutant, Stale, mutant
+from tools.mutants.mutant import stale
+from tools.mutants.table import all_mutants, read
 
 pytestmark = pytest.mark.once
 
-ROOT = Path(__file__).parents[1]
+TABLE = """
+== shop.py: test_shop.py
+a guard is gone
+    - if guard():
+    + if True:
+a guard that was renamed is gone
+    - if watch():
+    + if True:
+one of two alike is gone
+    - sell()
+    + pass
+"""
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_mutant_is_not_stale(mutant: Mutant):
-    for file, text in mutant.patched(ROOT).items():
-        assert text != (ROOT / file).read_text()
-        if file.endswith(".py"):
-            ast.parse(text)
-    assert not mutant.at or (ROOT / "tests" / f"{mutant.at}.py").exists()
+def test_no_mutant_is_stale():
+    mutants = all_mutants()
+    assert mutants
+    if found := stale(mutants):
+        pytest.fail("\n".join(["Fit these to the code:", *found]), pytrace=False)
 
 
-def test_no_two_have_one_name():
-    names = [mutant.name for mutant in MUTANTS]
-    assert len(names) == len(set(names))
-
-
-@pytest.mark.parametrize("old", ["def move", "no such text"])
-def test_a_stale_one_says_so(tmp_path: Path, old: str):
-    (tmp_path / "models.py").write_text("def move(): ...\ndef move(): ...\n")
-    stale = mutant("a move moves", ("models.py", old, ""))
-    with pytest.raises(Stale, match='The mutant "a move moves" is stale: its old text stands'):
-        stale.patched(tmp_path)
+def test_each_that_is_stale_is_named(tmp_path: Path):
+    (tmp_path / "shop.py").write_text("if guard():\n    sell()\nsell()\n")
+    (tmp_path / "test_shop.py").touch()
+    assert stale(read(TABLE, "table.txt"), tmp_path) == [
+        "table.txt:6: a guard that was renamed is gone\n"
+        "    shop.py has this 0 times:\n"
+        "    - if watch():",
+        "table.txt:9: one of two alike is gone\n    shop.py has this 2 times:\n    - sell()",
+    ]

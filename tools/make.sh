@@ -222,7 +222,7 @@ measure() {
 mutants() {
     prepare_to_check
     can_use PostgreSQL has_postgresql || set -- --without-postgresql
-    exec "$bin/python" -m tests.mutants "$@"
+    exec "$bin/python" -m tools.mutants "$@"
 }
 
 bench() {
