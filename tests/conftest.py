@@ -29,14 +29,26 @@ hypothesis.settings.load_profile("shop")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the browser tests and run them last: Playwright's event loop stays until the end."""
-    for item in items:
-        if is_browser_test(item):
-            item.add_marker(pytest.mark.browser)
+    for item in filter(is_browser_test, items):
+        item.add_marker(pytest.mark.browser)
+        item.add_marker(pytest.mark.flaky(reruns=1))
+        if not item.get_closest_marker("purchase"):
+            item.add_marker(pytest.mark.once)
     items.sort(key=is_browser_test)
 
 
 def is_browser_test(item: pytest.Item) -> bool:
     return BROWSER_TESTS in item.path.parents
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that passed only when they were tried again."""
+    first, *others = (
+        {report.nodeid for report in terminalreporter.getreports(outcome)}
+        for outcome in ("rerun", "failed", "error")
+    )
+    for name in sorted(first.difference(*others)):
+        terminalreporter.write_line(f"flaky: {name}")
 
 
 @pytest.fixture(scope="session")

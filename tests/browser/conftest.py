@@ -22,8 +22,17 @@ from tools.stripe_stand_in.webhooks import SECRET
 
 NewShopper = Callable[..., Shopper]
 
+TRACED = "retain-on-failure"
+
 # A busy machine is slow now and then; whoever expects something sees it as soon as it is there.
 expect.set_options(timeout=15_000)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Trace what is tried again: to trace everything takes a third of the browsers' time."""
+    is_second = getattr(item, "execution_count", 1) > 1
+    if item.config.option.tracing in ("off", TRACED):
+        item.config.option.tracing = TRACED if is_second else "off"
 
 
 @pytest.fixture(scope="session")

@@ -149,9 +149,7 @@ def test_what_a_shopper_sees_is_as_it_was(reached: tuple[str, Page]):
 def looks_as_it_did(name: str, page: Page) -> None:
     only_in_the_font_of_the_pictures(page)
     files = [(PICTURES / f"{name}-{width}.webp", width, scheme) for width, scheme in SCREENS]
-    changes = [
-        change_since(file, picture_of(page, width, scheme)) for file, width, scheme in files
-    ]
+    changes = [change_since(file, picture_of(page, width, scheme)) for file, width, scheme in files]
     assert not any(changes), f"{changes}\n{HOW}"
 
 

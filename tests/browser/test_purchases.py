@@ -48,6 +48,7 @@ def one_payment(stripe: StandIn, amount: int) -> bool:
     return paid(stripe) == [amount] and not still_open
 
 
+@pytest.mark.purchase
 class TestOnEveryScreen:
     @pytest.fixture(params=SCREENS.values(), ids=list(SCREENS))
     def ada(self, request: pytest.FixtureRequest, new_shopper: NewShopper) -> Shopper:
@@ -202,6 +203,7 @@ class TestOnASlowNetwork:
         expect(ada.total).to_have_text("$89.97")
         expect(busy).to_have_count(0)
 
+    @pytest.mark.purchase
     def test_pressing_buy_again_and_again_leads_to_one_payment(self, ada: Shopper, stripe: StandIn):
         ada.wants(2, "Mouse")
         expect(ada.total).to_have_text("$59.98")
