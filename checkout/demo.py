@@ -1,23 +1,47 @@
-"""Stripe's part in the demo shop: every order is paid at once, by an event like Stripe's."""
+"""Plays Stripe in the demo shop, with the gateway's face: every order is paid at once.
+
+The payment arrives as an event like Stripe's, by the function that the webhook uses.
+"""
 
 import time
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from checkout import events
 from checkout.gateway import CheckoutSession
-from checkout.models import Order
+from checkout.models import Order, OrderItem
 
 
-def open_session(order: Order, *, success_url: str, until: datetime) -> CheckoutSession:
-    """Open a session that leads straight back to the shop."""
+def open_session(
+    order: Order, items: Iterable[OrderItem], *, success_url: str, cancel_url: str, until: datetime
+) -> CheckoutSession:
+    """Return a session that leads straight back to the shop."""
     return CheckoutSession(f"cs_demo_{order.pk.hex}", success_url, until)
 
 
-def pay(order: Order) -> None:
-    """Deliver the event that Stripe would send, to the function that would receive it."""
-    order_id, now = str(order.pk), int(time.time())
-    session = {
+def close_session(session_id: str) -> bool:
+    """Return True: no session takes money here, not even one that Stripe opened earlier."""
+    return True
+
+
+def collect_payment(order: Order) -> None:
+    """Deliver the event that Stripe would send once the shopper has paid."""
+    events.receive(
+        {
+            "id": f"evt_demo_{uuid4().hex}",
+            "object": "event",
+            "type": "checkout.session.completed",
+            "created": int(time.time()),
+            "livemode": False,
+            "data": {"object": _paid_session(order)},
+        }
+    )
+
+
+def _paid_session(order: Order) -> dict[str, Any]:
+    return {
         "id": order.session_id,
         "object": "checkout.session",
         "mode": "payment",
@@ -25,18 +49,8 @@ def pay(order: Order) -> None:
         "payment_status": "paid" if order.total_cents else "no_payment_required",
         "amount_total": order.total_cents,
         "currency": order.currency,
-        "client_reference_id": order_id,
-        "metadata": {"order_id": order_id},
+        "client_reference_id": str(order.pk),
+        "metadata": {"order_id": str(order.pk)},
         "payment_intent": f"pi_demo_{order.pk.hex}",
         "livemode": False,
     }
-    events.receive(
-        {
-            "id": f"evt_demo_{uuid4().hex}",
-            "object": "event",
-            "type": "checkout.session.completed",
-            "created": now,
-            "livemode": False,
-            "data": {"object": session},
-        }
-    )

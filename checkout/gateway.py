@@ -21,7 +21,7 @@ stripe.enable_telemetry = False
 
 
 class StripeFailed(Exception):
-    """Stripe opened no Checkout Session. `is_answered`: it said so, and would say it again."""
+    """Stripe opened no Checkout Session. If it `is_answered`, the same key gets the same answer."""
 
     def __init__(self, message: str, *, is_answered: bool) -> None:
         super().__init__(message)
@@ -33,15 +33,15 @@ class StripeDown(StripeFailed):
 
 
 class StripeRefused(StripeFailed):
-    """Stripe does not accept the request or the key: the merchant has to mend something."""
+    """Stripe does not accept the request or the key: the merchant has to fix something."""
 
 
-class TooLittle(StripeRefused):
-    """The amount is below what Stripe takes, which depends on the merchant's bank."""
+class AmountTooSmall(StripeRefused):
+    """The amount is below Stripe's minimum, which depends on the merchant's bank."""
 
 
 class ForgedWebhook(Exception):
-    """The delivery was not signed by Stripe just now, or is no event."""
+    """The delivery was not signed by Stripe within the last minutes, or is no event."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def open_session(
 
 
 def close_session(session_id: str) -> bool:
-    """Let the session take no money any more. False if it has been paid, or still takes some.
+    """Close the session to payments. False if it has been paid, or may still be.
 
     Raises StripeDown or StripeRefused.
     """
@@ -95,11 +95,15 @@ def close_session(session_id: str) -> bool:
         with stripe_call("expire session"):
             sessions.expire(session_id)
     except stripe.InvalidRequestError:
-        # Not open any more. Whether that was by paying decides what the shopper is told.
+        # It is not open any more: paid, or expired?
         return _is_expired(session_id)
     except stripe.StripeError as error:
         raise _failure(error) from error
     return True
+
+
+def collect_payment(order: Order) -> None:
+    """Do nothing: the shopper pays on Stripe's page, and a webhook reports it."""
 
 
 def session_now(session_id: str) -> dict[str, Any] | None:
@@ -152,8 +156,8 @@ def undelivered_events(types: Iterable[str], since: datetime) -> Iterator[list[d
 def verified_event(body: bytes, signature: str) -> dict[str, Any]:
     """Return the event that Stripe signed, as plain values.
 
-    Checking the header and reading the JSON ourselves spares building the SDK's objects,
-    and several secrets are tried, since two are in use while one is rolled.
+    The SDK checks the header only: to build its objects would take a third of a webhook's
+    time. Several secrets are tried, as two are in use while one is rolled.
     Raises ForgedWebhook.
     """
     try:
@@ -189,17 +193,17 @@ def _is_expired(session_id: str) -> bool:
 
 
 def _failure(error: stripe.StripeError) -> StripeFailed:
-    """A stored answer is replayed for the same key, so the next try needs to know of it."""
+    """Translate Stripe's error; whether it was an answer matters, as Stripe replays those."""
     status = error.http_status or 0
     is_passing = status in (0, 409, 429)
     kind = StripeDown if is_passing or status >= 500 else StripeRefused
     if isinstance(error, stripe.IdempotencyError):
-        kind = StripeDown  # the question has changed since, and may be asked under the next key
+        kind = StripeDown  # the request has changed since, and is allowed under the next key
     if error.code == "amount_too_small":
-        kind = TooLittle
-    # What Stripe says in words may repeat what it was told; these only name the trouble.
-    trouble = (type(error).__name__, status, error.code, getattr(error, "param", ""))
-    found = " ".join(str(word) for word in (*trouble, error.request_id) if word)
+        kind = AmountTooSmall
+    # Stripe's message may repeat what it was sent; these only name the problem.
+    problem = (type(error).__name__, status, error.code, getattr(error, "param", ""))
+    found = " ".join(str(word) for word in (*problem, error.request_id) if word)
     return kind(found, is_answered=not is_passing)
 
 

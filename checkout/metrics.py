@@ -15,11 +15,10 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from checkout import events
 from checkout.models import WAITING, Order, StripeEvent
 from storefront.ops.metrics import SECONDS, counted_here
 
-logger = logging.getLogger("checkout.gateway")
+logger = logging.getLogger(__name__)
 
 COUNTS_HOLD_SECONDS = 60
 
@@ -38,15 +37,9 @@ STRIPE_CALLS = Histogram(
 )
 
 
-def count_webhook(kind: object, outcome: str) -> None:
-    """Count a delivery; types that the shop does not handle go as one, for there may be many."""
-    is_known = isinstance(kind, str) and kind in events.HANDLERS
-    WEBHOOKS.labels(kind if is_known else "other", outcome).inc()
-
-
 @contextmanager
 def stripe_call(operation: str) -> Iterator[None]:
-    """Time a call to Stripe, and tell if it was slow."""
+    """Time a call to Stripe, and log a slow one."""
     began, result = time.perf_counter(), "ok"
     try:
         yield
@@ -57,10 +50,10 @@ def stripe_call(operation: str) -> Iterator[None]:
         seconds = time.perf_counter() - began
         STRIPE_CALLS.labels(operation, result).observe(seconds)
         if seconds >= settings.SLOW_STRIPE_SECONDS:
-            _tell_slow(operation, result, seconds)
+            _log_slow(operation, result, seconds)
 
 
-def _tell_slow(operation: str, result: str, seconds: float) -> None:
+def _log_slow(operation: str, result: str, seconds: float) -> None:
     milliseconds = round(seconds * 1000, 1)
     fields = {"operation": operation, "result": result, "duration_ms": milliseconds}
     words = "Stripe took %s ms to %s: %s."
@@ -68,7 +61,7 @@ def _tell_slow(operation: str, result: str, seconds: float) -> None:
 
 
 class OrdersAndEvents(Collector):
-    """Asks the database when Prometheus asks; while it is away, these figures are missing."""
+    """Reads the database when Prometheus asks; while it is away, these figures are missing."""
 
     def collect(self) -> Iterator[Metric]:
         try:
@@ -105,7 +98,7 @@ def _waiting(now: datetime) -> Metric:
 
 
 def _last_event() -> Iterator[Metric]:
-    """The newest by its id, which needs no index more."""
+    """Yield the time of the newest event: by its id, which needs no other index."""
     received = StripeEvent.objects.order_by("-id").values_list("received_at", flat=True)
     if at := received.first():
         help_text = "When the newest verified event was recorded."

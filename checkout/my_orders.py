@@ -1,4 +1,4 @@
-"""My Orders: what a shopper sees of the orders, and when to ask again."""
+"""My Orders: what a shopper sees of the orders, and when the page asks for updates."""
 
 import hashlib
 import time
@@ -23,38 +23,32 @@ FIELDS = (
     *("total_cents", "currency", "refunded_cents", "disputed_at"),
     *("session_id", "session_url", "session_expires_at"),
 )
-NEWS = {
+UPDATES = {
     Status.PAID: "is paid",
     Status.REFUNDED: "is refunded",
     Status.FAILED: "could not be paid; nothing was charged",
     Status.REVIEW: "is being checked by the shop",
     Status.EXPIRED: "has expired; nothing was charged",
 }
+# Until the shopper has waited so many seconds, the page asks every so many seconds.
+POLL_INTERVALS = ((30, 1), (300, 5))
+LONGEST_POLL_INTERVAL = 30
 
 
-def update_of(order: Order) -> str:
-    """What to announce of an order that has changed; nothing while it waits."""
-    words = NEWS.get(Status(order.status))
-    return f"Order {order.reference} {words}." if words else ""
-
-
-def pace(since: float) -> int:
-    """Return the seconds between two looks: quick at first, then ever calmer.
-
-    `since` is when the waiting began, in seconds as `time.time` counts them.
-    """
-    age = time.time() - since
-    return 1 if age < 30 else 5 if age < 300 else 30
+def poll_interval(since: float) -> int:
+    """Return the seconds until the next poll; `since` is a `time.time()`, when the wait began."""
+    waited = time.time() - since
+    return next((every for limit, every in POLL_INTERVALS if waited < limit), LONGEST_POLL_INTERVAL)
 
 
 @dataclass(frozen=True)
 class PollState:
     """What the browser shows, as it says itself: read from the address, never trusted.
 
-    `order` is the one just returned to, `canceled` whether from Stripe's Back link, `since`
-    when the page was opened (seconds), `seen` the version shown, `waiting` the references
-    that were waiting in it, `page` how far back it looks, from 1, and `beside_cart` whether
-    the panel stands beside the cart.
+    `order` is the one just returned to, `canceled` whether by Stripe's Back link, `since` when
+    the page was opened (seconds), `seen` the version shown, `waiting` the references of the
+    orders that were waiting then, `page` how far back it looks, from 1, and `beside_cart`
+    whether the panel stands beside the cart.
     """
 
     order: UUID | None
@@ -66,7 +60,8 @@ class PollState:
     beside_cart: bool = False
 
     @classmethod
-    def read(cls, query: Mapping[str, str], now: float) -> "PollState":
+    def read(cls, query: Mapping[str, str]) -> "PollState":
+        now = time.time()
         canceled = _uuid(query.get("canceled", ""))
         since = _number(query.get("since", ""))
         return cls(
@@ -81,112 +76,113 @@ class PollState:
 
 
 @dataclass(frozen=True)
-class MyOrders:
-    """The newest orders of a shopper, those that wait for money first; one query so far."""
+class OrderPanel:
+    """Orders that a page shows, and what its polls need; `path` is where the page polls."""
 
     orders: list[Order]
-    watch: PollState
+    state: PollState
+    path: str
     older_page: int = 0
     """The page to go on with, 0 if these are all."""
 
     @property
-    def is_waiting(self) -> bool:
-        return any(order.is_waiting for order in self.orders)
+    def waiting(self) -> list[Order]:
+        return [order for order in self.orders if order.is_waiting]
+
+    @property
+    def references_waiting(self) -> str:
+        return ",".join(order.reference for order in self.waiting)
 
     @property
     def is_unchanged(self) -> bool:
-        return self.watch.seen == self.version
+        return self.state.seen == self.version
 
     @cached_property
     def version(self) -> str:
-        """Differs whenever the panel would look different, or should ask at another pace."""
-        states = [
+        """A digest that differs whenever the page would look different, or poll less often."""
+        orders = [
             (order.pk.hex, order.status, order.refunded_cents, order.disputed_at)
             for order in self.orders
         ]
-        watch = self.watch
-        shown = repr((states, watch.order, watch.canceled, self.poll_interval))
+        shown = repr((orders, self.state.order, self.state.canceled, self.poll_interval))
         return hashlib.blake2b(shown.encode(), digest_size=8).hexdigest()
 
     @property
     def poll_interval(self) -> int:
-        """By the newest order that waits, or by when its shopper came back; 0 if none waits."""
+        """Seconds, by the newest order that waits or by when its shopper came back; 0 for none."""
         began = [
-            self.watch.since if order == self.returned_to else order.created_at.timestamp()
-            for order in self.orders
-            if order.is_waiting
+            self.state.since if order == self.returned_to else order.created_at.timestamp()
+            for order in self.waiting
         ]
-        return pace(max(began)) if began else 0
-
-    @property
-    def references_waiting(self) -> str:
-        return ",".join(order.reference for order in self.orders if order.is_waiting)
+        return poll_interval(max(began)) if began else 0
 
     @property
     def poll_url(self) -> str:
-        """The address to ask for news, or nothing when there is nothing to wait for."""
-        if not self.is_waiting:
+        """The address to ask for updates, or nothing when no order is waiting."""
+        if not self.waiting:
             return ""
-        query: dict[str, object] = {
-            "seen": self.version,
-            "since": self.watch.since,
-            "waiting": self.references_waiting,
-        }
-        if self.watch.page > 1:
-            query["page"] = self.watch.page
-        if self.watch.beside_cart:
+        state = self.state
+        query: dict[str, object] = {"seen": self.version, "waiting": self.references_waiting}
+        if state.order:
+            query |= {"canceled" if state.canceled else "order": state.order, "since": state.since}
+        if state.page > 1:
+            query["page"] = state.page
+        if state.beside_cart:
             query["cart"] = "beside"
-        if self.watch.order:
-            query["canceled" if self.watch.canceled else "order"] = self.watch.order
-        return f"{reverse('checkout:orders')}?{urlencode(query)}"
+        return f"{self.path}?{urlencode(query)}"
 
     @property
     def settled(self) -> list[Order]:
-        """The orders that have stopped waiting since the browser looked last."""
-        return [
-            order
-            for order in self.orders
-            if order.reference in self.watch.waiting and not order.is_waiting
-        ]
+        """The orders that have stopped waiting since the browser asked last."""
+        waited = [order for order in self.orders if order.reference in self.state.waiting]
+        return [order for order in waited if not order.is_waiting]
 
     @property
-    def news(self) -> str:
+    def announcement(self) -> str:
         """What to announce: each order that has stopped waiting, once."""
-        return " ".join(update_of(order) for order in self.settled)
+        return " ".join(
+            f"Order {order.reference} {UPDATES[Status(order.status)]}." for order in self.settled
+        )
 
     @property
     def has_emptied_the_cart_beside(self) -> bool:
-        """Whether the cart that stands beside the panel still shows what is paid now."""
-        return self.watch.beside_cart and bool(self.settled)
+        """Whether the cart beside the panel still shows what is paid by now."""
+        return self.state.beside_cart and bool(self.settled)
 
     @property
     def returned_to(self) -> Order | None:
         """The order that the shopper has just come back from Stripe with."""
-        return next((order for order in self.orders if order.pk == self.watch.order), None)
+        return next((order for order in self.orders if order.pk == self.state.order), None)
 
-    def with_items(self) -> "MyOrders":
-        """Let each order have `lines`: what was bought, by one query for all of them."""
-        by_order: dict[UUID, list[OrderItem]] = {order.pk: [] for order in self.orders}
-        if by_order:
-            for item in items_of(*by_order, *[None] * (PAGE_SIZE - len(by_order))):
-                by_order[item.order_id].append(item)
-        for order in self.orders:
-            order.lines = by_order[order.pk]
-        return self
+    @cached_property
+    def rows(self) -> list[tuple[Order, list[OrderItem]]]:
+        """Each order with what was bought, by one query for all of them."""
+        if not self.orders:
+            return []
+        items: dict[UUID, list[OrderItem]] = {order.pk: [] for order in self.orders}
+        for item in items_of(*items, *[None] * (PAGE_SIZE - len(items))):
+            items[item.order_id].append(item)
+        return [(order, items[order.pk]) for order in self.orders]
 
 
-def my_orders(shopper: UUID | None, query: Mapping[str, str]) -> MyOrders:
-    """Return the panel for a shopper; `query` is what the address says."""
-    watch = PollState.read(query, time.time())
+def my_orders(shopper: UUID | None, query: Mapping[str, str]) -> OrderPanel:
+    """Return the panel of a shopper; `query` is what the address says."""
+    state, path = PollState.read(query), reverse("checkout:orders")
     if not shopper:
-        return MyOrders([], watch)
-    orders = _page(watch.page)(shopper, watch.order)
-    return MyOrders(orders[:PAGE_SIZE], watch, watch.page + 1 if len(orders) > PAGE_SIZE else 0)
+        return OrderPanel([], state, path)
+    orders = _page(state.page)(shopper, state.order)
+    older_page = state.page + 1 if len(orders) > PAGE_SIZE else 0
+    return OrderPanel(orders[:PAGE_SIZE], state, path, older_page)
+
+
+def one_order(order: Order, path: str, query: Mapping[str, str]) -> OrderPanel:
+    """Return what the page of one order shows, at `path`, and polls for as My Orders does."""
+    return OrderPanel([order], PollState.read(query), path)
 
 
 @cache
 def _page(number: int) -> CompiledQuery[Order]:
-    """The orders of one page, and the next one to see whether there is more."""
+    """The orders of one page, and the next order to see whether there are more."""
     end = number * PAGE_SIZE
     return CompiledQuery(lambda *ids: _visible(*ids)[end - PAGE_SIZE : end + 1], UUID, UUID)
 
@@ -197,14 +193,14 @@ items_of = CompiledQuery(
 
 
 def _visible(shopper: UUID, returned_to: UUID) -> OrderQuerySet:
-    """An order that can't be paid any more is shown only to who has just come back from it."""
+    """The shopper's orders; one that can't be paid any more only on the return from it."""
     is_offered = Q(status=Status.PENDING, superseded_at=None) & ~Q(session_id=None)
     settled = (Status.PROCESSING, Status.PAID, Status.REFUNDED, Status.FAILED, Status.REVIEW)
     orders = Order.objects.for_shopper(shopper).filter(
         is_offered | Q(status__in=settled) | Q(pk=returned_to)
     )
     waits_first = Case(When(status__in=WAITING, then=Value(0)), default=Value(1))
-    # No more than the panel shows: what it forgot to ask for may not become a query a row.
+    # Only what the panel shows: a field that is missing here raises instead of querying per row.
     return orders.order_by(waits_first, "-created_at").only(*FIELDS).fetch_mode(FETCH_RAISE)
 
 

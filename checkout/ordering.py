@@ -1,10 +1,10 @@
-"""From a cart to an order with a Checkout Session: placed first, then paid at Stripe's."""
+"""From a cart to an order with a Checkout Session: the order is stored first, then offered."""
 
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import ModuleType
 from uuid import UUID
 
 from django.conf import settings
@@ -13,106 +13,90 @@ from django.urls import reverse
 
 from checkout import demo, gateway
 from checkout.models import Order, OrderItem
+from checkout.requested import (
+    CannotOrder,
+    EarlierPayment,
+    RequestedItem,
+    refuse_the_impossible,
+    refuse_what_the_bank_is_paying,
+)
 from storefront import money, stock
 from storefront.models import Product, Reservation
 from storefront.ops import logs
 
-logger = logging.getLogger("checkout.ordering")
-
-MAX_LINES = 100
-"""The most line items that Stripe takes in one Checkout Session."""
+logger = logging.getLogger(__name__)
 
 # Stripe wants at least 30 minutes, by its own clock, when our request arrives. Asking again
 # under the same key needs the same expiry, so an attempt may be this much older.
 ATTEMPT_LIFETIME = timedelta(minutes=5)
 
 
-class CannotOrder(Exception):
-    """The order can't be placed; the text tells the shopper why and what to do."""
+def _stripe() -> ModuleType:
+    """Return the gateway, or the demo that plays Stripe: both have the functions used here."""
+    return demo if settings.STRIPE_DEMO_MODE else gateway
 
 
-class EarlierPayment(CannotOrder):
-    """The shopper has just paid for an earlier cart, and we wait for the news of it."""
-
-
-@dataclass(frozen=True)
-class RequestedItem:
-    """So many of a product, at its price of now."""
-
-    product: Product
-    quantity: int
-
-    @property
-    def amount_cents(self) -> int:
-        return self.quantity * self.product.price_cents
-
-
-def buy(shopper: UUID, wanted: Sequence[RequestedItem], *, site: str, now: datetime) -> Order:
+def buy(shopper: UUID, items: Sequence[RequestedItem], *, base_url: str, now: datetime) -> Order:
     """Return an order with a Checkout Session to pay it at; the demo pays it at once.
 
-    The same wish, repeated, gets the same order while its session is open. `site` is where
-    Stripe sends the shopper back to, such as https://shop.example.
+    The same items, requested again, get the same order while its session is open. Stripe sends
+    the shopper back to `base_url`, such as https://shop.example.
     Raises CannotOrder, gateway.StripeDown or gateway.StripeRefused.
     """
-    _refuse_the_impossible(wanted)
-    _refuse_what_the_bank_is_paying(shopper, _fingerprint(wanted))
-    _close_other_sessions(shopper, _fingerprint(wanted), now)
-    order = place_order(shopper, wanted, now)
+    refuse_the_impossible(items)
+    refuse_what_the_bank_is_paying(shopper, _fingerprint(items))
+    _close_other_sessions(shopper, _fingerprint(items), now)
+    order = place_order(shopper, items, now)
     logs.bind(order=str(order.pk))
-    _open_checkout(order, site, now)
+    _open_checkout(order, base_url, now)
     return order
 
 
-def place_order(shopper: UUID, wanted: Sequence[RequestedItem], now: datetime) -> Order:
-    """Store a pending order and put its goods aside, or return the open one that is the same.
+def place_order(shopper: UUID, items: Sequence[RequestedItem], now: datetime) -> Order:
+    """Store a pending order and reserve its goods, or return the open order that is the same.
 
     Raises CannotOrder when too few are left; nothing is stored then.
     """
     try:
         with transaction.atomic():
-            return _store_order(shopper, wanted, now)
+            return _store_order(shopper, items, now)
     except IntegrityError:
-        # The other click was first: the constraint on open orders has decided.
-        same = (
-            Order.objects.for_shopper(shopper)
-            .open()
-            .filter(fingerprint=_fingerprint(wanted))
-            .first()
-        )
-        if same:
-            return same
+        # Another click was first: the constraint on open orders has decided.
+        same = Order.objects.for_shopper(shopper).open().filter(fingerprint=_fingerprint(items))
+        if order := same.first():
+            return order
     # It was paid or closed between the two statements, so there is room for a new one.
     with transaction.atomic():
-        return _store_order(shopper, wanted, now)
+        return _store_order(shopper, items, now)
 
 
-def _store_order(shopper: UUID, wanted: Sequence[RequestedItem], now: datetime) -> Order:
+def _store_order(shopper: UUID, items: Sequence[RequestedItem], now: datetime) -> Order:
     order = Order.objects.create(
         shopper=shopper,
-        fingerprint=_fingerprint(wanted),
-        total_cents=sum(wish.amount_cents for wish in wanted),
+        fingerprint=_fingerprint(items),
+        total_cents=sum(item.amount_cents for item in items),
         currency=settings.CURRENCY,
-        counts_stock=any(wish.product.stock is not None for wish in wanted),
+        counts_stock=any(item.product.stock is not None for item in items),
         created_at=now,
         attempt_at=now,
     )
-    _reserve(order, wanted)
+    _reserve(order, items)
     OrderItem.objects.bulk_create(
         OrderItem(
             order=order,
-            product=wish.product,
-            name=wish.product.name,
-            unit_price_cents=wish.product.price_cents,
-            quantity=wish.quantity,
+            product=item.product,
+            name=item.product.name,
+            unit_price_cents=item.product.price_cents,
+            quantity=item.quantity,
         )
-        for wish in wanted
+        for item in items
     )
     return order
 
 
-def _reserve(order: Order, wanted: Sequence[RequestedItem]) -> None:
+def _reserve(order: Order, items: Sequence[RequestedItem]) -> None:
     try:
-        stock.reserve(order.pk, order.shopper, [(wish.product, wish.quantity) for wish in wanted])
+        stock.reserve(order.pk, order.shopper, [(item.product, item.quantity) for item in items])
     except stock.SoldOut as short:
         left = Product.objects.values_list("stock", flat=True).get(pk=short.product.pk)
         name = short.product.name
@@ -123,41 +107,15 @@ def _reserve(order: Order, wanted: Sequence[RequestedItem]) -> None:
         ) from short
 
 
-def _refuse_the_impossible(wanted: Sequence[RequestedItem]) -> None:
-    total_cents = sum(wish.amount_cents for wish in wanted)
-    if not wanted:
-        raise CannotOrder("Your cart is empty. Choose a quantity beside a product first.")
-    for wish in wanted:
-        if not wish.product.is_on_sale:
-            raise CannotOrder(
-                f"{wish.product.name} is no longer for sale. Remove it from the cart to go on."
-            )
-    if len(wanted) > MAX_LINES:
-        raise CannotOrder(f"One order can hold {MAX_LINES} different products at most.")
-    if total_cents > money.MAX_CHARGE_CENTS:
-        most = money.format_money(money.MAX_CHARGE_CENTS)
-        raise CannotOrder(f"One order can come to {most} at most. Please split it.")
-
-
-def _refuse_what_the_bank_is_paying(shopper: UUID, fingerprint: str) -> None:
-    """A bank debit takes days, in which the cart still looks as if nothing had been bought."""
-    same = Order.objects.for_shopper(shopper).filter(fingerprint=fingerprint)
-    if order := same.filter(status=Order.Status.PROCESSING).first():
-        raise EarlierPayment(
-            f"Your bank is still paying order {order.reference}, which is the same as this. "
-            "You don't need to pay again. To buy more, change a quantity."
-        )
-
-
 def _close_other_sessions(shopper: UUID, fingerprint: str, now: datetime) -> None:
-    """One shopper has one checkout: what an earlier cart opened takes no money any more."""
+    """Close what an earlier cart opened: one shopper has one checkout."""
     for order in Order.objects.for_shopper(shopper).open():
         is_same = order.fingerprint == fingerprint
         is_over = bool(order.session_expires_at) and not order.can_be_paid_at(now)
         if is_same and not is_over:
             continue
-        # One whose time is over is asked about too: it may have been paid, and nobody told us.
-        if order.session_id and not _is_closed(order.session_id):
+        # An expired session is asked about too: it may have been paid, and the event lost.
+        if order.session_id and not _stripe().close_session(order.session_id):
             raise EarlierPayment(
                 f"Your order {order.reference} is being paid: we are waiting for Stripe's "
                 "confirmation. You don't need to pay again."
@@ -165,38 +123,53 @@ def _close_other_sessions(shopper: UUID, fingerprint: str, now: datetime) -> Non
         order.supersede(now)
 
 
-def _is_closed(session_id: str) -> bool:
-    """Whether the session takes no money any more; the demo asks nobody, whoever opened it."""
-    return settings.STRIPE_DEMO_MODE or gateway.close_session(session_id)
-
-
-def _open_checkout(order: Order, site: str, now: datetime) -> None:
-    # The demo sends nobody away to pay, so one that isn't paid was interrupted.
-    if order.can_be_paid_at(now) and not settings.STRIPE_DEMO_MODE:
-        return
-    if order.attempt_at < now - ATTEMPT_LIFETIME:
-        order.begin_next_attempt(now)
+def _open_checkout(order: Order, base_url: str, now: datetime) -> None:
+    if not order.can_be_paid_at(now):
+        if order.attempt_at < now - ATTEMPT_LIFETIME:
+            order.begin_next_attempt(now)
+            order.refresh_from_db()
+        _reserve_again(order)
+        _keep(order, _open_session(order, base_url, now), now)
         order.refresh_from_db()
-    _reserve_again(order)
-    _keep(order, _session_for(order, site, now), now)
-    order.refresh_from_db()
-    if settings.STRIPE_DEMO_MODE:
-        demo.pay(order)
+    _stripe().collect_payment(order)
+
+
+def _open_session(order: Order, base_url: str, now: datetime) -> gateway.CheckoutSession:
+    home = base_url + reverse("storefront:home")
+    try:
+        session: gateway.CheckoutSession = _stripe().open_session(
+            order,
+            order.items.all(),
+            success_url=f"{home}?order={order.pk}",
+            cancel_url=f"{home}?canceled={order.pk}",
+            until=order.attempt_at + ATTEMPT_LIFETIME + settings.CHECKOUT_LIFETIME,
+        )
+        return session
+    except gateway.StripeFailed as failure:
+        logger.error("No Checkout Session for order %s: %s", order.pk, failure)
+        if failure.is_answered:
+            order.begin_next_attempt(now)
+        _release(order)
+        if isinstance(failure, gateway.AmountTooSmall):
+            raise CannotOrder(
+                f"{money.format_money(order.total_cents, order.currency)} is less than Stripe can "
+                "take. Put something else into the cart to go on. Nothing was charged."
+            ) from failure
+        raise
 
 
 def _keep(order: Order, session: gateway.CheckoutSession, now: datetime) -> None:
-    """Store the session, and see that the goods that it takes money for are aside."""
+    """Store the session, and make sure that the goods it takes money for are reserved."""
     try:
         with transaction.atomic():
             if not order.keep_session(session.id, session.url, session.expires_at):
                 _refuse_the_superseded(order)
             _reserve_again(order)
     except CannotOrder:
-        # Another tab bought a changed cart while Stripe was slow, or another click failed and
-        # gave the goods back, and somebody else was quick.
+        # Another tab bought a changed cart while Stripe was slow; or another click failed and
+        # released the goods, and another shopper was quick.
         order.begin_next_attempt(now)
-        if not settings.STRIPE_DEMO_MODE:
-            gateway.close_session(session.id)
+        _stripe().close_session(session.id)
         raise
 
 
@@ -209,7 +182,7 @@ def _refuse_the_superseded(order: Order) -> None:
 
 
 def _reserve_again(order: Order) -> None:
-    """A try that opened no session gave the goods back; a paid order has them already."""
+    """Reserve the goods of a pending order that has released them, as a failed try does."""
     if not order.counts_stock:
         return
     with transaction.atomic():
@@ -220,47 +193,20 @@ def _reserve_again(order: Order) -> None:
 
 
 @transaction.atomic
-def _give_up(order: Order) -> None:
+def _release(order: Order) -> None:
     """Return the goods to the shelf, unless another click has got a session for them."""
     if order.lock(session_id=None):
         order.release_stock()
 
 
-def _session_for(order: Order, site: str, now: datetime) -> gateway.CheckoutSession:
-    home = site + reverse("storefront:home")
-    success_url = f"{home}?order={order.pk}"
-    until = order.attempt_at + ATTEMPT_LIFETIME + settings.CHECKOUT_LIFETIME
-    if settings.STRIPE_DEMO_MODE:
-        return demo.open_session(order, success_url=success_url, until=until)
-    try:
-        return gateway.open_session(
-            order,
-            order.items.all(),
-            success_url=success_url,
-            cancel_url=f"{home}?canceled={order.pk}",
-            until=until,
-        )
-    except gateway.StripeFailed as failure:
-        logger.error("No Checkout Session for order %s: %s", order.pk, failure)
-        if failure.is_answered:
-            order.begin_next_attempt(now)
-        _give_up(order)
-        if isinstance(failure, gateway.TooLittle):
-            raise CannotOrder(
-                f"{money.format_money(order.total_cents, order.currency)} is less than Stripe can "
-                "take. Put something else into the cart to go on. Nothing was charged."
-            ) from failure
-        raise
-
-
-def _fingerprint(wanted: Sequence[RequestedItem]) -> str:
+def _fingerprint(items: Sequence[RequestedItem]) -> str:
     """Return a digest that is the same for the same products, names and prices.
 
-    And for the same account at Stripe: with other keys, nobody here hears of its sessions.
+    And for the same account at Stripe: events about another account's sessions never arrive.
     """
     lines = sorted(
-        (wish.product.pk, wish.quantity, wish.product.name, wish.product.price_cents)
-        for wish in wanted
+        (item.product.pk, item.quantity, item.product.name, item.product.price_cents)
+        for item in items
     )
     account = settings.STRIPE_PUBLISHABLE_KEY
     return hashlib.sha256(repr((account, settings.CURRENCY, lines)).encode()).hexdigest()

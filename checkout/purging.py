@@ -1,15 +1,14 @@
-"""Deletes what nobody needs any more, in batches so small that nobody waits long for one.
+"""Deletes what is no longer needed, in batches so small that nobody waits long for one.
 
-Gone, once they are old enough: carts that nobody touched, orders that were never paid and can't
-be any more, and events about no order of ours.
+Deleted, once they are old enough: carts that no shopper touched, orders that were never paid
+and can't be any more, and events about no order of this shop.
 
-Kept for ever: orders that money has touched (PAID, REFUNDED, REVIEW) with all that was heard of
-them, for they are the merchant's books; PROCESSING ones, which the bank may pay yet; events
-that name an order which isn't here or need a look, refunds and disputes that wait for their
-payment, and events whose follow-up is not done.
+Kept for ever: orders that money has touched (PAID, REFUNDED, REVIEW) with all their events, for
+they are the merchant's books; PROCESSING orders, which the bank may pay yet; events that name a
+missing order or need a look; deferred events; and events whose follow-up is not done.
 
-That an event's row is gone harms nothing: the state of the order makes a second delivery
-harmless, and Stripe delivers none after 30 days, before which nothing here is old.
+To delete an event's row harms nothing: the state of the order makes a second delivery harmless,
+and Stripe delivers none after 30 days, before which nothing here is old.
 """
 
 import time
@@ -22,13 +21,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from checkout.models import Order, StripeEvent
-from storefront.models import CartLine
+from storefront.models import CartLine, Reservation
 
 BATCH = 100
-# On SQLite all who write wait for each other: let them through between two batches.
+# On SQLite all writers wait for each other: the pause lets them through between two batches.
 PAUSE_SECONDS = 0.05
 
 
@@ -77,18 +76,47 @@ def _purge_carts(before: datetime) -> int:
 
 @transaction.atomic
 def _purge_orders(before: datetime) -> int:
-    """Whoever pays at this moment has the row: it is left out, or they wait and find none.
+    """Delete orders that no payment holds: a locked one is left out of the batch.
 
     SQLite has no locks of rows and needs none: this transaction is the only one that writes.
     """
-    over = Order.objects.purgeable(before).select_for_update(skip_locked=True)
-    keys = list(over.order_by().values_list("pk", flat=True)[:BATCH])
+    rows = purgeable_orders(before).select_for_update(skip_locked=True)
+    keys = list(rows.order_by().values_list("pk", flat=True)[:BATCH])
     _, deleted = Order.objects.filter(pk__in=keys).delete()
     return deleted.get("checkout.Order", 0)
 
 
+def purgeable_orders(before: datetime) -> QuerySet[Order]:
+    """Return orders that no money has touched or can touch: all was quiet since `before`.
+
+    A pending order may have been paid, with its event lost, unless Stripe was asked after the
+    end of its session. An order with reservations has to release them first.
+    """
+    events = StripeEvent.objects.filter(order=OuterRef("pk"), received_at__gte=before)
+    reservations = Reservation.objects.filter(order=OuterRef("pk"))
+    is_settled = Q(status__in=(Order.Status.FAILED, Order.Status.EXPIRED))
+    is_unknown_to_stripe = Q(session_id=None) | Q(asked_at__gt=F("session_expires_at"))
+    return Order.objects.filter(
+        is_settled | is_unknown_to_stripe,
+        Q(session_expires_at=None) | Q(session_expires_at__lt=before),
+        ~Exists(events),
+        ~Exists(reservations),
+        status__in=(Order.Status.PENDING, Order.Status.FAILED, Order.Status.EXPIRED),
+        created_at__lt=before,
+        attempt_at__lt=before,
+        payment_intent="",
+        review_reason="",
+    )
+
+
 def _purge_events(before: datetime) -> int:
-    return _delete(StripeEvent.objects.purgeable(before).order_by("received_at"))
+    """Delete old events of no order, unless the merchant or the worker may still need them."""
+    is_done = Q(follow_up="") | Q(follow_up_done_at__isnull=False)
+    rows = StripeEvent.objects.filter(
+        is_done, order=None, deferred__isnull=True, received_at__lt=before
+    )
+    kept = (StripeEvent.Outcome.UNMATCHED, StripeEvent.Outcome.REVIEW)
+    return _delete(rows.exclude(outcome__in=kept).order_by("received_at"))
 
 
 def _delete(rows: QuerySet[Any]) -> int:

@@ -1,10 +1,12 @@
-"""Reads what Stripe sent and trusts no type: versions differ, and fields come and go."""
+"""Reads what Stripe sent and trusts no type: API versions differ, and fields come and go."""
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+
+from django.utils import timezone
 
 Json = Mapping[str, Any]
 
@@ -20,6 +22,11 @@ def identifier(value: object) -> str:
     """Return an id; an expanded object, as older versions send, has it inside. Else nothing."""
     value = mapping(value).get("id", value)
     return value if isinstance(value, str) and IDENTIFIER.fullmatch(value) else ""
+
+
+def intent(thing: Json) -> str:
+    """Return the id of the PaymentIntent that a session, charge, refund or dispute is about."""
+    return identifier(thing.get("payment_intent"))
 
 
 def uuid(value: object) -> UUID | None:
@@ -38,6 +45,16 @@ def moment(seconds: object) -> datetime | None:
     if type(seconds) is not int or not 0 < seconds < 2**32:
         return None
     return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def payment(event: Json, session: Json) -> dict[str, Any]:
+    """Return what an order keeps of its payment, by the names of its fields."""
+    return {
+        "paid_at": moment(event.get("created")) or timezone.now(),
+        "payment_intent": intent(session),
+        "received_cents": amount(session.get("amount_total")) or 0,
+        "email": email(session),
+    }
 
 
 def email(session: Json) -> str:

@@ -1,10 +1,10 @@
-"""A private link to one order: for whoever has the address, until it is revoked.
+"""A private link shows one order to anyone who has its address, until it is revoked.
 
-The signature keeps guesses away from the database; the nonce, which is on the order, dies with
-the link.
+The signature keeps guesses away from the database; the nonce on the order ends with the link.
 """
 
 import re
+import secrets
 from uuid import UUID
 
 from django.core.signing import BadSignature, Signer
@@ -14,6 +14,18 @@ from django.urls import reverse
 from checkout.models import Order
 
 CONTENT = re.compile(r"(?P<pk>[0-9a-f]{32})(?P<nonce>[0-9a-f]{32})")
+
+
+def make_link(order: Order) -> None:
+    """Let a private link show this order; of two callers, both get the first one's."""
+    Order.objects.filter(pk=order.pk, link_nonce="").update(link_nonce=secrets.token_hex(16))
+    order.refresh_from_db(fields=["link_nonce"])
+
+
+def revoke_link(order: Order) -> None:
+    """Let the address show nothing any more; the next link gets another one."""
+    Order.objects.filter(pk=order.pk).update(link_nonce="")
+    order.refresh_from_db(fields=["link_nonce"])
 
 
 def address_of(order: Order) -> str:

@@ -1,7 +1,7 @@
-"""Asks Stripe about what we have not been told, and brings it through the webhook's function.
+"""Asks Stripe about what no webhook has brought, and applies it as the webhook does.
 
-An event that could not be delivered is Stripe's own word all the same, and so is its answer
-about a session. Safe at any time, twice at once, and with Stripe down.
+An event that could not be delivered is verified all the same, since Stripe itself lists it, and
+so is its answer about a session. Safe at any time, twice at once, and with Stripe down.
 """
 
 import logging
@@ -20,11 +20,11 @@ from checkout.models import Order, StripeEvent
 from storefront.models import Reservation
 from storefront.ops import logs
 
-logger = logging.getLogger("checkout.reconciling")
+logger = logging.getLogger(__name__)
 
 STRIPE_KEEPS_EVENTS_FOR = timedelta(days=30)
 FAILED_INTENTS = ("requires_payment_method", "canceled")
-# A question takes Stripe about a fifth of a second: what a run leaves, the next one asks about.
+# Each takes Stripe about a fifth of a second: what a run leaves, the next one asks about.
 MAX_QUERIES_PER_RUN = 250
 BATCH = 1_000
 
@@ -38,8 +38,8 @@ class ReconcileReport:
     applied: Counter[str] = field(default_factory=Counter)
     released: int = 0
     followed_up: int = 0
-    unsure: int = 0
-    trouble: str = ""
+    stuck: int = 0
+    problem: str = ""
     is_demo: bool = False
 
     def __str__(self) -> str:
@@ -51,74 +51,72 @@ class ReconcileReport:
             moves or "nothing to change",
             f"stock of {self.released} orders given back" if self.released else "",
             f"{self.followed_up} follow-ups done" if self.followed_up else "",
-            f"{self.unsure} follow-ups begun and not finished: see the events"
-            if self.unsure
-            else "",
-            self.trouble,
+            f"{self.stuck} follow-ups begun and not finished: see the events" if self.stuck else "",
+            self.problem,
         ]
         return "; ".join(word for word in words if word) + "."
 
 
 def reconcile(now: datetime, *, older_than: timedelta) -> ReconcileReport:
-    """Mend what lost messages and crashes left behind, and say what was done.
+    """Fix what lost events and crashes left behind, and report what was done.
 
     Only orders that were placed `older_than` ago are asked about: the webhook comes first.
     """
     report = ReconcileReport()
-    with _telling_of_trouble(report):
+    with _noting_failures(report):
         _replay_undelivered(report, now)
-    with _telling_of_trouble(report):
+    with _noting_failures(report):
         _ask_about_waiting(report, now, now - older_than)
     _apply_deferred()
     _release_abandoned(report, now - older_than)
-    report.followed_up, report.unsure = outbox.send_due(now), outbox.unsure(now)
+    report.followed_up, report.stuck = outbox.send_due(now), outbox.stuck(now)
     return report
 
 
 @contextmanager
-def _telling_of_trouble(report: ReconcileReport) -> Iterator[None]:
-    """Let the next step have its turn: Stripe may be there again by then."""
+def _noting_failures(report: ReconcileReport) -> Iterator[None]:
+    """Let the next step have its turn: Stripe may answer again by then."""
     try:
-        with _telling_of_refusal(report):
+        with _noting_refusals(report):
             yield
     except gateway.StripeDown as failure:
-        report.trouble = f"Stripe did not answer ({failure}), so the next run goes on"
+        report.problem = f"Stripe did not answer ({failure}), so the next run goes on"
 
 
 @contextmanager
-def _telling_of_refusal(report: ReconcileReport) -> Iterator[None]:
-    """Let the other questions have their turn: a key may be allowed one and not the next."""
+def _noting_refusals(report: ReconcileReport) -> Iterator[None]:
+    """Let the next request have its turn: a key may be allowed one kind and not another."""
     try:
         yield
     except gateway.StripeRefused as refusal:
-        report.trouble = f"Stripe refused a question ({refusal}); see what the key may read"
+        report.problem = f"Stripe refused a question ({refusal}); see what the key may read"
 
 
 def _replay_undelivered(report: ReconcileReport, now: datetime) -> None:
     """Apply what never arrived, oldest first; the next run goes on where this one leaves off."""
-    unheard: deque[dict[str, Any]] = deque(maxlen=BATCH)
+    unknown: deque[dict[str, Any]] = deque(maxlen=BATCH)
     for page in gateway.undelivered_events(events.HANDLERS, now - STRIPE_KEEPS_EVENTS_FOR):
         ids = [event["id"] for event in page]
-        heard = {*StripeEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True)}
-        unheard.extend(event for event in page if event["id"] not in heard)
-    for event in reversed(unheard):
+        known = {*StripeEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True)}
+        unknown.extend(event for event in page if event["id"] not in known)
+    for event in reversed(unknown):
         report.undelivered += 1
         _receive(report, event)
 
 
 def _ask_about_waiting(report: ReconcileReport, now: datetime, before: datetime) -> None:
-    for order in in_turn(before):
+    for order in orders_in_turn(before):
         report.waiting += 1
-        with _telling_of_refusal(report):
+        with _noting_refusals(report):
             session = gateway.session_now(str(order.session_id))
-            news = _event_type_for(session) if session else None
-            # Whoever counts as asked about may be forgotten, so not before the answer is taken.
-            if not (session and news) or _receive(report, _event(news, session)):
+            kind = _event_type_for(session) if session else ""
+            # An order that was asked about may be purged, so not before the answer is applied.
+            if not (session and kind) or _receive(report, _event(kind, session)):
                 Order.objects.filter(pk=order.pk).update(asked_at=now)
 
 
-def in_turn(before: datetime) -> QuerySet[Order]:
-    """Those first that nobody has asked about yet, or not for the longest time."""
+def orders_in_turn(before: datetime) -> QuerySet[Order]:
+    """Return the orders to ask about: first those that were never asked about, then the oldest."""
     waiting = Order.objects.awaiting_stripe().filter(created_at__lte=before).only("session_id")
     return waiting.order_by(F("asked_at").asc(nulls_first=True))[:MAX_QUERIES_PER_RUN]
 
@@ -133,7 +131,7 @@ def _receive(report: ReconcileReport, event: dict[str, Any]) -> bool:
     except (InterfaceError, OperationalError):
         raise
     except Exception:
-        # One that the shop can't take keeps none of the others waiting.
+        # An event that the shop fails on keeps no other waiting.
         logger.exception("Could not apply event %s.", event["id"])
         report.applied["failed"] += 1
         return False
@@ -154,7 +152,7 @@ def _event_type_for(session: dict[str, Any]) -> str:
 
 
 def _event(kind: str, session: dict[str, Any]) -> dict[str, Any]:
-    """Dress the session as the event that was lost; the same answer makes the same event."""
+    """Return the event that was lost, made from the session; the same answer makes the same one."""
     intent = reading.mapping(session.get("payment_intent"))
     return {
         "id": f"reconciled_{session['id']}_{kind.rsplit('.')[-1]}_{session['payment_status']}",
@@ -166,22 +164,22 @@ def _event(kind: str, session: dict[str, Any]) -> dict[str, Any]:
 
 
 def _apply_deferred() -> None:
-    """A refund and its payment, received at the same moment, may not have seen each other."""
-    parked = StripeEvent.objects.filter(parked__isnull=False).exclude(payment_intent="")
-    intents = parked.values("payment_intent")
-    # In no order: a planner would look through the newest orders until it has so many.
+    """Apply events that were deferred at the very moment when their payment arrived."""
+    deferred = StripeEvent.objects.filter(deferred__isnull=False).exclude(payment_intent="")
+    intents = deferred.values("payment_intent")
+    # Unordered: a planner would look through the newest orders until it has so many.
     for order in Order.objects.filter(payment_intent__in=intents).order_by()[:BATCH]:
         with transaction.atomic():
             refunds.apply_deferred(order, order.payment_intent)
-    beside = refunds.unlinked_payments(intents)
-    for event in beside.order_by()[:BATCH]:
+    unlinked = refunds.unlinked_payments(intents)
+    for event in unlinked.order_by()[:BATCH]:
         if event.order:
             with transaction.atomic():
                 refunds.flag_unlinked(event.order, event.payment_intent)
 
 
 def _release_abandoned(report: ReconcileReport, before: datetime) -> None:
-    """Stock of orders that never got a session, have outlived it, or were replaced."""
+    """Release the stock of orders that never got a session, have outlived it, or were replaced."""
     is_over = Q(session_expires_at__lte=before)
     is_abandoned = Q(
         Q(session_id=None) | Q(superseded_at__isnull=False) | is_over,

@@ -1,10 +1,11 @@
 """What happens to money that had arrived: refunds, failed refunds and disputes.
 
-They map back by the stored PaymentIntent. News that comes before the payment's own event is
-parked with its event and told once the order knows its payment, so that none is lost.
+They find their order by the stored PaymentIntent. Events that come before the payment's own are
+deferred: kept with their row, and applied once the order knows its payment.
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,31 +13,33 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from checkout import reading
-from checkout.event_result import EventResult, Outcome
 from checkout.lifecycle import MOVES, Fact
 from checkout.models import Order, Refund, StripeEvent
 from checkout.reading import Json
 from storefront.ops import logs
 
-logger = logging.getLogger("checkout.events")
+logger = logging.getLogger(__name__)
 
-BESIDE = "money beside the order"
+Outcome = StripeEvent.Outcome
+
+UNLINKED = "a payment that is not the order's own"
 # How a dispute can end, and what replaces what: an appeal may win one that was lost.
 RESULTS = {"lost": 1, "won": 2, "prevented": 2, "warning_closed": 2}
-GONE = ("lost", "prevented")
+MONEY_WENT_BACK = ("lost", "prevented")
+# The fields that the handlers below read; a deferred event keeps no others.
 KEPT = ("id", "payment_intent", "amount", "amount_refunded", "currency", "status", "created")
 
 
-def charge_refunded(event: Json, charge: Json) -> EventResult:
-    return _tell(event, charge, _note_running_total)
+def charge_refunded(event: Json, charge: Json) -> StripeEvent:
+    return _apply(event, charge, _note_running_total)
 
 
-def refund_changed(event: Json, refund: Json) -> EventResult:
-    return _tell(event, refund, _note_refund)
+def refund_changed(event: Json, refund: Json) -> StripeEvent:
+    return _apply(event, refund, _note_refund)
 
 
-def dispute_changed(event: Json, dispute: Json) -> EventResult:
-    return _tell(event, dispute, _note_dispute)
+def dispute_changed(event: Json, dispute: Json) -> StripeEvent:
+    return _apply(event, dispute, _note_dispute)
 
 
 HANDLERS = {
@@ -52,68 +55,75 @@ HANDLERS = {
 
 
 def apply_deferred(order: Order, payment_intent: str) -> None:
-    """Tell an order that has just learned its payment what had come too early."""
-    for row in StripeEvent.objects.parked(payment_intent).order_by("created", "id"):
-        event: dict[str, Any] = row.parked or {}
+    """Apply what had come too early to an order that has just learned its payment."""
+    for row in StripeEvent.objects.deferred_for(payment_intent).order_by("created", "id"):
+        event: dict[str, Any] = row.deferred or {}
         result = HANDLERS[row.type](event, event["data"]["object"])
         StripeEvent.objects.filter(pk=row.pk).update(
-            order=order, outcome=result.outcome, note=result.note, parked=None
+            order=order, outcome=result.outcome, note=result.note, deferred=None
         )
 
 
 def unlinked_payments(payment_intents: Any) -> QuerySet[StripeEvent]:
-    """The events by which payments came in beside an order, which has another one or none."""
+    """Return the events by which an order got money that is not its own payment."""
     came = StripeEvent.objects.filter(outcome=Outcome.REVIEW, order__isnull=False)
     return came.filter(payment_intent__in=payment_intents).select_related("order")
 
 
 def flag_unlinked(order: Order, payment_intent: str) -> None:
-    """Flag on an order what had come too early of a payment beside its own."""
-    parked = StripeEvent.objects.parked(payment_intent)
-    for kind in parked.order_by("created", "id").values_list("type", flat=True):
-        order.flag(_unlinked_update(payment_intent, kind))
-    parked.update(order=order, outcome=Outcome.REVIEW, note=BESIDE, parked=None)
+    """Flag on an order what had come too early of a payment that is not its own."""
+    deferred = StripeEvent.objects.deferred_for(payment_intent)
+    for kind in deferred.order_by("created", "id").values_list("type", flat=True):
+        order.flag(_unlinked_reason(payment_intent, kind))
+    deferred.update(order=order, outcome=Outcome.REVIEW, note=UNLINKED, deferred=None)
 
 
-def _unlinked_update(payment_intent: str, kind: object) -> str:
+def _unlinked_reason(payment_intent: str, kind: object) -> str:
     return f"News of {payment_intent}: {kind}, see its events."
 
 
-def _tell(event: Json, thing: Json, note: Any) -> EventResult:
-    intent = reading.identifier(thing.get("payment_intent"))
+def _apply(event: Json, thing: Json, note: Callable[[Order, Json, datetime], bool]) -> StripeEvent:
+    """Let `note` apply the event to the order of its payment; it says whether that changed it."""
+    intent = reading.intent(thing)
     if not intent:
-        return EventResult(Outcome.IGNORED, note="Nothing that a PaymentIntent refers to.")
-    # Several rows make the sum, so whoever adds them up holds the order's row. SQLite has one
-    # writer at a time, and PostgreSQL locks here.
+        return _result(Outcome.IGNORED, "", note="Nothing that a PaymentIntent refers to.")
+    # Several rows make the sum, so the one who adds them up holds the order's row: PostgreSQL
+    # locks it here, and SQLite has one writer at a time.
     order = Order.objects.select_for_update().filter(payment_intent=intent).first()
     if order is None:
-        return _defer(event, thing, intent)
+        return _flag_or_defer(event, thing, intent)
     logs.bind(order=str(order.pk))
     currency = thing.get("currency")
     if currency is not None and currency != order.currency:
         order.flag(f"News of {intent} is in another currency than {order.currency}.")
-        return EventResult(Outcome.REVIEW, order, "another currency", intent)
+        return _result(Outcome.REVIEW, intent, order, "another currency")
     has_changed = note(order, thing, reading.moment(event.get("created")) or timezone.now())
-    return EventResult(Outcome.APPLIED if has_changed else Outcome.NO_CHANGE, order, "", intent)
+    return _result(Outcome.APPLIED if has_changed else Outcome.NO_CHANGE, intent, order)
 
 
-def _defer(event: Json, thing: Json, intent: str) -> EventResult:
-    """Park it, unless the money came in beside an order: then that order tells of it."""
-    stray = unlinked_payments([intent]).first()
-    if stray and stray.order:
-        stray.order.flag(_unlinked_update(intent, event.get("type")))
-        return EventResult(Outcome.REVIEW, stray.order, BESIDE, intent)
-    kept = {name: _plain(thing.get(name)) for name in KEPT}
-    parked = {
+def _flag_or_defer(event: Json, thing: Json, intent: str) -> StripeEvent:
+    """Flag the order that got the payment beside its own; if there is none, defer the event."""
+    payment = unlinked_payments([intent]).first()
+    if payment and payment.order:
+        payment.order.flag(_unlinked_reason(intent, event.get("type")))
+        return _result(Outcome.REVIEW, intent, payment.order, UNLINKED)
+    result = _result(Outcome.IGNORED, intent)
+    result.deferred = {
         "type": event.get("type"),
         "created": _plain(event.get("created")),
-        "data": {"object": kept},
+        "data": {"object": {name: _plain(thing.get(name)) for name in KEPT}},
     }
-    return EventResult(Outcome.IGNORED, None, "", intent, parked=parked)
+    return result
+
+
+def _result(
+    outcome: Outcome, intent: str, order: Order | None = None, note: str = ""
+) -> StripeEvent:
+    return StripeEvent(outcome=outcome, order=order, note=note, payment_intent=intent)
 
 
 def _note_running_total(order: Order, charge: Json, at: datetime) -> bool:
-    """The charge tells how much has gone back so far; an older telling is no news."""
+    """Take over how much of the charge has gone back so far; an older total changes nothing."""
     total = reading.amount(charge.get("amount_refunded"))
     known = (order.charge_refunded_at or at, order.charge_refunded_cents)
     if total is None or (at, total) < known:
@@ -123,7 +133,7 @@ def _note_running_total(order: Order, charge: Json, at: datetime) -> bool:
 
 
 def _note_refund(order: Order, refund: Json, at: datetime) -> bool:
-    """A refund counts by its id, however often it is told, until it fails for good."""
+    """Count a refund once by its id, however many events it has, until it fails for good."""
     refund_id, cents = reading.identifier(refund.get("id")), reading.amount(refund.get("amount"))
     if not refund_id or cents is None:
         return False
@@ -137,17 +147,17 @@ def _note_refund(order: Order, refund: Json, at: datetime) -> bool:
 
 
 def _settle_refunds(order: Order, *, has_changed: bool = False) -> bool:
-    """Work out what has gone back, from everything told so far, and where that leads."""
+    """Work out what has gone back, from all that is known so far, and where that leads."""
     received = order.received_cents or order.total_cents
     refunded = min(_refunded(order), received)
     has_changed = has_changed or refunded != order.refunded_cents
-    fact = Fact.REFUNDED
-    if refunded < received:
-        fact = Fact.REVIEW_REOPENED if order.was_reviewed else Fact.REFUND_UNDONE
     before = Order.Status(order.status)
-    after = MOVES[fact].get(before, before)
+    after = _status_after(order, before, is_refunded=refunded == received)
+    if before != after == Order.Status.REFUNDED:
+        order.refunded_from = before
     Order.objects.filter(pk=order.pk, status=before).update(
         status=after,
+        refunded_from=order.refunded_from,
         refunded_cents=refunded,
         charge_refunded_cents=order.charge_refunded_cents,
         charge_refunded_at=order.charge_refunded_at,
@@ -157,11 +167,20 @@ def _settle_refunds(order: Order, *, has_changed: bool = False) -> bool:
     return has_changed
 
 
-def _refunded(order: Order) -> int:
-    """Add to the newest running total what was told of refunds made or failed since.
+def _status_after(order: Order, before: Order.Status, *, is_refunded: bool) -> Order.Status:
+    fact = Fact.REFUNDED
+    if not is_refunded:
+        was_reviewed = order.refunded_from == Order.Status.REVIEW
+        fact = Fact.REVIEW_REOPENED if was_reviewed else Fact.REFUND_UNDONE
+    move = MOVES[fact]
+    return move.to if before in move.sources else before
 
-    The total holds refunds that we never heard of, and lacks those that had failed by then,
-    which we may not have heard of either: together, what was told before can't be more than it.
+
+def _refunded(order: Order) -> int:
+    """Add to the newest running total the refunds that were made or failed since.
+
+    The total includes refunds without an event of their own and excludes those that had failed
+    by then, so the refunds known from before can't come to more than it.
     """
     rows, since = list(order.refunds.all()), order.charge_refunded_at
     if since is None:
@@ -175,30 +194,30 @@ def _refunded(order: Order) -> int:
 
 
 def _note_dispute(order: Order, dispute: Json, at: datetime) -> bool:
-    """A dispute is told on the order, which stays paid; a closed one isn't opened again.
+    """Note a dispute on the order, which stays paid; a closed one isn't opened again.
 
-    Nor is one that was lost, but an appeal may still win it.
+    Nor is a lost one, but an appeal may still win it.
     """
     dispute_id, status = reading.identifier(dispute.get("id")), str(dispute.get("status"))
     result = status if status in RESULTS else ""
     is_known = order.dispute_id == dispute_id
-    is_no_news = is_known and RESULTS.get(result, 0) <= RESULTS.get(order.dispute_result, 0)
-    if not dispute_id or is_no_news:
+    is_outdated = is_known and RESULTS.get(result, 0) <= RESULTS.get(order.dispute_result, 0)
+    if not dispute_id or is_outdated:
         return False
-    if result in GONE:
+    if result in MONEY_WENT_BACK:
         order.flag(f"The dispute {dispute_id} was {result}: the money went back.")
     elif is_known and order.dispute_result:
         order.flag(f"The dispute {dispute_id} was {result} in the end: the money is here again.")
     Order.objects.filter(pk=order.pk).update(
         dispute_id=dispute_id,
         dispute_result=result,
-        disputed_at=order.disputed_at or at if result in ("", *GONE) else None,
+        disputed_at=order.disputed_at or at if result in ("", *MONEY_WENT_BACK) else None,
     )
     return True
 
 
 def _plain(value: object) -> object:
-    """Keep what any database can hold: the rest would say nothing to us anyway."""
+    """Return what any database can hold of a value; the handlers read nothing else."""
     if isinstance(value, str | dict):
         return reading.identifier(value) or None
     return reading.amount(value)

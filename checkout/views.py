@@ -12,9 +12,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from checkout import gateway
 from checkout.models import Order
-from checkout.my_orders import MyOrders, my_orders, pace, update_of
-from checkout.ordering import MAX_LINES, CannotOrder, RequestedItem, buy
-from checkout.receipts import address_of, order_at
+from checkout.my_orders import OrderPanel, my_orders, one_order
+from checkout.ordering import buy
+from checkout.receipts import address_of, make_link, order_at, revoke_link
+from checkout.requested import MAX_LINES, CannotOrder, RequestedItem
 from storefront.cart import cart_of
 from storefront.models import MAX_QUANTITY, Product
 from storefront.money import format_money
@@ -45,10 +46,10 @@ def orders(request: HtmxRequest) -> HttpResponse:
     panel = my_orders(shopper_of(request), request.GET)
     if wants_fragment(request) and panel.is_unchanged:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    context: dict[str, Any] = {"panel": panel.with_items()}
+    context: dict[str, Any] = {"panel": panel}
     if wants_fragment(request) and panel.has_emptied_the_cart_beside:
         context |= _cart_beside(panel)
-    return page(request, "checkout/orders.html", context, partial="orders-news")
+    return page(request, "checkout/orders.html", context, partial="orders-update")
 
 
 @require_safe
@@ -58,7 +59,7 @@ def order(request: HtmxRequest, pk: UUID) -> HttpResponse:
 
 @require_safe
 def receipt(request: HtmxRequest, token: str) -> HttpResponse:
-    """What a private link shows: the order, and nothing that its shopper alone may do."""
+    """Show the order of a private link, and nothing that its shopper alone may do."""
     order = order_at(token)
     logs.bind(order=str(order.pk))
     answer = _order_page(request, order, is_shared=True)
@@ -70,14 +71,14 @@ def receipt(request: HtmxRequest, token: str) -> HttpResponse:
 @require_POST
 def order_link(request: HtmxRequest, pk: UUID) -> HttpResponse:
     order = _own(request, pk)
-    order.make_link()
+    make_link(order)
     return _link_changed(request, order, "The private link is ready.")
 
 
 @require_POST
 def order_link_revocation(request: HtmxRequest, pk: UUID) -> HttpResponse:
     order = _own(request, pk)
-    order.revoke_link()
+    revoke_link(order)
     return _link_changed(request, order, "The private link is revoked and shows nothing any more.")
 
 
@@ -88,19 +89,17 @@ def _own(request: HtmxRequest, pk: UUID) -> Order:
 
 
 def _order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -> HttpResponse:
-    seen, seconds = request.GET.get("seen"), pace(order.created_at.timestamp())
-    if wants_fragment(request) and (seen, request.GET.get("pace")) == (order.status, str(seconds)):
+    panel = one_order(order, request.path, request.GET)
+    if wants_fragment(request) and panel.is_unchanged:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    news = update_of(order) if seen and seen != order.status else ""
-    context = {"order": order, "is_shared": is_shared, "news": news, "pace": seconds}
-    context |= _link(request, order)
-    return page(request, "checkout/order.html", context, partial="order-news")
+    context = {"order": order, "panel": panel, "is_shared": is_shared} | _link(request, order)
+    return page(request, "checkout/order.html", context, partial="order-update")
 
 
 def _link_changed(request: HtmxRequest, order: Order, words: str) -> HttpResponse:
     if not wants_fragment(request):
         return SeeOther(order.get_absolute_url())
-    context = {"order": order, "news": words, "leads_to_link": True} | _link(request, order)
+    context = {"order": order, "announcement": words, "leads_to_link": True} | _link(request, order)
     return page(request, "checkout/order.html", context, partial="order-link-change")
 
 
@@ -109,13 +108,12 @@ def _link(request: HtmxRequest, order: Order) -> dict[str, str]:
     return {"link": f"{site(request)}{path}" if path else ""}
 
 
-def _cart_beside(panel: MyOrders) -> dict[str, Any]:
-    """What is paid has left the cart, so the cart on the page and the quantities change too."""
-    items = [item for order in panel.settled for item in order.lines]
+def _cart_beside(panel: OrderPanel) -> dict[str, Any]:
+    """Return the cart without what is paid, and the product cards whose quantities changed."""
     cart = cart_of(panel.settled[0].shopper)
-    products = Product.objects.on_sale().filter(
-        pk__in={item.product_id for item in items if item.product_id}
-    )
+    items = [item for order, items in panel.rows for item in items if order in panel.settled]
+    bought = {item.product_id for item in items if item.product_id}
+    products = Product.objects.on_sale().filter(pk__in=bought)
     return {"cart": cart, "changed": [ProductCard(product, cart) for product in products]}
 
 
@@ -124,27 +122,27 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
     cart = cart_of(shopper)
     shown = request.POST.get("total_cents", str(cart.total_cents))
     try:
-        # What is no longer sold changes the total too, and is told by its name instead.
+        # A product that is no longer sold changes the total too; `buy` names it instead.
         if shown != str(cart.total_cents) and cart.is_all_on_sale:
             raise CannotOrder(
                 f"The total has changed to {format_money(cart.total_cents)} since you looked. "
                 "Please check the cart and press Buy again."
             )
-        wanted = [RequestedItem(line.product, line.quantity) for line in cart.lines]
-        order = buy(shopper, wanted, site=site(request), now=timezone.now())
+        items = [RequestedItem(line.product, line.quantity) for line in cart.lines]
+        order = buy(shopper, items, base_url=site(request), now=timezone.now())
     except CannotOrder as refused:
-        return _sorry(request, shopper, str(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _refusal(request, shopper, str(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
     except gateway.StripeDown:
-        return _sorry(request, shopper, STRIPE_DOWN, HTTPStatus.SERVICE_UNAVAILABLE)
+        return _refusal(request, shopper, STRIPE_DOWN, HTTPStatus.SERVICE_UNAVAILABLE)
     except gateway.StripeRefused:
-        return _sorry(request, shopper, STRIPE_REFUSED, HTTPStatus.BAD_GATEWAY)
+        return _refusal(request, shopper, STRIPE_REFUSED, HTTPStatus.BAD_GATEWAY)
     return set_shopper_cookie(SeeOther(order.session_url), shopper)
 
 
 def _buy_json(request: HtmxRequest) -> HttpResponse:
     shopper = shopper_or_new(request)
     try:
-        order = buy(shopper, _wanted(request), site=site(request), now=timezone.now())
+        order = buy(shopper, _requested_items(request), base_url=site(request), now=timezone.now())
     except CannotOrder as refused:
         return JsonResponse({"error": str(refused)}, status=HTTPStatus.BAD_REQUEST)
     except gateway.StripeDown:
@@ -155,7 +153,7 @@ def _buy_json(request: HtmxRequest) -> HttpResponse:
     return set_shopper_cookie(JsonResponse(answer), shopper)
 
 
-def _sorry(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus) -> HttpResponse:
+def _refusal(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus) -> HttpResponse:
     """Show the shop as it is, with what went wrong above Buy."""
     context = shop_front(shopper, error=words)
     return set_shopper_cookie(
@@ -163,7 +161,7 @@ def _sorry(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus) 
     )
 
 
-def _wanted(request: HttpRequest) -> list[RequestedItem]:
+def _requested_items(request: HttpRequest) -> list[RequestedItem]:
     """Read `{"items": [{"product_id": 1, "quantity": 2}]}`; a product named twice is added up."""
     quantities: dict[int, int] = {}
     for item in _items(request):

@@ -1,7 +1,9 @@
 """Who acts in the tests: shoppers with a browser each, and Stripe delivering events."""
 
 import json
+import re
 import time
+from html import unescape
 from typing import Any
 from uuid import UUID
 
@@ -62,6 +64,12 @@ class Shopper:
     @property
     def orders(self) -> list[Order]:
         return list(Order.objects.for_shopper(self.id))
+
+
+def poll_url(response: Any) -> str:
+    """Return the address that the page or the panel would ask next, or nothing."""
+    found = re.search(r'<\w+ id="(?:my-orders|order-state)"[^>]* hx-get="([^"]+)"', response.text)
+    return unescape(found[1]) if found else ""
 
 
 def deliver(event: object, *, header: str | None = None, path: str = "/stripe/webhook/") -> Any:

@@ -1,4 +1,4 @@
-"""README.md and .env.example say what is there: names, files, commands."""
+"""README.md, docs/ and .env.example say what is there: names, files, links, commands, figures."""
 
 import os
 import re
@@ -12,20 +12,32 @@ import pytest
 from django.core.management import get_commands
 
 from storefront.ops import environment
+from tests.test_threat_model import THREATS
 
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    page: page.read_text(encoding="utf-8")
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+}
+README = PAGES[ROOT / "README.md"]
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 
 MADE_BY_COMMANDS = (".env", ".venv")
 
+BLOCK = re.compile(r"^ *```\w*\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 CODE = [
-    *re.findall(r"^ *```\w*\n(.*?)^ *```$", README, re.DOTALL | re.MULTILINE),
-    *re.findall(r"`([^`\n]+)`", README),
+    code
+    for text in PAGES.values()
+    for code in [*BLOCK.findall(text), *re.findall(r"`([^`\n]+)`", BLOCK.sub("", text))]
 ]
-LINKS = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+LINKS = [
+    (page, *link)
+    for page, text in PAGES.items()
+    for link in re.findall(r"(?:\]\(|src=\")([^)#\"]*)(?:#([^)]+))?[)\"]", BLOCK.sub("", text))
+    if "://" not in link[0]
+]
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +56,9 @@ def names_read() -> set[str]:
     return names
 
 
-def names_in_the_table() -> list[str]:
-    _, _, section = README.partition("\n## Names in the environment\n")
-    table, _, _ = section.partition("\n## ")
-    return re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE)
+def names_in_the_tables() -> list[str]:
+    tables = PAGES[ROOT / "docs" / "configuration.md"]
+    return re.findall(r"^\| `([A-Z_]+)` \|", tables, re.MULTILINE)
 
 
 def names_in_the_example() -> list[str]:
@@ -55,30 +66,35 @@ def names_in_the_example() -> list[str]:
 
 
 def paths() -> set[str]:
-    """Return the words of code that can only be files, and what is linked to."""
+    """Return the words of code that can only be files."""
     words = {word.lstrip("(").rstrip(",.;:)") for code in CODE for word in code.split()}
     is_path = re.compile(
-        r"[\w.-]+(/[\w.-]+)+/?|[\w.-]+/|\.?[\w.-]+\.(py|txt|toml|sh|md|example|png)"
+        r"[\w.-]+(/[\w.-]+)+/?|[\w.-]+/|\.?[\w.-]+\.(py|txt|toml|sh|md|example|png|yaml)"
         r"|Procfile|Makefile|LICENSE"
     )
-    return {word for word in words if is_path.fullmatch(word)} | set(LINKS)
+    return {word for word in words if is_path.fullmatch(word)}
 
 
-@pytest.mark.parametrize("names", [names_in_the_table, names_in_the_example])
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^##+ (.+)$", PAGES[page], re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("names", [names_in_the_tables, names_in_the_example])
 def test_the_names_of_the_environment_are_the_ones_that_are_read(names, names_read: set[str]):
     listed = names()
     assert len(listed) == len(set(listed))
     assert set(listed) == names_read
 
 
-def test_each_file_that_the_readme_names_is_there():
+def test_each_file_that_is_named_is_there():
     named = paths()
-    assert {"checkout/gateway.py", ".env.example", "docs/home.webp"} <= named
+    assert {"checkout/gateway.py", "tests/cast.py", ".env.example"} <= named
     missing = {path for path in named if not (ROOT / path).exists()}
     assert {path for path in missing if not path.startswith(MADE_BY_COMMANDS)} == set()
 
 
-def test_each_command_that_the_readme_names_is_there():
+def test_each_command_that_is_named_is_there():
     code = "\n".join(CODE)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
@@ -88,10 +104,30 @@ def test_each_command_that_the_readme_names_is_there():
     assert commands <= get_commands().keys()
 
 
-def test_each_section_that_the_readme_links_to_is_there():
-    headings = re.findall(r"^##+ (.+)$", README, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
-    assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= anchors
+def test_each_link_leads_to_a_file_and_section_that_are_there():
+    assert len(LINKS) > 40
+    for page, file, section in LINKS:
+        there = (page.parent / file).resolve() if file else page
+        assert there.exists(), f"{page.name}: {file}"
+        assert not section or section in anchors(there), f"{page.name}: {file}#{section}"
+
+
+def test_the_readme_leads_to_every_page_and_is_short():
+    linked = {page.parent / file for page, file, _ in LINKS if page == ROOT / "README.md"}
+    assert linked >= {*PAGES} - {ROOT / "README.md"}
+    assert len(README.splitlines()) <= 150
+
+
+def test_the_figures_of_the_readme_are_measured():
+    figures = {
+        "100,000": "100,000 steps and 200 kills" in (ROOT / "Makefile").read_text(encoding="utf-8"),
+        "61": "| SQLite, 2 workers | 61.4 |" in PAGES[ROOT / "docs" / "scaling.md"],
+        "1,000,000": "1,000,000 orders" in PAGES[ROOT / "docs" / "performance.md"],
+        str(len(THREATS)): True,
+        "0": not [*(ROOT / "static").rglob("*.js")],
+    }
+    assert re.findall(r"^- \*\*([\d,]+) ", README, re.MULTILINE) == [*figures]
+    assert all(figures.values()), figures
 
 
 class TestTheExample:

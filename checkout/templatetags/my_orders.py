@@ -13,4 +13,4 @@ def my_orders(context: template.Context) -> Any:
     """`{% my_orders as panel %}`: the visitor's orders beside the cart, as the address asks."""
     request = context["request"]
     query = request.GET.dict() | {"cart": "beside"}
-    return panel_of(shopper_of(request), query).with_items()
+    return panel_of(shopper_of(request), query)

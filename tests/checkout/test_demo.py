@@ -45,7 +45,7 @@ class TestTheDemoShop:
     ):
         ada.puts(mouse, 1)
         with monkeypatch.context() as patch:
-            patch.setattr(demo, "pay", lambda order: None)
+            patch.setattr(demo, "collect_payment", lambda order: None)
             ada.buys()
         assert ada.order.status == "PENDING"
         ada.buys()
@@ -99,7 +99,7 @@ class TestAShopWhoseKeysHaveChanged:
         ada.puts(mouse, 1)
         with monkeypatch.context() as patch:
             has_keys(settings, publishable="", secret="")
-            patch.setattr(demo, "pay", lambda order: None)
+            patch.setattr(demo, "collect_payment", lambda order: None)
             ada.buys()
         has_keys(settings, publishable="pk_test_1", secret="sk_test_1")
         ada.puts(mouse, quantity)

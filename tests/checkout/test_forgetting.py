@@ -196,7 +196,7 @@ class TestEvents:
         [
             {"outcome": "unmatched"},
             {"outcome": "review"},
-            {"parked": {"type": "charge.refunded"}, "payment_intent": "pi_1"},
+            {"deferred": {"type": "charge.refunded"}, "payment_intent": "pi_1"},
             {"follow_up": "order paid"},
         ],
     )

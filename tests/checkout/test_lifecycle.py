@@ -89,6 +89,6 @@ def put_into(order: Order, status: str) -> None:
     )
 
 
-def test_the_picture_in_the_readme_is_the_table():
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    assert f"```mermaid\n{picture()}\n```" in readme
+def test_the_picture_in_the_docs_is_the_table():
+    page = (Path(__file__).parents[2] / "docs" / "payments.md").read_text(encoding="utf-8")
+    assert f"```mermaid\n{picture()}\n```" in page

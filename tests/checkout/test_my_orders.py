@@ -3,22 +3,18 @@
 import re
 import time
 from datetime import timedelta
-from html import escape, unescape
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from checkout.models import Order
+from checkout.my_orders import LONGEST_POLL_INTERVAL, POLL_INTERVALS
 from storefront.models import Product
-from tests.cast import Shopper, deliver, event_about
+from tests.cast import Shopper, deliver, event_about, poll_url
 from tools.stripe_stand_in import StandIn
 
-
-def poll_url(response: Any) -> str:
-    """Return the address that the panel would ask next, or nothing."""
-    found = re.search(r'<\w+ id="(?:my-orders|order-state)"[^>]* hx-get="([^"]+)"', response.text)
-    return unescape(found[1]) if found else ""
+(BRISK_FOR, QUICKEST), (PATIENT_FOR, SLOWER) = POLL_INTERVALS
 
 
 def poll_interval(response: Any) -> int:
@@ -138,7 +134,7 @@ class TestPolling:
         addresses = {
             f"/?order={order.pk}": f"waiting={order.reference}",
             "/orders/?page=1": f"waiting={order.reference}",
-            f"/orders/{order.pk}/?": "seen=PENDING",
+            f"/orders/{order.pk}/?": f"waiting={order.reference}",
         }
         for address, shown in addresses.items():
             assert "is paid" not in ada.get(f"{address}&{shown}").text
@@ -187,40 +183,47 @@ class TestPolling:
         deliver(event_about(order))
         assert poll_url(ada.get("/")) == ""
 
-    @pytest.mark.parametrize("page", ["/", "/orders/", "/orders/{}/"])
-    @pytest.mark.parametrize(("age", "seconds"), [(31, 5), (299, 5), (301, 30)])
+    @pytest.mark.parametrize("path", ["/", "/orders/", "/orders/{}/"])
+    @pytest.mark.parametrize(
+        ("age", "seconds"),
+        [
+            (BRISK_FOR + 1, SLOWER),
+            (PATIENT_FOR - 1, SLOWER),
+            (PATIENT_FOR + 1, LONGEST_POLL_INTERVAL),
+        ],
+    )
     def test_slows_down_as_the_order_ages(
-        self, order: Order, ada: Shopper, page: str, age: int, seconds: int
+        self, order: Order, ada: Shopper, path: str, age: int, seconds: int
     ):
-        fresh = ada.get(page.format(order.pk))
-        assert poll_interval(fresh) == 1
+        fresh = ada.get(path.format(order.pk))
+        assert poll_interval(fresh) == QUICKEST
         placed(order, age)
-        # A slower pace is a change, so that the browser learns of it.
+        # A longer interval is a change, so that the browser learns of it.
         fragment = ada.asks_by_htmx(poll_url(fresh))
         assert poll_interval(fragment) == seconds
         assert ada.asks_by_htmx(poll_url(fragment)).status_code == 204
-        assert poll_interval(ada.get(page.format(order.pk))) == seconds
+        assert poll_interval(ada.get(path.format(order.pk))) == seconds
 
     def test_is_quick_again_for_who_comes_back_from_a_long_payment(
         self, order: Order, ada: Shopper
     ):
-        placed(order, 1_200)
+        placed(order, 4 * PATIENT_FOR)
         back = ada.get(f"/?order={order.pk}")
-        assert poll_interval(back) == 1
-        since = int(time.time()) - 31
+        assert poll_interval(back) == QUICKEST
+        since = int(time.time()) - BRISK_FOR - 1
         later = ada.asks_by_htmx(re.sub(r"since=\d+", f"since={since}", poll_url(back)))
-        assert poll_interval(later) == 5
+        assert poll_interval(later) == SLOWER
 
     def test_goes_by_the_newest_order_that_waits(
         self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
     ):
-        placed(order, 1_200)
+        placed(order, 4 * PATIENT_FOR)
         ada.puts(laptop, 1)
         ada.buys()
         Order.objects.update(superseded_at=None)
-        assert poll_interval(ada.get("/")) == 1
+        assert poll_interval(ada.get("/")) == QUICKEST
         deliver(event_about(ada.order))
-        assert poll_interval(ada.get("/")) == 30
+        assert poll_interval(ada.get("/")) == LONGEST_POLL_INTERVAL
 
     def test_brings_a_refund_of_another_order(
         self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
@@ -285,12 +288,11 @@ class TestTheOrderPage:
         assert "Continue to payment" not in ada.get(f"/orders/{order.pk}/").text
 
     def test_is_a_page_without_htmx(self, order: Order, ada: Shopper):
-        assert "<html" in ada.get(f"/orders/{order.pk}/?seen=PENDING&pace=1").text
+        assert "<html" in ada.get(poll_url(ada.get(f"/orders/{order.pk}/"))).text
 
     def test_watches_too_until_the_order_is_settled(self, order: Order, ada: Shopper):
         page = ada.get(f"/orders/{order.pk}/")
-        address = f"/orders/{order.pk}/?seen=PENDING&pace=1"
-        assert f'hx-get="{escape(address)}"' in page.text
+        address = poll_url(page)
         assert ada.asks_by_htmx(address).status_code == 204
         deliver(event_about(order))
         news = ada.asks_by_htmx(address)
@@ -317,7 +319,7 @@ def test_home_costs_four_queries_however_many_there_are(
     assert "Older orders" not in older.text
 
 
-@pytest.mark.parametrize("page", ["0", "-1", "x", "9" * 400, ""])
-def test_a_page_that_is_none_is_the_first(order: Order, ada: Shopper, page: str):
-    assert states(ada.get(f"/orders/?page={page}")).keys() <= {str(order.pk)}
-    assert ada.get(f"/orders/?page={page}").status_code == 200
+@pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 400, ""])
+def test_a_page_that_is_none_is_the_first(order: Order, ada: Shopper, number: str):
+    assert states(ada.get(f"/orders/?page={number}")).keys() <= {str(order.pk)}
+    assert ada.get(f"/orders/?page={number}").status_code == 200

@@ -350,7 +350,7 @@ class TestFollowUps:
 
         stripe.pay(order.session_id or "")
         with monkeypatch.context() as patch:
-            patch.setitem(outbox.DO, "order paid", broken)
+            patch.setitem(outbox.HANDLERS, "order paid", broken)
             reconcile()
             event = StripeEvent.objects.get()
             assert (event.follow_up_tries, event.follow_up_done_at) == (1, None)

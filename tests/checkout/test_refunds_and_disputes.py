@@ -1,10 +1,12 @@
 """Money that goes back: refunds, refunds that fail, disputes, in whatever order they are told."""
 
 import itertools
+from importlib import import_module
 from io import StringIO
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 
 from checkout.models import Order, StripeEvent
@@ -114,7 +116,7 @@ class TestARefund:
         assert state(order) == ("PENDING", 0)
         tell(stripe.events_of("checkout.session.completed"))
         assert state(order) == ("REFUNDED", 2_999)
-        assert not StripeEvent.objects.filter(parked__isnull=False).exists()
+        assert not StripeEvent.objects.filter(deferred__isnull=False).exists()
 
     def test_in_any_order_of_telling_ends_the_same(self, stripe: StandIn, order: Order):
         first = stripe.refund(order.session_id or "", 1_000)
@@ -224,6 +226,16 @@ class TestARefundThatFails:
         tell([*money_back(stripe), *(event | {"id": f"{event['id']}_x"} for event in early)])
         assert state(paid) == ("PAID", 0)
 
+    def test_leads_back_to_paid_although_the_order_needs_a_look(self, stripe: StandIn, paid: Order):
+        tell([event_about(paid, id="cs_2", payment_intent="pi_2")])
+        refund = stripe.refund(paid.session_id or "")
+        tell(money_back(stripe))
+        assert state(paid) == ("REFUNDED", 2_999)
+        stripe.fail_refund(refund["id"])
+        tell(money_back(stripe))
+        assert state(paid) == ("PAID", 0)
+        assert "Money arrived in cs_2" in paid.review_reason
+
 
 class TestMoneyUnderReview:
     @pytest.fixture
@@ -245,6 +257,21 @@ class TestMoneyUnderReview:
         tell(money_back(stripe))
         assert state(reviewed) == ("REVIEW", 0)
 
+    @pytest.mark.parametrize("amount_total", [2_999, 1])
+    def test_of_a_time_before_states_were_kept_leads_back_too(
+        self, order: Order, amount_total: int
+    ):
+        tell([event_about(order, amount_total=amount_total)])
+        order.refresh_from_db()
+        before = order.status
+        refund = {"id": "re_1", "amount": order.received_cents}
+        tell([event_about(order, "refund.created", **refund)])
+        Order.objects.update(refunded_from="", review_reason="Money arrived.")
+        migration = import_module("checkout.migrations.0006_refunded_from")
+        migration.remember_states(apps, None)
+        tell([event_about(order, "refund.failed", status="failed", **refund)])
+        assert state(order) == (before, 0)
+
     def test_of_a_second_session_is_told_when_it_goes_back(self, paid: Order):
         tell([event_about(paid, id="cs_2", payment_intent="pi_2")])
         session = {"payment_intent": "pi_2", "amount_refunded": 2_999, "currency": "usd"}
@@ -258,16 +285,16 @@ class TestMoneyUnderReview:
         tell([event_about(paid, id="cs_2", payment_intent="pi_2")])
         assert state(paid) == ("PAID", 0)
         assert "News of pi_2: charge.refunded" in paid.review_reason
-        assert not StripeEvent.objects.filter(parked__isnull=False).exists()
+        assert not StripeEvent.objects.filter(deferred__isnull=False).exists()
 
     def test_of_a_second_session_is_told_by_the_worker_if_both_came_at_once(
         self, stripe: StandIn, paid: Order
     ):
         tell([refund_of_a_second_payment(paid)])
-        parked = StripeEvent.objects.values().get(parked__isnull=False)
+        deferred = StripeEvent.objects.values().get(deferred__isnull=False)
         tell([event_about(paid, id="cs_2", payment_intent="pi_2")])
         Order.objects.update(review_reason="")
-        StripeEvent.objects.filter(pk=parked["id"]).update(**parked)
+        StripeEvent.objects.filter(pk=deferred["id"]).update(**deferred)
         call_command("reconcile_orders", stdout=StringIO())
         state(paid)
         assert "News of pi_2: charge.refunded" in paid.review_reason

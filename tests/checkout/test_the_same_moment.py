@@ -259,7 +259,7 @@ class TestTwoWorkers:
         self, order: Order, meanwhile: Meanwhile, monkeypatch: pytest.MonkeyPatch
     ):
         told: list[Order] = []
-        monkeypatch.setitem(outbox.DO, "order paid", told.append)
+        monkeypatch.setitem(outbox.HANDLERS, "order paid", told.append)
         deliver(event_about(order))
         meanwhile(outbox, "_send", reconcile)
         reconcile()

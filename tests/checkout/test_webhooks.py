@@ -66,7 +66,7 @@ class TestAVerifiedDelivery:
             raise error("the disk is full")
 
         with monkeypatch.context() as patch:
-            patch.setattr(StripeEvent.objects, "create", broken)
+            patch.setattr(StripeEvent, "save", broken)
             client = Client(raise_request_exception=False)
             body = json.dumps(event_about(order)).encode()
             response = client.post(

@@ -9,7 +9,7 @@ from django.db import connection
 from hypothesis import strategies as st
 
 import checkout.views
-from checkout import events, gateway, ordering, outbox, payments, reconciling, refunds
+from checkout import events, gateway, ordering, outbox, payments, reconciling, refunds, review
 from checkout.models import Order, StripeEvent
 from storefront import stock
 from storefront.models import Reservation
@@ -36,10 +36,10 @@ RECEIVING: Places = {
     "receiving an event": (events, "receive"),
     "moving an order": (Order, "move"),
     "paying": (payments, "_pay"),
-    "letting stock go": (payments, "_let_stock_go"),
-    "selling": (stock, "sell"),
+    "letting stock go": (payments, "_take_goods"),
+    "selling": (stock, "commit"),
     "emptying the cart": (Order, "remove_from_cart"),
-    "reviewing": (payments, "_review"),
+    "reviewing": (review, "hold"),
     "flagging an order": (Order, "flag"),
     "telling what was parked": (refunds, "apply_deferred"),
     "settling refunds": (refunds, "_settle_refunds"),
@@ -56,7 +56,7 @@ RECONCILING: Places = {
     "giving back what was abandoned": (reconciling, "_release_abandoned"),
     "sending what is due": (outbox, "send_due"),
     "sending one thing": (outbox, "_send"),
-    "doing a follow-up": (outbox.DO, StripeEvent.FollowUp.ORDER_PAID),
+    "doing a follow-up": (outbox.HANDLERS, StripeEvent.FollowUp.ORDER_PAID),
 }
 PLACES = BUYING | RECEIVING | RECONCILING
 STATEMENT = "a statement that writes"

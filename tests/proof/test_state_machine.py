@@ -114,7 +114,7 @@ class TheShop(RuleBasedStateMachine):
             mock.patch.object(
                 reconciling, "_apply_deferred", self._watched(reconciling._apply_deferred)
             ),
-            mock.patch.dict(outbox.DO, mail),
+            mock.patch.dict(outbox.HANDLERS, mail),
         ):
             yield
 

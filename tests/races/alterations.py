@@ -17,10 +17,9 @@ from django.db import connections, transaction
 from django.db.models import F
 
 from checkout import events, ordering
-from checkout.event_result import EventResult
 from checkout.models import Order, StripeEvent
-from checkout.ordering import RequestedItem
 from checkout.reading import Json
+from checkout.requested import RequestedItem
 from storefront import stock, views
 from storefront.models import CartLine, Product, Reservation
 
@@ -94,9 +93,9 @@ def events_are_recorded_after_the_commit() -> None:
     """What an event does is one transaction, and the note of it another, a moment later."""
 
     def on_its_own(
-        handle: Callable[[Json, Json], EventResult],
-    ) -> Callable[[Json, Json], EventResult]:
-        def handle_and_commit(event: Json, thing: Json) -> EventResult:
+        handle: Callable[[Json, Json], StripeEvent],
+    ) -> Callable[[Json, Json], StripeEvent]:
+        def handle_and_commit(event: Json, thing: Json) -> StripeEvent:
             with transaction.atomic():
                 result = handle(event, thing)
             time.sleep(MOMENT_SECONDS)

@@ -19,7 +19,7 @@ from checkout.models import Order
 from storefront.models import Product
 from storefront.ops import logs
 from storefront.ops import request_log as watching
-from tests.cast import Shopper, deliver, event_about
+from tests.cast import Shopper, deliver, event_about, poll_url
 from tests.hearing import Line, Log
 from tests.routes import ADDRESSES, SAMPLES
 from tools.shop_process import ShopProcess, new_database
@@ -82,7 +82,8 @@ class TestAnAnswer:
         assert (answer.status_code, log.text) == (200, "")
 
     def test_to_a_poll_without_news_is_left_out(self, log: Log, ada: Shopper, order: Order):
-        path = f"/orders/{order.pk}/?seen={order.status}&pace=1"
+        path = poll_url(ada.get(f"/orders/{order.pk}/"))
+        log.forget()
         assert ada.asks_by_htmx(path).status_code == 204
         assert log.text == ""
 
@@ -155,7 +156,7 @@ class TestAPayment:
     def test_that_does_not_fit_is_told_with_event_order_and_request(self, log: Log, order: Order):
         event = event_about(order, amount_total=1)
         answer = deliver(event)
-        told, answered = log.line("checkout.events"), log.line(ANSWERS)
+        told, answered = log.line("checkout.review"), log.line(ANSWERS)
         assert told["level"] == "ERROR"
         for line in (told, answered):
             assert line["event"] == event["id"]
@@ -223,7 +224,7 @@ class TestWhatIsPersonal:
             values = "DETAIL:  Failing row contains (ada@example.com,\n 12 Road)."
             raise IntegrityError(f"it violates a check\n{values}")
 
-        monkeypatch.setattr("checkout.views.update_of", broken)
+        monkeypatch.setattr("checkout.views.one_order", broken)
         ada.browser.raise_request_exception = False
         assert ada.get(f"/orders/{order.pk}/?seen=x").status_code == 500
         line = log.line("django.request")
@@ -243,7 +244,7 @@ class TestWhatIsPersonal:
         def away(*args: object, **options: object) -> None:
             raise OperationalError("gone")
 
-        monkeypatch.setattr("checkout.views.update_of", away)
+        monkeypatch.setattr("checkout.views.one_order", away)
         assert ada.get(f"/orders/{order.pk}/?seen=x").status_code == 503
         assert (
             "did not answer /orders/<uuid:pk>/" in log.line("storefront.ops.error_pages")["message"]
@@ -301,7 +302,7 @@ class TestASlowCallToStripe:
         settings.SLOW_STRIPE_SECONDS = 0.2
         stripe.fault("POST", "/v1/checkout/sessions", hang=0.3)
         ada.buys()
-        line = log.line("checkout.gateway")
+        line = log.line("checkout.metrics")
         assert (line["level"], line["operation"], line["result"]) == (
             "WARNING",
             "create session",
@@ -317,7 +318,7 @@ class TestASlowCallToStripe:
         settings.SLOW_STRIPE_SECONDS = 0
         stripe.fault("POST", "/v1/checkout/sessions", status=402)
         ada.buys()
-        assert log.line("checkout.gateway")["result"] == "402"
+        assert log.line("checkout.metrics")["result"] == "402"
 
     def test_is_none_below_the_threshold(
         self, log: Log, settings: Settings, stripe: StandIn, ada: Shopper, mouse: Product
@@ -326,7 +327,7 @@ class TestASlowCallToStripe:
         settings.SLOW_STRIPE_SECONDS = 30
         ada.buys()
         assert stripe.sessions
-        assert log.lines("checkout.gateway") == []
+        assert log.lines("checkout.metrics") == []
 
 
 class TestALine:

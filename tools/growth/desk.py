@@ -63,11 +63,11 @@ def rounds() -> dict[str, Callable[[], Any]]:
     before = timezone.now() - timedelta(minutes=5)
     report = reconciling.ReconcileReport()
     return {
-        "worker: whom to ask Stripe about": lambda: list(reconciling.in_turn(before)),
-        "worker: parked news": reconciling._apply_deferred,
+        "worker: orders to ask Stripe about": lambda: list(reconciling.orders_in_turn(before)),
+        "worker: deferred events": reconciling._apply_deferred,
         "worker: abandoned stock": lambda: reconciling._release_abandoned(report, before),
         "worker: follow-ups that are due": lambda: outbox.send_due(timezone.now()),
-        "worker: follow-ups never finished": lambda: outbox.unsure(timezone.now()),
+        "worker: follow-ups never finished": lambda: outbox.stuck(timezone.now()),
     }
 
 

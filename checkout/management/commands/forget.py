@@ -1,4 +1,4 @@
-"""Deletes what nobody needs any more: old carts, orders never paid, events of no order."""
+"""Deletes what is no longer needed: old carts, orders never paid, events of no order."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from checkout.purging import purge
 
 class Command(BaseCommand):
     help = (
-        "Deletes carts that nobody touched, orders that were never paid and can't be any more, "
+        "Deletes carts that no shopper touched, orders that were never paid and can't be any more, "
         "and events of no order, once they are old enough. Safe to run at any time."
     )
 

@@ -1,6 +1,6 @@
 """Brings orders up to what Stripe knows; once, or every so many seconds.
 
-Who runs without end also deletes, once a day, what nobody needs any more.
+With --every it runs for ever, and once a day it deletes what is no longer needed as well.
 """
 
 import logging
@@ -19,7 +19,7 @@ from checkout.outbox import send_due
 from checkout.purging import purge
 from checkout.reconciling import ReconcileReport, reconcile
 
-logger = logging.getLogger("checkout.reconciling")
+logger = logging.getLogger(__name__)
 
 ONE_DAY = timedelta(days=1)
 # A first run over years of orders must not keep new ones waiting.
@@ -62,7 +62,7 @@ class Command(BaseCommand):
         """
         try:
             report = self._run(older_than)
-            level = logging.WARNING if report.trouble else logging.INFO
+            level = logging.WARNING if report.problem else logging.INFO
             logger.log(level, "%s", report, extra={"fields": asdict(report)})
             self._purge_once_a_day()
         except (InterfaceError, OperationalError, ProgrammingError) as error:

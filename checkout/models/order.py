@@ -1,0 +1,281 @@
+"""Orders and what was bought: a snapshot of the cart, and the state of its payment."""
+
+import base64
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Self
+from uuid import uuid4
+
+from django.db import connection, models
+from django.db.models import F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Concat, Lower
+from django.urls import reverse
+from django.utils import timezone
+
+from storefront import stock
+from storefront.models import CartLine, Product
+from storefront.ops.compiled_queries import adapted
+
+# In SQL, since the ORM takes as long to compile it as a whole webhook takes.
+REMOVE_BOUGHT_LINES = """
+    DELETE FROM storefront_cartline WHERE shopper = %s AND quantity <= (
+        SELECT bought.quantity FROM checkout_orderitem bought
+        WHERE bought.order_id = %s AND bought.product_id = storefront_cartline.product_id
+    )
+"""
+
+
+class OrderQuerySet(models.QuerySet["Order"]):
+    def for_shopper(self, shopper: object) -> Self:
+        return self.filter(shopper=shopper)
+
+    def open(self) -> Self:
+        """Orders whose Checkout Session may still be offered to the shopper."""
+        return self.filter(status=Order.Status.PENDING, superseded_at=None)
+
+    def awaiting_stripe(self) -> Self:
+        """Orders that wait for the outcome of a Checkout Session."""
+        return self.filter(status__in=WAITING, session_id__isnull=False)
+
+
+class Order(models.Model):
+    """A snapshot of what a shopper bought, and the state of its payment.
+
+    `status` changes by `move` and by refunds alone. Amounts are in minor units of `currency`.
+    """
+
+    class Status(models.TextChoices):
+        """Where the payment of an order stands; `checkout.lifecycle` says what leads where."""
+
+        PENDING = "PENDING", "waiting for payment"
+        PROCESSING = "PROCESSING", "waiting for the bank"
+        PAID = "PAID", "paid"
+        FAILED = "FAILED", "payment failed"
+        EXPIRED = "EXPIRED", "expired"
+        REFUNDED = "REFUNDED", "refunded"
+        REVIEW = "REVIEW", "needs a look"
+
+    # Only where a query asks for them: `payments.orders_for`.
+    lines_in_cart: int
+    has_deferred_events: bool
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    shopper = models.UUIDField(editable=False)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    review_reason = models.TextField(blank=True)
+    fingerprint = models.CharField(
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text="What was ordered, at which prices, in short.",
+    )
+    total_cents = models.PositiveBigIntegerField("total in minor units")
+    currency = models.CharField(max_length=3)
+    email = models.CharField(max_length=254, blank=True)
+
+    session_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
+    session_url = models.TextField(blank=True)
+    session_expires_at = models.DateTimeField(null=True, blank=True)
+    attempt = models.PositiveIntegerField(
+        default=1, help_text="Part of the idempotency key that Stripe is asked with."
+    )
+    attempt_at = models.DateTimeField(default=timezone.now)
+    asked_at = models.DateTimeField(
+        null=True, editable=False, help_text="When Stripe was last asked how the session stands."
+    )
+    superseded_at = models.DateTimeField(
+        null=True, blank=True, help_text="When another order took this one's place in the checkout."
+    )
+
+    counts_stock = models.BooleanField(default=False, editable=False)
+
+    payment_intent = models.CharField(max_length=255, blank=True, db_index=True)
+    received_cents = models.PositiveBigIntegerField("received in minor units", default=0)
+    refunded_cents = models.PositiveBigIntegerField("refunded in minor units", default=0)
+    charge_refunded_cents = models.PositiveBigIntegerField(default=0, editable=False)
+    charge_refunded_at = models.DateTimeField(null=True, editable=False)
+    refunded_from = models.CharField(
+        max_length=10,
+        blank=True,
+        default="",
+        db_default="",  # servers of the last release still add orders while this one starts
+        editable=False,
+        help_text="The state that a full refund ended; a refund that fails leads back to it.",
+    )
+    disputed_at = models.DateTimeField(null=True, blank=True)
+    dispute_id = models.CharField(max_length=255, blank=True)
+    dispute_result = models.CharField(max_length=20, blank=True)
+    link_nonce = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",  # servers of the last release still add orders while this one starts
+        editable=False,
+        help_text="Part of the private link's address; empty if there is none.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    paid_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        indexes = (
+            # With the state: without statistics, SQLite would as soon look among all that wait.
+            models.Index(fields=("shopper", "status", "-created_at"), name="orders_of_a_shopper"),
+            models.Index(fields=("status", "created_at"), name="orders_in_a_state"),
+            models.Index(fields=("created_at",), name="orders_by_age"),
+            models.Index(Lower("email"), name="orders_of_an_email"),
+            models.Index(
+                fields=("created_at",),
+                condition=~Q(review_reason=""),
+                name="orders_that_need_a_look",
+            ),
+            models.Index(
+                fields=("created_at",),
+                condition=~Q(disputed_at=None),
+                name="orders_in_dispute",
+            ),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=("shopper", "fingerprint"),
+                condition=Q(status="PENDING", superseded_at=None) & ~Q(fingerprint=""),
+                name="one_open_order_per_shopper_and_content",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=("PAID", "REFUNDED"), paid_at__isnull=False)
+                | Q(status="REVIEW")
+                | Q(status__in=("PENDING", "PROCESSING", "FAILED", "EXPIRED"), paid_at=None),
+                name="paid_orders_have_a_date",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def get_absolute_url(self) -> str:
+        return reverse("checkout:order", args=[self.pk])
+
+    @property
+    def reference(self) -> str:
+        """The short name that people see, such as K7M2-PQ4X."""
+        letters = base64.b32encode(self.id.bytes[:5]).decode()
+        return f"{letters[:4]}-{letters[4:]}"
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.status in WAITING
+
+    @property
+    def is_demo(self) -> bool:
+        return (self.session_id or "").startswith("cs_demo_")
+
+    def can_be_paid_at(self, now: datetime) -> bool:
+        """Whether the stored Checkout Session still takes money, as far as we know."""
+        return bool(self.session_url and self.session_expires_at and self.session_expires_at > now)
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether the shopper may go on paying where they left."""
+        is_open = self.status == self.Status.PENDING and self.superseded_at is None
+        return is_open and self.can_be_paid_at(timezone.now())
+
+    def move(
+        self, to: Status, *, sources: Iterable[Status], session_id: str, **changes: Any
+    ) -> bool:
+        """Bring the order to the state `to` if it is in one of `sources`. True for the winner.
+
+        The session must be the order's own. An order without one adopts it: Stripe opened it,
+        and the shop was interrupted before it could store it.
+        """
+        rows = Order.objects.filter(
+            Q(session_id=None) | Q(session_id=session_id), pk=self.pk, status__in=sources
+        )
+        return rows.update(status=to, session_id=session_id, **changes) == 1
+
+    def lock(self, *conditions: Q, **condition: Any) -> bool:
+        """Whether the conditions hold, and will until the transaction ends.
+
+        SQLite has no locks of rows: there the transaction itself keeps all others waiting.
+        """
+        rows = Order.objects.select_for_update().filter(*conditions, pk=self.pk, **condition)
+        return rows.first() is not None
+
+    def flag(self, reason: str) -> None:
+        """Note for the merchant why this order needs a look, once for each reason."""
+        rows = Order.objects.filter(pk=self.pk).exclude(review_reason__contains=reason)
+        rows.update(review_reason=Concat("review_reason", Value(f"{reason}\n")))
+
+    def release_stock(self) -> None:
+        if self.counts_stock:
+            stock.release(self.pk)
+
+    def remove_from_cart(self, lines_in_cart: int) -> None:
+        """Take what was bought out of the cart; what was added since stays."""
+        if not lines_in_cart:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(REMOVE_BOUGHT_LINES, [adapted(self.shopper), adapted(self.pk)])
+            gone = cursor.rowcount
+        if gone < lines_in_cart:
+            bought = self.items.filter(product=OuterRef("product")).values("quantity")
+            # Another tab may have lowered one since.
+            lines = CartLine.objects.filter(
+                shopper=self.shopper,
+                product__in=self.items.values("product"),
+                quantity__gt=Subquery(bought),
+            )
+            lines.update(quantity=F("quantity") - Subquery(bought))
+
+    def keep_session(self, session_id: str, url: str, expires_at: datetime) -> bool:
+        """Store the Checkout Session unless another is stored. True if it is the order's own now.
+
+        An order that another one has superseded in the meantime gets none.
+        """
+        rows = Order.objects.filter(
+            Q(session_id=None) | Q(session_id=session_id), pk=self.pk, superseded_at=None
+        )
+        return (
+            rows.update(session_id=session_id, session_url=url, session_expires_at=expires_at) == 1
+        )
+
+    def begin_next_attempt(self, now: datetime) -> None:
+        """Ask Stripe under a new idempotency key next time; two callers count as one."""
+        rows = Order.objects.filter(pk=self.pk, attempt=self.attempt, session_id=None)
+        rows.update(attempt=F("attempt") + 1, attempt_at=now)
+
+    def supersede(self, now: datetime) -> None:
+        """Stop offering this order's session; only an event changes its payment state."""
+        Order.objects.filter(pk=self.pk, superseded_at=None).update(superseded_at=now)
+        self.release_stock()
+
+
+WAITING = (Order.Status.PENDING, Order.Status.PROCESSING)
+
+
+class OrderItem(models.Model):
+    """One line of an order, with the name and the price of the day."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="items", db_index=False)
+    product = models.ForeignKey(Product, on_delete=models.SET_NULL, null=True, related_name="+")
+    name = models.CharField(max_length=120)
+    unit_price_cents = models.PositiveIntegerField("unit price in minor units")
+    quantity = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ("id",)
+        # Of both: without statistics, SQLite would as soon look among all sales of the product.
+        indexes = (models.Index(fields=("order", "product"), name="items_of_an_order"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(quantity__gte=1), name="an_item_is_bought_at_least_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.name}"
+
+    @property
+    def amount_cents(self) -> int:
+        return self.quantity * self.unit_price_cents

@@ -1,0 +1,59 @@
+"""What a shopper asks for, and the reasons to refuse it before anything is stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from checkout.models import Order
+from storefront import money
+from storefront.models import Product
+
+MAX_LINES = 100
+"""The most line items that Stripe takes in one Checkout Session."""
+
+
+class CannotOrder(Exception):
+    """The order can't be placed; the text tells the shopper why and what to do."""
+
+
+class EarlierPayment(CannotOrder):
+    """The shopper has just paid for an earlier cart, and its webhook is still to come."""
+
+
+@dataclass(frozen=True)
+class RequestedItem:
+    """A product with the quantity that the shopper wants, at the present price."""
+
+    product: Product
+    quantity: int
+
+    @property
+    def amount_cents(self) -> int:
+        return self.quantity * self.product.price_cents
+
+
+def refuse_the_impossible(items: Sequence[RequestedItem]) -> None:
+    """Raise CannotOrder for an order that can't be paid."""
+    total_cents = sum(item.amount_cents for item in items)
+    if not items:
+        raise CannotOrder("Your cart is empty. Choose a quantity beside a product first.")
+    for item in items:
+        if not item.product.is_on_sale:
+            raise CannotOrder(
+                f"{item.product.name} is no longer for sale. Remove it from the cart to go on."
+            )
+    if len(items) > MAX_LINES:
+        raise CannotOrder(f"One order can hold {MAX_LINES} different products at most.")
+    if total_cents > money.MAX_CHARGE_CENTS:
+        most = money.format_money(money.MAX_CHARGE_CENTS)
+        raise CannotOrder(f"One order can come to {most} at most. Please split it.")
+
+
+def refuse_what_the_bank_is_paying(shopper: UUID, fingerprint: str) -> None:
+    """Refuse the same cart again while a bank debit takes days to pay for it."""
+    same = Order.objects.for_shopper(shopper).filter(fingerprint=fingerprint)
+    if order := same.filter(status=Order.Status.PROCESSING).first():
+        raise EarlierPayment(
+            f"Your bank is still paying order {order.reference}, which is the same as this. "
+            "You don't need to pay again. To buy more, change a quantity."
+        )
