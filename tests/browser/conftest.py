@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import BrowserType, expect
 from pytest_playwright.pytest_playwright import CreateContextCallback
 
-from tests.browser.complaints import Complaints
+from tests.browser.console import Console
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
 from tools import chromium
@@ -24,7 +24,7 @@ NewShopper = Callable[..., Shopper]
 
 TRACED = "retain-on-failure"
 
-# A busy machine is slow now and then; whoever expects something sees it as soon as it is there.
+# A busy machine is slow now and then; what is expected is seen as soon as it is there.
 expect.set_options(timeout=15_000)
 
 
@@ -136,22 +136,22 @@ def merchant(shop: ShopProcess) -> Iterator[Merchant]:
 
 
 @pytest.fixture(autouse=True)
-def complaints() -> Complaints:
-    """What the browsers of this test complain about; nothing is allowed that isn't expected."""
-    return Complaints()
+def console() -> Console:
+    """What the browsers of this test report; no message is allowed that isn't expected."""
+    return Console()
 
 
 @pytest.fixture
 def new_shopper(
-    shop: ShopProcess, new_context: CreateContextCallback, complaints: Complaints
+    shop: ShopProcess, new_context: CreateContextCallback, console: Console
 ) -> Iterator[NewShopper]:
     def _new_shopper(**options: Any) -> Shopper:
         context = new_context(**options)
-        complaints.listen(context)
+        console.listen(context)
         return Shopper(shop, context)
 
     yield _new_shopper
-    complaints.check()
+    console.check()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.complaints import Complaints
+from tests.browser.console import Console
 from tests.browser.shopper import Shopper
 from tools.shop_process import ShopProcess
 
@@ -47,9 +47,9 @@ class TestChangingTheCart:
         ada.quantity_of("Keyboard").press("Enter")
         expect(ada.total).to_have_text("$959.88")
 
-    def test_enter_asks_the_shop_once(self, ada: Shopper, complaints: Complaints):
+    def test_enter_asks_the_shop_once(self, ada: Shopper, console: Console):
         """A second answer would overwrite the field, and the message beside it."""
-        complaints.expect_status(422)
+        console.expect_status(422)
         let_the_network_be_slow(ada.page)
         asked: list[str] = []
         ada.page.on("request", lambda request: asked.append(request.method))
@@ -150,8 +150,8 @@ class TestClicksFasterThanAnswers:
 
 class TestABadQuantity:
     @pytest.fixture(autouse=True)
-    def two_mice(self, ada: Shopper, complaints: Complaints) -> None:
-        complaints.expect_status(422)
+    def two_mice(self, ada: Shopper, console: Console) -> None:
+        console.expect_status(422)
         ada.wants(2, "Mouse")
         expect(ada.total).to_have_text("$59.98")
 

@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from playwright.sync_api import Page, Request, expect
 
 from storefront.ops.pages import about_the_shop
-from tests.browser.complaints import Complaints
+from tests.browser.console import Console
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
 from tools.shop_process import PROJECT
@@ -27,7 +27,7 @@ KILOBYTE = 1024
 
 @dataclass
 class Visit:
-    """Who comes to a page, and who has to play along."""
+    """A shopper on the way to a page, with Stripe and the merchant to play along."""
 
     ada: Shopper
     stripe: StandIn
@@ -272,11 +272,11 @@ def page_shown(
     ada: Shopper,
     stripe: StandIn,
     merchant: Merchant,
-    complaints: Complaints,
+    console: Console,
     scripts: list[str],
 ) -> Page:
     if status := PAGES[request.param]:
-        complaints.expect_status(status)
+        console.expect_status(status)
     request.param(Visit(ada, stripe, merchant))
     return ada.page
 
@@ -287,7 +287,7 @@ def violations(page: Page) -> list[str]:
 
 
 class TestEveryPage:
-    """That none of them brings a complaint of the browser is checked by the fixture."""
+    """That none of them makes the browser report an error is checked by the fixture."""
 
     def test_is_accessible_and_has_no_script_but_htmx(self, page_shown: Page, scripts: list[str]):
         assert violations(page_shown) == []
@@ -297,7 +297,7 @@ class TestEveryPage:
         assert [url for url in scripts if "/django_htmx/htmx" not in url] == []
         assert page_shown.locator("script:not([src])").count() == 0
         width = page_shown.evaluate("document.documentElement.scrollWidth")
-        assert width <= 360, "It can be pushed sideways on a small telephone."
+        assert width <= 360, "It can be pushed sideways on a small phone."
 
 
 # A new one is found by its name, which is the status; a word may follow.
@@ -308,9 +308,9 @@ class TestAPageThatSaysWhatWentWrong:
     """Most of them are hard to reach: here the router answers with them."""
 
     @pytest.mark.parametrize("name", ERRORS)
-    def test_is_accessible(self, ada: Shopper, complaints: Complaints, name: str):
+    def test_is_accessible(self, ada: Shopper, console: Console, name: str):
         status = int(name[:3])
-        complaints.expect_status(status)
+        console.expect_status(status)
         ada.visits()
         sheet = ada.page.locator("link[rel=stylesheet]").get_attribute("href") or ""
         text = render_to_string(name, about_the_shop() | {"seconds": 30})
@@ -326,27 +326,27 @@ class TestAPageThatSaysWhatWentWrong:
             assert ada.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-class TestTheComplaintsOfABrowser:
+class TestTheConsole:
     """The controls: what the fixture would not notice could not fail a test."""
 
-    def test_a_style_in_the_page_is_noticed(self, ada: Shopper, complaints: Complaints):
-        complaints.expect("CSP: style-src-attr", "violates the following Content Security Policy")
+    def test_a_style_in_the_page_is_noticed(self, ada: Shopper, console: Console):
+        console.expect("CSP: style-src-attr", "violates the following Content Security Policy")
         ada.visits()
         ada.page.evaluate("document.body.setAttribute('style', 'color: red')")
 
-    def test_a_form_that_leads_elsewhere_is_noticed(self, ada: Shopper, complaints: Complaints):
-        complaints.expect("CSP: form-action", "violates the following Content Security Policy")
+    def test_a_form_that_leads_elsewhere_is_noticed(self, ada: Shopper, console: Console):
+        console.expect("CSP: form-action", "violates the following Content Security Policy")
         ada.fills_the_cart()
         elsewhere = "form.action = 'http://127.0.0.1:9/'; form.requestSubmit()"
         ada.buy.evaluate(f"button => {{ const form = button.form; {elsewhere} }}")
 
-    def test_an_exception_is_noticed(self, ada: Shopper, complaints: Complaints):
-        complaints.expect("^exception: .*nothing like it")
+    def test_an_exception_is_noticed(self, ada: Shopper, console: Console):
+        console.expect("^exception: .*nothing like it")
         ada.visits()
         ada.page.evaluate("void setTimeout(() => { throw new Error('nothing like it') })")
 
-    def test_a_missing_file_is_noticed(self, ada: Shopper, complaints: Complaints):
-        complaints.expect_status(404)
+    def test_a_missing_file_is_noticed(self, ada: Shopper, console: Console):
+        console.expect_status(404)
         ada.visits()
         ada.page.evaluate("fetch('/static/missing.png')")
 

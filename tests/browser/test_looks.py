@@ -1,4 +1,4 @@
-"""The main pages look, and read to a screen reader, as they did when somebody looked last.
+"""The main pages look, and read to a screen reader, as they did when a person looked last.
 
 Of each page `main` is compared, and the frame around it once, so that a change of the header or
 the footer fails the tests of the frame alone.
@@ -18,16 +18,14 @@ from PIL import Image, ImageChops
 from playwright.sync_api import Browser, Locator, Page
 
 from tests.browser import test_every_page as pages
-from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper
+from tests.browser.console import Console
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
 from tests.browser.test_every_page import PAGES, Visit
 from tools import pictures
 from tools.shop_process import PROJECT, ShopProcess
 from tools.stripe_stand_in import StandIn
-
-pytestmark = pytest.mark.once
 
 Reach = Callable[[Visit], None]
 
@@ -97,12 +95,10 @@ def visit(ada: Shopper, stripe: StandIn, merchant: Merchant) -> Visit:
 
 
 @pytest.fixture
-def reached(
-    request: pytest.FixtureRequest, visit: Visit, complaints: Complaints
-) -> tuple[str, Page]:
+def reached(request: pytest.FixtureRequest, visit: Visit, console: Console) -> tuple[str, Page]:
     reach: Reach = request.param
     if status := PAGES[reach]:
-        complaints.expect_status(status)
+        console.expect_status(status)
     reach(visit)
     visit.ada.page.evaluate(pictures.HOLD_STILL)
     return name_of(reach), visit.ada.page

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper, running_shop
+from tests.browser.console import Console
 from tests.browser.shopper import Shopper
 from tools.shop_process import ShopProcess
 
@@ -38,8 +38,8 @@ def clicks_until_refused(ada: Shopper, refusal: Locator) -> None:
     expect(refusal).to_contain_text("Please go on in")
 
 
-def test_reads_that_nothing_was_changed_and_the_page_goes_on(ada: Shopper, complaints: Complaints):
-    complaints.expect_status(429)
+def test_reads_that_nothing_was_changed_and_the_page_goes_on(ada: Shopper, console: Console):
+    console.expect_status(429)
     ada.visits()
     refusal = ada.alert.filter(has_text="Nothing was changed")
     for _ in range(2):  # the minute may end before the last change, but not twice
@@ -57,8 +57,8 @@ def test_reads_that_nothing_was_changed_and_the_page_goes_on(ada: Shopper, compl
     expect(ada.total).to_have_text(total)
 
 
-def test_reads_it_on_a_page_where_scripts_are_off(new_shopper: NewShopper, complaints: Complaints):
-    complaints.expect_status(429)
+def test_reads_it_on_a_page_where_scripts_are_off(new_shopper: NewShopper, console: Console):
+    console.expect_status(429)
     bo = new_shopper(java_script_enabled=False)
     bo.visits()
     for _ in range(CLICKS):
