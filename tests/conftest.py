@@ -29,9 +29,11 @@ hypothesis.settings.load_profile("shop")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the browser tests and run them last: Playwright's event loop stays until the end."""
-    for item in items:
-        if is_browser_test(item):
-            item.add_marker(pytest.mark.browser)
+    for item in filter(is_browser_test, items):
+        item.add_marker(pytest.mark.browser)
+        item.add_marker(pytest.mark.flaky(reruns=1))
+        if not item.get_closest_marker("purchase"):
+            item.add_marker(pytest.mark.once)
     items.sort(key=is_browser_test)
 
 
@@ -39,9 +41,21 @@ def is_browser_test(item: pytest.Item) -> bool:
     return BROWSER_TESTS in item.path.parents
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that passed only when they were tried again."""
+    first, *others = (
+        {report.nodeid for report in terminalreporter.getreports(outcome)}
+        for outcome in ("rerun", "failed", "error")
+    )
+    for name in sorted(first.difference(*others)):
+        terminalreporter.write_line(f"flaky: {name}")
+
+
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep SQLite's test database in a file.
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Keep SQLite's test database in a file, and each process's apart from the others'.
 
     In memory, all threads of the live server share one connection with the test, and one
     another's transactions. In a file each has its own, locks as in production, and WAL.

@@ -163,35 +163,28 @@ test_all() {
     prepare_to_check
     checks
     install_html_validate
-    all='browser or not browser'
+    all='browser or not browser' verdict=passed
     can_use Chromium has_chromium || all='not browser'
-    if can_use PostgreSQL has_postgresql; then
-        test_both
-    else
-        on_sqlite -m "($all) and not fleet"
-    fi
-}
-
-test_both() {  # Beside each other, as much of the time goes by in waiting.
-    log=$(mktemp)
-    on_sqlite -m "($all) and not fleet" >"$log" 2>&1 &
-    beside=$! verdict=passed
-    trap 'kill "$beside" 2>/dev/null || :; rm -f "$log"' EXIT  # A trap that fails fails the script.
-    trap 'exit 130' INT TERM
-    can_use 'nginx with PgBouncer' has_nginx_and_pgbouncer || all="($all) and not fleet"
-    say 'Testing on PostgreSQL what meets a database, and all of it on SQLite beside it ...'
-    "$bin/python" -m tools.postgresql "$bin/python" -m pytest -m "($all) and not once" \
-        --output=test-results-postgresql || verdict='did not pass'
-    say "On PostgreSQL the tests $verdict. This is what they say on SQLite:"
-    wait "$beside" || verdict='did not pass'
-    cat "$log"
+    say 'Testing on SQLite ...'
+    on_sqlite $in_parallel -m "($all) and not fleet" || verdict='did not pass'
+    ! can_use PostgreSQL has_postgresql || test_on_postgresql
     [ "$verdict" = passed ]
 }
 
-on_sqlite() {  # In the place of this shell, so that a signal to it reaches pytest.
+# Files stay whole, as their tests share servers, and in their order: see tests/conftest.py.
+in_parallel='--numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder'
+
+test_on_postgresql() {  # Last, as the line that ends its summary ends the whole.
+    say "On SQLite the tests $verdict. Testing on PostgreSQL what meets a database ..."
+    can_use 'nginx with PgBouncer' has_nginx_and_pgbouncer || all="($all) and not fleet"
+    "$bin/python" -m tools.postgresql "$bin/python" -m pytest $in_parallel \
+        -m "($all) and not once" --output=test-results-postgresql || verdict='did not pass'
+}
+
+on_sqlite() (
     unset DATABASE_URL
     exec "$bin/python" -m pytest "$@"
-}
+)
 
 prove() {
     prepare_to_check
@@ -199,7 +192,7 @@ prove() {
     set -- tests/proof tests/races/test_chaos.py
     if can_use PostgreSQL has_postgresql; then
         say 'Proving on SQLite, which takes long ...'
-        (on_sqlite "$@")
+        on_sqlite "$@"
         say 'Proving on PostgreSQL ...'
         exec "$bin/python" -m tools.postgresql "$bin/python" -m pytest "$@"
     fi

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import BrowserType, expect
 from pytest_playwright.pytest_playwright import CreateContextCallback
 
-from tests.browser.complaints import Complaints
+from tests.browser.console import Console
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
 from tools import chromium
@@ -22,8 +22,17 @@ from tools.stripe_stand_in.webhooks import SECRET
 
 NewShopper = Callable[..., Shopper]
 
-# A busy machine is slow now and then; whoever expects something sees it as soon as it is there.
+TRACED = "retain-on-failure"
+
+# A busy machine is slow now and then; what is expected is seen as soon as it is there.
 expect.set_options(timeout=15_000)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Trace what is tried again: to trace everything takes a third of the browsers' time."""
+    is_second = getattr(item, "execution_count", 1) > 1
+    if item.config.option.tracing in ("off", TRACED):
+        item.config.option.tracing = TRACED if is_second else "off"
 
 
 @pytest.fixture(scope="session")
@@ -127,22 +136,22 @@ def merchant(shop: ShopProcess) -> Iterator[Merchant]:
 
 
 @pytest.fixture(autouse=True)
-def complaints() -> Complaints:
-    """What the browsers of this test complain about; nothing is allowed that isn't expected."""
-    return Complaints()
+def console() -> Console:
+    """What the browsers of this test report; no message is allowed that isn't expected."""
+    return Console()
 
 
 @pytest.fixture
 def new_shopper(
-    shop: ShopProcess, new_context: CreateContextCallback, complaints: Complaints
+    shop: ShopProcess, new_context: CreateContextCallback, console: Console
 ) -> Iterator[NewShopper]:
     def _new_shopper(**options: Any) -> Shopper:
         context = new_context(**options)
-        complaints.listen(context)
+        console.listen(context)
         return Shopper(shop, context)
 
     yield _new_shopper
-    complaints.check()
+    console.check()
 
 
 @pytest.fixture

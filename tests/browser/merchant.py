@@ -8,8 +8,10 @@ class Merchant:
 
     def __init__(self, shop: ShopProcess) -> None:
         self.shop = shop
+        self.has_a_lamp = False
 
     def sells_a_lamp(self, stock: int | None = None) -> None:
+        self.has_a_lamp = True
         lamp = f"name='Lamp', price_cents=4000, position=9, stock={stock}"
         self._do(f"Product.objects.create({lamp})")
 
@@ -20,7 +22,8 @@ class Merchant:
         self._do("Product.objects.filter(name='Lamp').update(is_on_sale=False)")
 
     def clears_the_shelf(self) -> None:
-        self._do("Product.objects.filter(name='Lamp').delete()")
+        if self.has_a_lamp:
+            self._do("Product.objects.filter(name='Lamp').delete()")
 
     def _do(self, code: str) -> None:
         code = f"from storefront.models import Product; {code}"

@@ -32,7 +32,7 @@ class TestBuyingInTheDemo:
         expect(bo.orders).to_have_count(0)
 
     @pytest.mark.parametrize("path", ["/", "/orders/", "/no-such-page/"])
-    def test_every_page_says_that_it_is_a_demo(self, ada: Shopper, path: str, complaints):
+    def test_every_page_says_that_it_is_a_demo(self, ada: Shopper, path: str, console):
         if ada.visits(path).status == 404:
-            complaints.expect_status(404)
+            console.expect_status(404)
         expect(ada.page.get_by_text("Demo shop")).to_be_visible()

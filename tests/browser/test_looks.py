@@ -1,4 +1,7 @@
-"""The main pages look, and read to a screen reader, as they did when somebody looked last.
+"""The main pages look, and read to a screen reader, as they did when a person looked last.
+
+Of each page `main` is compared, and the frame around it once, so that a change of the header or
+the footer fails the tests of the frame alone.
 
 `RETAKE=1 .venv/bin/python -m pytest tests/browser/test_looks.py` takes pictures and outlines
 anew, `python -m tools.pictures` those of the README. Look at what has changed before you commit.
@@ -15,16 +18,14 @@ from PIL import Image, ImageChops
 from playwright.sync_api import Browser, Locator, Page
 
 from tests.browser import test_every_page as pages
-from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper
+from tests.browser.console import Console
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
 from tests.browser.test_every_page import PAGES, Visit
 from tools import pictures
 from tools.shop_process import PROJECT, ShopProcess
 from tools.stripe_stand_in import StandIn
-
-pytestmark = pytest.mark.once
 
 Reach = Callable[[Visit], None]
 
@@ -59,8 +60,8 @@ PICTURED: list[Reach] = [
     pages.order_that_is_paid,
     pages.no_such_page,
 ]
-WIDTHS = [360, 1280]
-SCHEMES = ["light", "dark"]
+# The layout goes by the width alone and the colours by the scheme alone.
+SCREENS = [(360, "dark"), (1280, "light")]
 
 # How many times smaller a picture is kept, how many of its points may differ, and by how much
 # of 255 one must to count. The same page again differs in five at most, a word in 150.
@@ -68,6 +69,8 @@ SMALLER, POINTS, VISIBLE = 2, 100, 32
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 ADDRESS = re.compile(r"(http|mailto):\S+")
+WITHOUT_ITS_FRAME = "document.querySelectorAll('body > :not(main)').forEach(node => node.remove())"
+WITHOUT_ITS_MAIN = "document.querySelector('main').replaceChildren()"
 # Lines break elsewhere in another font.
 WIDTH_OF_WORDS = """() => {
     const words = document.createElement("span");
@@ -92,12 +95,10 @@ def visit(ada: Shopper, stripe: StandIn, merchant: Merchant) -> Visit:
 
 
 @pytest.fixture
-def reached(
-    request: pytest.FixtureRequest, visit: Visit, complaints: Complaints
-) -> tuple[str, Page]:
+def reached(request: pytest.FixtureRequest, visit: Visit, console: Console) -> tuple[str, Page]:
     reach: Reach = request.param
     if status := PAGES[reach]:
-        complaints.expect_status(status)
+        console.expect_status(status)
     reach(visit)
     visit.ada.page.evaluate(pictures.HOLD_STILL)
     return name_of(reach), visit.ada.page
@@ -110,8 +111,12 @@ def name_of(reach: Reach) -> str:
 @pytest.mark.parametrize("reached", OUTLINED, indirect=True, ids=name_of)
 def test_what_a_screen_reader_finds_is_as_it_was(reached: tuple[str, Page]):
     name, page = reached
+    reads_as_it_did(name, page.locator("main"))
+
+
+def reads_as_it_did(name: str, part: Locator) -> None:
     file = OUTLINES / f"{name}.yml"
-    outline = outline_of(page.locator("body"))
+    outline = outline_of(part)
     if RETAKE:
         file.write_text(outline)
     assert outline == file.read_text(), HOW
@@ -125,33 +130,61 @@ def outline_of(part: Locator) -> str:
 @pytest.mark.parametrize("reached", PICTURED, indirect=True, ids=name_of)
 def test_what_a_shopper_sees_is_as_it_was(reached: tuple[str, Page]):
     name, page = reached
+    page.evaluate(WITHOUT_ITS_FRAME)
+    looks_as_it_did(name, page)
+
+
+def looks_as_it_did(name: str, page: Page) -> None:
     only_in_the_font_of_the_pictures(page)
-    changes = []
-    for width in WIDTHS:
-        for scheme in SCHEMES:
-            picture = picture_of(page, width, scheme)
-            if change := change_since(PICTURES / f"{name}-{width}-{scheme}.webp", picture):
-                changes.append(change)
-    assert not changes, f"{changes}\n{HOW}"
+    files = [(PICTURES / f"{name}-{width}.webp", width, scheme) for width, scheme in SCREENS]
+    changes = [change_since(file, picture_of(page, width, scheme)) for file, width, scheme in files]
+    assert not any(changes), f"{changes}\n{HOW}"
+
+
+class TestTheFrame:
+    """Header, notice of the demo, and footer."""
+
+    @pytest.fixture
+    def shop(self, demo_shop: ShopProcess) -> ShopProcess:
+        return demo_shop
+
+    @pytest.fixture
+    def frame(self, ada: Shopper) -> Page:
+        ada.visits()
+        ada.page.evaluate(WITHOUT_ITS_MAIN)
+        return ada.page
+
+    def test_reads_to_a_screen_reader_as_it_did(self, frame: Page):
+        reads_as_it_did("frame", frame.locator("body"))
+
+    def test_looks_as_it_did(self, frame: Page):
+        looks_as_it_did("frame", frame)
+
+    def test_a_change_would_be_noticed(self, frame: Page):
+        is_noticed(frame, "frame", "document.querySelector('.site-header a').style.color = '#c00'")
 
 
 @pytest.mark.parametrize(
-    ("mistake", "width"),
+    "mistake",
     [
-        ("document.querySelector('.product').remove()", 360),
-        ("document.querySelector('.product-name').style.display = 'none'", 1280),
-        ("document.querySelector('.product-price').style.fontSize = '2rem'", 1280),
-        ("document.querySelector('main').style.marginBlockStart = '2rem'", 360),
-        ("document.querySelector('.site-header').style.background = '#c00'", 1280),
+        "document.querySelector('.product').remove()",
+        "document.querySelector('.product-name').style.display = 'none'",
+        "document.querySelector('.product-price').style.fontSize = '2rem'",
+        "document.querySelector('main').style.marginBlockStart = '2rem'",
     ],
 )
-def test_a_change_would_be_noticed(visit: Visit, mistake: str, width: int):
+def test_a_change_would_be_noticed(visit: Visit, mistake: str):
     pages.home(visit)
     page = visit.ada.page
+    page.evaluate(WITHOUT_ITS_FRAME)
+    is_noticed(page, "home", mistake)
+
+
+def is_noticed(page: Page, name: str, mistake: str) -> None:
     only_in_the_font_of_the_pictures(page)
     page.evaluate(mistake)
-    picture = picture_of(page, width, "light")
-    assert change_since(PICTURES / f"home-{width}-light.webp", picture, keep=False)
+    picture = picture_of(page, *SCREENS[-1])
+    assert change_since(PICTURES / f"{name}-{SCREENS[-1][0]}.webp", picture, keep=False)
 
 
 def test_the_pictures_of_the_readme_are_of_this_shop(

@@ -1,16 +1,16 @@
-"""The shop dies while somebody is waiting, and comes back."""
+"""The shop dies while a shopper is waiting, and comes back."""
 
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Route, expect
 
-from tests.browser.complaints import Complaints
+from tests.browser.console import Console
 from tests.browser.shopper import Shopper
 from tools.shop_process import ShopProcess
 from tools.stripe_stand_in import StandIn
 
-# The last two where death comes while a poll is being answered.
+# The last two if it dies while it answers a poll.
 NO_ANSWER = r"ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE)"
 
 
@@ -31,9 +31,9 @@ def pass_renewals_only(route: Route) -> None:
 
 class TestTheServerIsKilled:
     def test_the_waiting_page_recovers_by_itself(
-        self, ada: Shopper, stripe: StandIn, shop: ShopProcess, complaints: Complaints
+        self, ada: Shopper, stripe: StandIn, shop: ShopProcess, console: Console
     ):
-        complaints.expect(NO_ANSWER, "^error: htmx:(sendError|afterRequest)")
+        console.expect(NO_ANSWER, "^error: htmx:(sendError|afterRequest)")
         stripe.hold()
         ada.buys()
         ada.sees_order("PENDING")
@@ -50,11 +50,11 @@ class TestTheServerIsKilled:
         self,
         ada: Shopper,
         stripe: StandIn,
-        complaints: Complaints,
+        console: Console,
         is_on_order_page: bool,
     ):
-        """The page renews itself as a whole, and no question about the orders gets through."""
-        complaints.expect("ERR_CONNECTION_RESET", "^error: htmx:(sendError|afterRequest)")
+        """The page renews itself as a whole, and no poll of the orders gets through."""
+        console.expect("ERR_CONNECTION_RESET", "^error: htmx:(sendError|afterRequest)")
         stripe.hold()
         ada.buys()
         ada.sees_order("PENDING")
@@ -66,10 +66,10 @@ class TestTheServerIsKilled:
         expect(ada.page.locator(".state[data-state=PAID]")).to_be_visible()
         expect(ada.announcement).to_contain_text("is paid")
 
-    def test_a_webhook_that_found_nobody_is_delivered_later(
-        self, ada: Shopper, stripe: StandIn, shop: ShopProcess, complaints: Complaints
+    def test_a_webhook_that_found_no_shop_is_delivered_later(
+        self, ada: Shopper, stripe: StandIn, shop: ShopProcess, console: Console
     ):
-        complaints.expect(NO_ANSWER, "^error: htmx:(sendError|afterRequest)")
+        console.expect(NO_ANSWER, "^error: htmx:(sendError|afterRequest)")
         stripe.hold()
         ada.buys()
         ada.sees_order("PENDING")  # or the page itself would be cut off

@@ -13,7 +13,7 @@ A_MINUTE = 60_000
 
 
 class Polls:
-    """Counts how often a page asks for news of the orders."""
+    """Counts how often a page asks for updates of the orders."""
 
     def __init__(self, page: Page) -> None:
         self.count = 0
@@ -53,7 +53,7 @@ class TestPayingByCard:
         ada.page.clock.run_for(A_MINUTE)
         assert polls.count == 0
 
-    def test_the_news_is_announced_without_replacing_the_live_region(
+    def test_an_update_is_announced_without_replacing_the_live_region(
         self, ada: Shopper, stripe: StandIn
     ):
         stripe.hold()
@@ -64,7 +64,9 @@ class TestPayingByCard:
         expect(ada.announcement).to_have_text(re.compile(r"Order [A-Z2-7-]{9} is paid"))
         assert region.evaluate("node => node.isConnected")
 
-    def test_the_focus_stays_on_the_order_when_the_news_comes(self, ada: Shopper, stripe: StandIn):
+    def test_the_focus_stays_on_the_order_when_the_update_comes(
+        self, ada: Shopper, stripe: StandIn
+    ):
         stripe.hold()
         ada.buys()
         link = ada.orders.get_by_role("link", name=re.compile("^Order "))
@@ -74,7 +76,7 @@ class TestPayingByCard:
         expect(link).to_be_focused()
 
     @pytest.mark.parametrize("width", [360, 1280])
-    def test_nothing_jumps_when_the_news_comes(self, ada: Shopper, stripe: StandIn, width: int):
+    def test_nothing_jumps_when_the_update_comes(self, ada: Shopper, stripe: StandIn, width: int):
         ada.page.set_viewport_size({"width": width, "height": 800})
         stripe.hold()
         ada.buys()
@@ -83,7 +85,7 @@ class TestPayingByCard:
             stripe.deliver_normally()
             ada.sees_order("PAID")
 
-    def test_who_has_just_paid_is_not_asked_to_pay(self, ada: Shopper, stripe: StandIn):
+    def test_a_shopper_who_has_just_paid_is_not_asked_to_pay(self, ada: Shopper, stripe: StandIn):
         stripe.hold()
         ada.buys()
         ada.sees_order("PENDING")
@@ -106,10 +108,10 @@ class TestPayingByCard:
         expect(ada.announcement).to_contain_text("is paid")
 
     def test_a_stranger_finds_no_such_order(
-        self, ada: Shopper, bo: Shopper, stripe: StandIn, complaints
+        self, ada: Shopper, bo: Shopper, stripe: StandIn, console
     ):
         ada.buys()
-        complaints.expect_status(404)
+        console.expect_status(404)
         order = ada.orders.get_attribute("data-order")
         assert bo.visits(f"/orders/{order}/").status == 404
 
@@ -183,8 +185,8 @@ class TestPayingByABankDebit:
 
 
 class TestWhenStripeIsInTrouble:
-    def test_the_shopper_is_told_and_can_try_again(self, ada: Shopper, stripe: StandIn, complaints):
-        complaints.expect_status(503)
+    def test_the_shopper_is_told_and_can_try_again(self, ada: Shopper, stripe: StandIn, console):
+        console.expect_status(503)
         ada.fills_the_cart()
         stripe.fault("POST", "/v1/checkout/sessions", status=500, times=3)
         ada.buy.click()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper
+from tests.browser.console import Console
 from tests.browser.shopper import PAYMENT_PAGE, Shopper
 from tests.browser.test_cart import let_the_network_be_slow
 from tools.stripe_stand_in import StandIn
@@ -19,11 +19,11 @@ from tools.waiting import wait_until
 ZOOMED = {"viewport": {"width": 320, "height": 256}, "device_scale_factor": 4}
 FORCED = {"color_scheme": "dark", "forced_colors": "active"}
 SCREENS: dict[str, dict[str, Any]] = {
-    "a small telephone": {"viewport": {"width": 320, "height": 568}, "has_touch": True},
+    "a small phone": {"viewport": {"width": 320, "height": 568}, "has_touch": True},
     "a page enlarged to 400 %": ZOOMED,
     "dark, in colours of one's own": FORCED,
     "without scripts": {"java_script_enabled": False},
-    "a small telephone without scripts": {
+    "a small phone without scripts": {
         "viewport": {"width": 320, "height": 568},
         "java_script_enabled": False,
     },
@@ -48,6 +48,7 @@ def one_payment(stripe: StandIn, amount: int) -> bool:
     return paid(stripe) == [amount] and not still_open
 
 
+@pytest.mark.purchase
 class TestOnEveryScreen:
     @pytest.fixture(params=SCREENS.values(), ids=list(SCREENS))
     def ada(self, request: pytest.FixtureRequest, new_shopper: NewShopper) -> Shopper:
@@ -202,6 +203,7 @@ class TestOnASlowNetwork:
         expect(ada.total).to_have_text("$89.97")
         expect(busy).to_have_count(0)
 
+    @pytest.mark.purchase
     def test_pressing_buy_again_and_again_leads_to_one_payment(self, ada: Shopper, stripe: StandIn):
         ada.wants(2, "Mouse")
         expect(ada.total).to_have_text("$59.98")
@@ -219,9 +221,9 @@ class TestOnANetworkThatBreaks:
     """Each answer is lost once, at the worst moment: when the work behind it is done."""
 
     def test_a_change_whose_answer_is_lost_counts_once(
-        self, ada: Shopper, stripe: StandIn, complaints: Complaints
+        self, ada: Shopper, stripe: StandIn, console: Console
     ):
-        complaints.expect("ERR_CONNECTION_RESET", "htmx:sendError", "htmx:afterRequest")
+        console.expect("ERR_CONNECTION_RESET", "htmx:sendError", "htmx:afterRequest")
         ada.fills_the_cart()
         with answer_lost(ada.page, EVERYTHING):
             ada.plus("Mouse").click()
@@ -234,9 +236,9 @@ class TestOnANetworkThatBreaks:
         assert one_payment(stripe, 8997)
 
     def test_buy_whose_answer_is_lost_can_be_pressed_again(
-        self, ada: Shopper, stripe: StandIn, complaints: Complaints
+        self, ada: Shopper, stripe: StandIn, console: Console
     ):
-        complaints.expect("ERR_CONNECTION_RESET")
+        console.expect("ERR_CONNECTION_RESET")
         ada.fills_the_cart()
         with answer_lost(ada.page, "**/create-checkout-session/"):
             ada.buy.click(no_wait_after=True)
@@ -250,10 +252,10 @@ class TestOnANetworkThatBreaks:
         ada.sees_order("PAID")
         assert one_payment(stripe, 5998)
 
-    def test_who_does_not_come_back_from_paying_finds_the_order_paid(
-        self, ada: Shopper, stripe: StandIn, complaints: Complaints
+    def test_a_shopper_who_does_not_come_back_from_paying_finds_the_order_paid(
+        self, ada: Shopper, stripe: StandIn, console: Console
     ):
-        complaints.expect("ERR_CONNECTION_RESET")
+        console.expect("ERR_CONNECTION_RESET")
         ada.fills_the_cart()
         ada.goes_to_stripe()
         with answer_lost(ada.page, PAYMENT_PAGE):
@@ -264,10 +266,10 @@ class TestOnANetworkThatBreaks:
         expect(ada.total).to_have_text("$0.00")
         assert one_payment(stripe, 5998)
 
-    def test_news_that_are_lost_come_with_the_next_question(
-        self, ada: Shopper, stripe: StandIn, complaints: Complaints
+    def test_an_update_that_is_lost_comes_with_the_next_poll(
+        self, ada: Shopper, stripe: StandIn, console: Console
     ):
-        complaints.expect("ERR_CONNECTION_RESET", "htmx:sendError", "htmx:afterRequest")
+        console.expect("ERR_CONNECTION_RESET", "htmx:sendError", "htmx:afterRequest")
         stripe.hold()
         ada.buys()
         ada.sees_order("PENDING")

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Locator, Route, expect
 
-from tests.browser.complaints import Complaints
+from tests.browser.console import Console
 from tests.browser.shopper import Shopper
 from tests.browser.test_every_page import violations
 from tools.shop_process import ShopProcess
@@ -39,7 +39,7 @@ class TestAProductPage:
         expect(ada.total).to_have_text("$59.98")
         expect(ada.page).to_have_url(re.compile("/products/mouse/$"))
 
-    def test_takes_out_another_product_without_a_complaint(self, ada: Shopper):
+    def test_takes_out_another_product_without_an_error(self, ada: Shopper):
         ada.wants(1, "Laptop")
         expect(ada.total).to_have_text("$999.99")
         ada.visits("/products/mouse/")
@@ -53,7 +53,6 @@ class TestAProductPage:
         ada.sees_order("PAID")
 
 
-@pytest.mark.once
 class TestTheMerchantsColour:
     @pytest.mark.parametrize("colour", ["#ffee00", "#ffffff", "#000000", "#ff0033", "#9fd3ff"])
     def test_leaves_every_word_readable(self, ada: Shopper, colour: str):
@@ -93,10 +92,8 @@ class TestTheFocus:
         expect(ada.total).to_have_text("$0.00")
         expect(ada.minus("Mouse")).to_be_focused()
 
-    def test_stays_in_the_field_at_enter_and_after_a_mistake(
-        self, ada: Shopper, complaints: Complaints
-    ):
-        complaints.expect_status(422)
+    def test_stays_in_the_field_at_enter_and_after_a_mistake(self, ada: Shopper, console: Console):
+        console.expect_status(422)
         field = ada.quantity_of("Mouse")
         field.fill("2")
         field.press("Enter")
@@ -134,10 +131,8 @@ class TestThePrivateLink:
 
 class TestNothingJumps:
     @pytest.mark.parametrize("width", [360, 1280])
-    def test_around_the_cart_when_it_changes(
-        self, ada: Shopper, complaints: Complaints, width: int
-    ):
-        complaints.expect_status(422)
+    def test_around_the_cart_when_it_changes(self, ada: Shopper, console: Console, width: int):
+        console.expect_status(422)
         ada.page.set_viewport_size({"width": width, "height": 800})
         ada.visits()
         for control, change in (
@@ -177,7 +172,7 @@ window.shifts = [];
 window.observer = new PerformanceObserver(list => window.shifts.push(...list.getEntries()));
 window.observer.observe({type: "layout-shift"});
 """
-# Chromium notes them as it paints, and tells them later.
+# Chromium notes them as it paints, and reports them later.
 SHIFTS = """
 new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).then(() =>
     [...window.shifts, ...window.observer.takeRecords()].filter(shift => !shift.hadRecentInput))
@@ -186,9 +181,9 @@ new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).th
 
 class TestANetworkThatComesAndGoes:
     def test_tells_when_a_change_did_not_get_through_and_goes_on(
-        self, ada: Shopper, complaints: Complaints
+        self, ada: Shopper, console: Console
     ):
-        complaints.expect(OFFLINE, "htmx:sendError", "htmx:afterRequest")
+        console.expect(OFFLINE, "htmx:sendError", "htmx:afterRequest")
         ada.wants(1, "Mouse")
         expect(ada.total).to_have_text("$29.99")
         ada.context.set_offline(True)
@@ -201,9 +196,9 @@ class TestANetworkThatComesAndGoes:
         ada.plus("Mouse").click()
         expect(ada.total).to_have_text("$59.98")
 
-    def test_goes_on_after_the_form_has_expired(self, ada: Shopper, complaints: Complaints):
-        complaints.expect_status(403)
-        complaints.expect("Response Status Error Code 403")
+    def test_goes_on_after_the_form_has_expired(self, ada: Shopper, console: Console):
+        console.expect_status(403)
+        console.expect("Response Status Error Code 403")
         ada.context.clear_cookies()
         ada.plus("Mouse").click()
         expect(ada.alert).to_be_visible()

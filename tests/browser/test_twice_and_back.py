@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.complaints import Complaints
+from tests.browser.console import Console
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import PAYMENT_PAGE, Shopper
 from tools.stripe_stand_in import StandIn
@@ -58,9 +58,9 @@ class TestTwoTabs:
         assert len(stripe.events_of("checkout.session.completed")) == 1
 
     def test_buy_in_a_tab_with_an_older_total_shows_the_new_one_first(
-        self, ada: Shopper, other: Shopper, stripe: StandIn, complaints: Complaints
+        self, ada: Shopper, other: Shopper, stripe: StandIn, console: Console
     ):
-        complaints.expect_status(422)
+        console.expect_status(422)
         ada.wants(3, "Mouse")
         expect(ada.total).to_have_text("$89.97")
         other.buy.click()
@@ -70,9 +70,9 @@ class TestTwoTabs:
         assert states(stripe) == [(8997, "open")]
 
     def test_buy_in_a_tab_whose_cart_was_bought_already_charges_nothing(
-        self, ada: Shopper, other: Shopper, stripe: StandIn, complaints: Complaints
+        self, ada: Shopper, other: Shopper, stripe: StandIn, console: Console
     ):
-        complaints.expect_status(422)
+        console.expect_status(422)
         ada.goes_to_stripe()
         ada.presses("Pay")
         ada.sees_order("PAID")
@@ -165,8 +165,8 @@ class TestBackFromStripe:
 
 class TestTheShelfChangesMeanwhile:
     @pytest.fixture(autouse=True)
-    def a_lamp_in_the_cart(self, ada: Shopper, merchant: Merchant, complaints: Complaints) -> None:
-        complaints.expect_status(422)
+    def a_lamp_in_the_cart(self, ada: Shopper, merchant: Merchant, console: Console) -> None:
+        console.expect_status(422)
         merchant.sells_a_lamp()
         ada.visits()
         ada.wants(1, "Lamp")

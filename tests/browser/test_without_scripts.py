@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper
+from tests.browser.console import Console
 from tests.browser.shopper import Shopper
 from tools.shop_process import ShopProcess
 from tools.stripe_stand_in import StandIn
@@ -43,8 +43,8 @@ class TestTheCartWithoutScripts:
             button.click()
             expect(ada.total).to_have_text(total)
 
-    def test_a_bad_quantity_is_refused_beside_the_field(self, ada: Shopper, complaints: Complaints):
-        complaints.expect_status(422)
+    def test_a_bad_quantity_is_refused_beside_the_field(self, ada: Shopper, console: Console):
+        console.expect_status(422)
         ada.visits()
         ada.plus("Mouse").click()
         ada.quantity_of("Mouse").fill("-1")
@@ -64,9 +64,7 @@ class TestBuyingWithoutScripts:
         expect(ada.total).to_have_text("$29.99")
         return ada
 
-    def test_the_news_of_the_payment_comes_with_the_refresh_link(
-        self, ada: Shopper, stripe: StandIn
-    ):
+    def test_the_payment_shows_with_the_refresh_link(self, ada: Shopper, stripe: StandIn):
         stripe.hold()
         ada.goes_to_stripe()
         ada.presses("Pay")

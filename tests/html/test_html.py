@@ -102,7 +102,7 @@ def paying(ada: Shopper, mouse: Product) -> dict[str, Any]:
     deliver(event_about(order))
     for name, path in places(order):
         answers[f"{name}-paid"] = ada.get(path)
-    answers["news"] = ada.asks_by_htmx(
+    answers["update"] = ada.asks_by_htmx(
         f"/orders/?order={order.pk}&cart=beside&waiting={order.reference}"
     )
     answers["state"] = ada.asks_by_htmx(order.get_absolute_url())

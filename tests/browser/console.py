@@ -1,4 +1,4 @@
-"""What a browser complains about: its console, violations of the policy, requests that failed."""
+"""What a browser reports: errors of its console, violations of the policy, failed requests."""
 
 import re
 
@@ -10,14 +10,14 @@ LISTENER = """
 document.addEventListener("securitypolicyviolation", event =>
     console.error(`CSP: ${event.effectiveDirective} blocked ${event.blockedURI}`));
 """
-MOST_LOOKS = 30
+MAX_LOOKS = 30
 
 
-class Complaints:
+class Console:
     """Collects them from all tabs of the contexts that it watches."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.messages: list[str] = []
         self.expected: list[str] = []
         self.contexts: list[BrowserContext] = []
 
@@ -29,7 +29,7 @@ class Complaints:
         self.contexts.append(context)
 
     def expect(self, *patterns: str) -> None:
-        """Let complaints that match happen in this test, each at least once."""
+        """Let messages that match appear in this test, each at least once."""
         self.expected += patterns
 
     def expect_status(self, status: int) -> None:
@@ -37,23 +37,23 @@ class Complaints:
         self.expect(rf"^error: Failed to load resource: .* status of {status} ")
 
     def check(self) -> None:
-        """Raise AssertionError for complaints nobody expected, and for expected silence."""
+        """Raise AssertionError for a message that is not expected, and for one that is missing."""
         for context in self.contexts:
             for page in context.pages:
-                page.wait_for_timeout(1)  # hear what is on its way
-        surprises = [line for line in self.heard if not self._is_expected(line)]
-        assert not surprises, "The browser complained:\n" + "\n".join(surprises)
+                page.wait_for_timeout(1)  # receive what is on its way
+        surprises = [line for line in self.messages if not self._is_expected(line)]
+        assert not surprises, "The browser reported:\n" + "\n".join(surprises)
         for page in [page for context in self.contexts for page in context.pages]:
-            for _ in range(MOST_LOOKS):  # a busy machine takes its time to complain
+            for _ in range(MAX_LOOKS):  # a busy machine takes its time
                 if self._missing():
                     page.wait_for_timeout(100)
-        assert not self._missing(), f"The browser did not complain about {self._missing()}"
+        assert not self._missing(), f"The browser did not report {self._missing()}"
 
     def _missing(self) -> list[str]:
         return [
             pattern
             for pattern in self.expected
-            if not any(re.search(pattern, line) for line in self.heard)
+            if not any(re.search(pattern, line) for line in self.messages)
         ]
 
     def _is_expected(self, line: str) -> bool:
@@ -61,15 +61,15 @@ class Complaints:
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            self.heard.append(f"{message.type}: {message.text} at {message.location['url']}")
+            self.messages.append(f"{message.type}: {message.text} at {message.location['url']}")
 
     def _web_error(self, error: WebError) -> None:
         # From one page to the next the stylesheet asks for a transition, which Chromium leaves out
-        # when the page is there first. It says so in a promise that belongs to nobody.
+        # when the page is there first. It says so in a promise that no script handles.
         if "Transition was " not in str(error.error):
-            self.heard.append(f"exception: {error.error}")
+            self.messages.append(f"exception: {error.error}")
 
     def _request_failed(self, request: Request) -> None:
         # A page that is left takes its unanswered requests with it.
         if request.failure != "net::ERR_ABORTED":
-            self.heard.append(f"failed: {request.method} {request.url} {request.failure}")
+            self.messages.append(f"failed: {request.method} {request.url} {request.failure}")
