@@ -18,8 +18,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.races.reckoning import Photograph, is_paid, photograph
+from tests.races.snapshots import take_snapshot
 from tools.shop_process import PROJECT, ShopProcess
+from tools.snapshot import Snapshot, is_paid
 from tools.stage import Stage
 from tools.stripe_stand_in import Refusal
 from tools.stripe_stand_in.shapes import Json
@@ -185,7 +186,7 @@ class Chaos:
         except ProcessLookupError:
             return False
 
-    def run(self, count: int, strikes: dict[Strike, int]) -> Photograph:
+    def run(self, count: int, strikes: dict[Strike, int]) -> Snapshot:
         """Strike so often under load, let it become quiet, and return what is so then.
 
         `strikes` says how often each is chosen; none is left out.
@@ -202,7 +203,7 @@ class Chaos:
                 if (to_come.pop() if to_come else chosen)():
                     self.struck += 1
         self.quiet_down()
-        return photograph(self.stage, self.initial, self.reconciler.log)
+        return take_snapshot(self.stage, self.initial, self.reconciler.log)
 
     def _wait_for_purchases(self) -> None:
         before, lull = self._sales, time.monotonic() + LONGEST_LULL_SECONDS

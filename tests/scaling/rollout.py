@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.races.chaos import Chaos
-from tests.races.reckoning import Photograph
 from tests.scaling.fleet import Fleet
+from tools.snapshot import Snapshot
 from tools.stage import Stage, real_mode_with
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
@@ -80,7 +80,7 @@ class Rollout(Chaos):
         assert "Applying checkout" in self.fleet.manage("migrate", "--no-input")
         return self.fleet.roll(folder)
 
-    def told(self, seen: Photograph, seconds: float, where: str) -> str:
+    def told(self, seen: Snapshot, seconds: float, where: str) -> str:
         return (
             f"rollouts {where}: {self.struck}, of them {self.deaths} kills, "
             f"{len(seen.orders):,} purchases, {len(seen.paid_sessions):,} paid, "

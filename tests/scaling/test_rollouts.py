@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.races.chaos import CHECKOUT_MINUTES, Strike, closing_lines, in_proof, seed
-from tests.races.reckoning import complaints
 from tests.scaling.conftest import SIZE
 from tests.scaling.next_release import ADDED_FILE, EXPAND, next_release
 from tests.scaling.rollout import Frontage, Rollout, frontage
+from tools.invariants import AT_REST, complaints
 from tools.shop_process import PROJECT, new_database
 from tools.visitor import Visitor, at_once
 
@@ -54,7 +54,7 @@ def test_no_purchase_fails_and_no_payment_is_lost(
     strikes: dict[Strike, int] = {chaos.fleet.roll: 5, chaos.kill_one: 5, to_release: 1}
     seen = chaos.run(STRIKES, strikes)
     closing_lines.append(chaos.told(seen, time.monotonic() - began, request.node.callspec.id))
-    assert complaints(seen) == []
+    assert complaints(seen, AT_REST) == []
     assert chaos.failures == []
     assert (chaos.troubles, chaos.reconciler.deaths) == ([], 0)
     # Pressed again, each of them was served; and nobody was turned away but by a death.
