@@ -19,13 +19,14 @@ from functools import partial
 from pathlib import Path
 
 from tests.races.snapshots import take_snapshot
+from tools.at_once import at_once
+from tools.http_shopper import Answer
 from tools.shop_process import PROJECT, ShopProcess
 from tools.snapshot import Snapshot, is_paid
 from tools.stage import Stage
 from tools.stripe_stand_in import Refusal
 from tools.stripe_stand_in.shapes import Json
 from tools.stripe_stand_in.webhooks import RETRIES
-from tools.visitor import Answer, at_once
 
 SHOPPERS, PAYERS = 6, 2
 IN_STOCK = 12
@@ -216,10 +217,10 @@ class Chaos:
 
     @contextmanager
     def _load(self) -> Iterator[None]:
-        deeds = [*[self._shop] * SHOPPERS, *[self._pay] * PAYERS, self._trouble_the_post]
+        actions = [*[self._shop] * SHOPPERS, *[self._pay] * PAYERS, self._trouble_the_post]
         threads = [
-            threading.Thread(target=self._repeat, args=(deed, self._dice(f"{number}")))
-            for number, deed in enumerate(deeds)
+            threading.Thread(target=self._repeat, args=(action, self._dice(f"{number}")))
+            for number, action in enumerate(actions)
         ]
         for thread in threads:
             thread.start()
@@ -231,14 +232,14 @@ class Chaos:
                 thread.join(PATIENCE_SECONDS)
             self.reconciler.kill()
 
-    def _repeat(self, deed: Callable[[random.Random], None], dice: random.Random) -> None:
+    def _repeat(self, action: Callable[[random.Random], None], dice: random.Random) -> None:
         while not self.over.is_set():
             try:
-                deed(dice)
+                action(dice)
             except Refusal:
                 continue  # Somebody else ended the session first.
             except Exception as error:
-                self.troubles.append(f"{deed.__name__}: {error!r}")
+                self.troubles.append(f"{action.__name__}: {error!r}")
                 raise
 
     def _dice(self, whose: str) -> random.Random:
@@ -246,13 +247,13 @@ class Chaos:
 
     def _shop(self, dice: random.Random) -> None:
         """Somebody comes, fills a cart and buys, and sometimes thinks again and buys once more."""
-        visitor = self.stage.visitor()
+        shopper = self.stage.shopper()
         for _ in range(dice.choice((1, 1, 2))):
             wanted = self._wanted(dice)
             for product, quantity in wanted:
-                self._note(visitor.puts(product, quantity))
-            by_json = partial(visitor.buys_by_json, *wanted)
-            buys = dice.choice((visitor.buys, visitor.buys, by_json))
+                self._note(shopper.puts(product, quantity))
+            by_json = partial(shopper.buys_by_json, *wanted)
+            buys = dice.choice((shopper.buys, shopper.buys, by_json))
             for answer in at_once([buys] * dice.choice((1, 1, 1, 2))):
                 self._note(answer, is_purchase=True)
             self.over.wait(dice.uniform(0, 0.3))
@@ -275,17 +276,17 @@ class Chaos:
         """Somebody at Stripe's page, or their bank, or the merchant in Stripe's dashboard."""
         self.over.wait(dice.uniform(0.02, 0.15))
         stripe = self.stage.stripe
-        [deed] = dice.choices(("pay", "later", "bank", "expire", "refund"), (50, 14, 12, 8, 8))
-        if deed == "bank" and (session := self._one_of(dice, self._is_with_the_bank)):
+        [action] = dice.choices(("pay", "later", "bank", "expire", "refund"), (50, 14, 12, 8, 8))
+        if action == "bank" and (session := self._one_of(dice, self._is_with_the_bank)):
             dice.choice((stripe.settle, stripe.settle, stripe.fail))(session)
-        elif deed == "refund" and (session := self._one_of(dice, is_paid)):
+        elif action == "refund" and (session := self._one_of(dice, is_paid)):
             self._refund(dice, session)
         elif session := self._one_of(dice, lambda session: session["status"] == "open"):
             if dice.random() < 0.1:
                 stripe.decline(session)
-            elif deed == "later":
+            elif action == "later":
                 stripe.pay_later(session)
-            elif deed == "expire":
+            elif action == "expire":
                 stripe.expire(session)
             else:
                 stripe.pay(session)

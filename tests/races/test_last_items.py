@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
+from tools.at_once import at_once
 from tools.stage import Stage, is_lost_within_some_rounds, new_stage
-from tools.visitor import at_once
 
 PROCESSES = 6
 IN_STOCK, BUYERS = 40, 60
@@ -74,7 +74,7 @@ def test_without_one_order_for_all_they_do(stage: Stage):
 def test_a_second_click_while_stripe_is_slow_leaves_the_goods_aside(stage: Stage):
     """Stripe answers it that the first click is still being worked on."""
     restock(stage, IN_STOCK)
-    ada = stage.visitor()
+    ada = stage.shopper()
     ada.puts(stage.product("Tea 0"), 10)
     stage.stripe.fault("POST", "/v1/checkout/sessions", after=True, hang=SLOW_SECONDS)
     assert 303 in [answer.status for answer in at_once([ada.buys] * 2)]
@@ -85,8 +85,8 @@ def sixty_buy(stage: Stage) -> Sale:
     """Sixty shoppers press Buy at the same moment."""
     restock(stage, IN_STOCK)
     tea = stage.product("Tea 0")
-    deeds = [partial(stage.visitor().buys_by_json, (tea, 1)) for _ in range(BUYERS)]
-    answers = stage.at_once(deeds)
+    actions = [partial(stage.shopper().buys_by_json, (tea, 1)) for _ in range(BUYERS)]
+    answers = stage.at_once(actions)
     return Sale(
         answers=dict(Counter(answer.status for answer in answers)),
         refused_in_words=sum(SOLD_OUT in answer.text for answer in answers),
@@ -99,14 +99,14 @@ def opposite_carts(stage: Stage, count: int) -> set[int]:
     restock(stage, 1000)
     tea, more = stage.product("Tea 0"), stage.product("Tea 1")
     ways = [((tea, 1), (more, 1)), ((more, 1), (tea, 1))]
-    deeds = [partial(stage.visitor().buys_by_json, *ways[number % 2]) for number in range(count)]
-    return {answer.status for answer in at_once(deeds)}
+    actions = [partial(stage.shopper().buys_by_json, *ways[number % 2]) for number in range(count)]
+    return {answer.status for answer in at_once(actions)}
 
 
 def stock_after_many_expiries(stage: Stage) -> int:
     """Somebody leaves ten on Stripe's page; that it expired is told twenty times at once."""
     restock(stage, IN_STOCK)
-    assert stage.visitor().buys_by_json((stage.product("Tea 0"), 10)).status == 200
+    assert stage.shopper().buys_by_json((stage.product("Tea 0"), 10)).status == 200
     assert stock(stage) == IN_STOCK - 10
     [session] = stage.stripe.sessions
     stage.stripe.lose()

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tools.http_shopper import HttpShopper
 from tools.stage import Stage, is_lost_within_some_rounds
-from tools.visitor import Visitor
 
 DELIVERIES = 50
 IN_CART, BOUGHT = 60, 1
@@ -64,9 +64,9 @@ def after_many_events(stage: Stage) -> Aftermath:
     return after(stage, ada, [event | {"id": f"{event['id']}.{n}"} for n in range(DELIVERIES)])
 
 
-def has_paid(stage: Stage) -> tuple[Visitor, dict[str, Any]]:
+def has_paid(stage: Stage) -> tuple[HttpShopper, dict[str, Any]]:
     """Somebody who bought one, wants sixty more, and paid; the event of it isn't delivered."""
-    ada, mouse = stage.visitor(), stage.product("Mouse")
+    ada, mouse = stage.shopper(), stage.product("Mouse")
     ada.puts(mouse, BOUGHT)
     ada.buys()
     ada.puts(mouse, IN_CART)
@@ -77,7 +77,7 @@ def has_paid(stage: Stage) -> tuple[Visitor, dict[str, Any]]:
     return ada, stage.stripe.events_of("checkout.session.completed")[-1]
 
 
-def after(stage: Stage, ada: Visitor, events: list[dict[str, Any]]) -> Aftermath:
+def after(stage: Stage, ada: HttpShopper, events: list[dict[str, Any]]) -> Aftermath:
     answers = stage.at_once([partial(stage.stripe.send, event) for event in events])
     ours = f"checkout_stripeevent WHERE event_id LIKE '{events[0]['id'].partition('.')[0]}%'"
     return Aftermath(

@@ -13,9 +13,10 @@ from tests.races.chaos import CHECKOUT_MINUTES, Strike, closing_lines, in_proof,
 from tests.scaling.conftest import SIZE
 from tests.scaling.next_release import ADDED_FILE, EXPAND, next_release
 from tests.scaling.rollout import Frontage, Rollout, frontage
+from tools.at_once import at_once
+from tools.http_shopper import HttpShopper
 from tools.invariants import AT_REST, complaints
 from tools.shop_process import PROJECT, new_database
-from tools.visitor import Visitor, at_once
 
 STRIKES, PURCHASES_BETWEEN = in_proof(20, 2), in_proof(20, 10)
 POOLERS = ["without PgBouncer", "with PgBouncer"] if os.environ.get("PROVE") else ["with both"]
@@ -70,6 +71,6 @@ def test_a_file_that_only_the_new_code_has_is_found_wherever_nginx_asks_first(
     old.folder = PROJECT
     stage.shop.manage("migrate", "--no-input")
     at_once([new.restart, old.restart])
-    assert Visitor(old.url).sees(f"/static/{ADDED_FILE}").status == 404
-    answers = [stage.visitor().sees(f"/static/{ADDED_FILE}").status for _ in range(2 * SIZE)]
+    assert HttpShopper(old.url).sees(f"/static/{ADDED_FILE}").status == 404
+    answers = [stage.shopper().sees(f"/static/{ADDED_FILE}").status for _ in range(2 * SIZE)]
     assert answers == [200] * len(answers)

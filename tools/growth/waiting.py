@@ -23,11 +23,12 @@ from storefront.ops.shopper import set_shopper_cookie
 from tools.growth.cpu import Meter
 from tools.growth.line import Line
 from tools.growth.routes import found
-from tools.growth.stripes_word import completed
+from tools.http_shopper import CSRF_TOKEN
 from tools.postgresql import free_port
 from tools.shop_process import ShopProcess
+from tools.signed_events import WEBHOOK, event_about, paid_session, signed
+from tools.stage import real_mode_with
 from tools.stripe_stand_in.webhooks import SECRET
-from tools.visitor import CSRF_TOKEN
 
 LONGEST = 400
 SECONDS_BETWEEN_PURCHASES = 0.2
@@ -125,11 +126,10 @@ class Scene:
         self.records.purchases += self.records.is_on
 
     async def pay(self, waiter: Waiter) -> None:
-        body, signature = completed(waiter.order, waiter.session, waiter.cents)
+        session = paid_session(waiter.session, waiter.order, waiter.cents)
+        body, headers = signed(event_about(session))
         line = Line(self.host, self.port)
-        await self.ask(
-            "webhook", line, "POST", "/stripe/webhook/", body, Stripe_Signature=signature
-        )
+        await self.ask("webhook", line, "POST", WEBHOOK, body.decode(), **headers)
         line.close()
 
 
@@ -168,14 +168,7 @@ def hold(database: str, shoppers: int = 2_000, seconds: int = 120) -> str:
             subprocess.Popen([*stand_in, *nowhere], stdout=subprocess.DEVNULL)
         )
         stack.callback(stripe.terminate)
-        shop = ShopProcess(
-            database,
-            workers=2,
-            STRIPE_PUBLISHABLE_KEY="pk_test_growth",
-            STRIPE_SECRET_KEY="sk_test_growth",
-            STRIPE_WEBHOOK_SECRET=SECRET,
-            STRIPE_API_BASE=url,
-        )
+        shop = ShopProcess(database, workers=2, **real_mode_with(url))
         stack.enter_context(shop)
         scene = Scene("127.0.0.1", int(urlsplit(shop.url).port or 0), records)
         meter = Meter(shop=shop.group, stand_in=stripe.pid, **database_process())
