@@ -31,7 +31,7 @@ SITE = "https://shop.example"
 
 @dataclass(frozen=True)
 class Platform:
-    """One deployed shop: its code, what it is told, and the port that the router asks."""
+    """One deployed shop: its code, its environment, and the port that the router asks."""
 
     folder: Path
     environment: dict[str, str]
@@ -107,7 +107,7 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code alone, as a push brings it, after the build: which is told no secrets."""
+    """The code alone, as a push brings it, after the build: which knows no secrets."""
     folder = tmp_path_factory.mktemp("platform") / "app"
     unwanted = shutil.ignore_patterns(".*", "__pycache__", "*.sqlite3*", "staticfiles", "test*")
     shutil.copytree(PROJECT, folder, ignore=unwanted)
@@ -169,14 +169,14 @@ def test_a_purchase_goes_through_behind_the_router(platform: Platform, ada: Http
     assert is_paid(ada)
 
 
-def test_the_worker_mends_what_stripe_could_not_deliver(platform: Platform, ada: HttpShopper):
+def test_the_worker_finds_what_stripe_could_not_deliver(platform: Platform, ada: HttpShopper):
     # The router is passed by, so the shop refuses the host, and Stripe counts that as undelivered.
     platform.stripe.listen(f"{platform.url}/stripe/webhook/")
     buys_and_pays(ada, platform)
-    wait_until(lambda: platform.stripe.deliveries, "Stripe does not try")
+    wait_until(lambda: platform.stripe.attempts, "Stripe does not try")
     assert not is_paid(ada)
     with platform.running("worker"):
-        wait_until(lambda: is_paid(ada), "the worker does not mend it")
+        wait_until(lambda: is_paid(ada), "the worker does not find it")
 
 
 def test_pages_have_the_files_that_the_build_collected(platform: Platform, ada: HttpShopper):

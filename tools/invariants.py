@@ -1,4 +1,4 @@
-"""What must be true of the shop's database and Stripe's ledger, whoever did what in between.
+"""What must be true of the shop's database and Stripe's ledger, whatever happened in between.
 
 An invariant yields complaints, in words. It reads a snapshot and nothing else, so that a test
 can tamper with one and see what is noticed. It shares no code with the shop: every rule is

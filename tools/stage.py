@@ -1,4 +1,4 @@
-"""The shop in real processes, Stripe's stand-in, and the database that both tell the truth of."""
+"""The shop in real processes, Stripe's stand-in, and the database that shows what came of both."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Stage:
-    """Tests look at it from outside: by HTTP, in Stripe's books and in the database."""
+    """Tests look at it from outside: by HTTP, in Stripe's ledger and in the database."""
 
     shop: ShopProcess
     stripe: StandIn

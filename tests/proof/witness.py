@@ -16,7 +16,7 @@ from tools.stripe_stand_in.shapes import Json
 
 UNPAID = {"PENDING", "PROCESSING", "FAILED", "EXPIRED"}
 
-# Written by hand: where one event may lead. A payment with a refund that was told before it
+# Written by hand: where one event may lead. A payment whose refund came before it
 # leads straight to REFUNDED.
 ALLOWED = {
     "PENDING": {"PROCESSING", "PAID", "REFUNDED", "FAILED", "EXPIRED", "REVIEW"},
@@ -33,7 +33,7 @@ class Witness:
     """What was seen so far. `look` after each event and each step; `look_at_the_end` at the end."""
 
     def __init__(self, stand_in: StandIn) -> None:
-        self.books = stand_in.books
+        self.ledger = stand_in.ledger
         self.rows = Rows(orders=[], items=[], reservations=[], stock={}, events=[])
         self.orders: dict[str, OrderRow] = {}
         self.counts_stock: set[str] = set()
@@ -101,7 +101,7 @@ class Witness:
         self._check(AT_REST)
 
     def note_charges(self) -> None:
-        for charge in self.books.charges.values():
+        for charge in self.ledger.charges.values():
             intent = charge["payment_intent"]
             self.peaks[intent] = max(self.peaks[intent], charge["amount_refunded"])
 
@@ -141,11 +141,11 @@ class Witness:
     def _snapshot(self) -> Snapshot:
         return Snapshot(
             **vars(self.rows),
-            sessions=self.books.sessions,
-            intents=self.books.payment_intents,
-            charges=self.books.charges,
-            disputes=self.books.disputes,
-            sent=[*self.books.events, *self.copies],
+            sessions=self.ledger.sessions,
+            intents=self.ledger.payment_intents,
+            charges=self.ledger.charges,
+            disputes=self.ledger.disputes,
+            sent=[*self.ledger.events, *self.copies],
             expected=self.expected,
             sold=self.sold,
             sales=frozenset(self.sales),
@@ -167,13 +167,13 @@ class Witness:
     def _most_refunded(self, intent: str) -> int:
         """What has gone back at most: without the newest total, the shop may assume more.
 
-        A refund is told before its failure is, and then another one instead of it.
+        A refund is sent before its failure is, and then another one instead of it.
         """
-        totals = [event for event in self.books.events if _is_total_of(intent, event)]
+        totals = [event for event in self.ledger.events if _is_total_of(intent, event)]
         if not totals or totals[-1]["id"] in {event.event_id for event in self.rows.events}:
             return self.peaks[intent]
-        refunds = [r for r in self.books.refunds.values() if r["payment_intent"] == intent]
-        charge = self.books.charges[self.books.payment_intents[intent]["latest_charge"]]
+        refunds = [r for r in self.ledger.refunds.values() if r["payment_intent"] == intent]
+        charge = self.ledger.charges[self.ledger.payment_intents[intent]["latest_charge"]]
         most: int = min(sum(refund["amount"] for refund in refunds), charge["amount"])
         return most
 

@@ -23,7 +23,7 @@ from checkout.requested import RequestedItem
 from storefront import stock, views
 from storefront.models import CartLine, Product, Reservation
 
-# Wide enough for everybody else to come in between.
+# Wide enough for all others to come in between.
 WINDOW_SECONDS = 0.05
 PAUSE = "Pausing before the commit."
 PAUSE_SECONDS = 30
@@ -194,7 +194,7 @@ def stock_is_taken_in_any_order() -> None:
     setattr(stock, "reserve", reserve)  # noqa: B010
 
 
-def stock_is_given_back_by_everybody() -> None:
+def stock_is_released_by_every_caller() -> None:
     def release(order: UUID) -> None:
         holds = list(Reservation.objects.filter(order=order))
         time.sleep(WINDOW_SECONDS)

@@ -1,4 +1,4 @@
-"""Shoppers, payments and the post under way, while processes of the shop are killed at random.
+"""Shoppers, payments and deliveries under way, while processes of the shop are killed at random.
 
 Everything runs in threads of the test until enough was struck down. Their dice are thrown from
 one seed; what the machine does in between, no seed can repeat.
@@ -155,7 +155,7 @@ class Chaos:
         return bool(workers) and self._kill(self.random.choice(workers))
 
     def kill_all_workers(self) -> bool:
-        """At once, so that nobody is left who could have had the request."""
+        """At once, so that no other worker is left for the request."""
         killed = [self._kill(pid) for pid in self._workers()]
         return any(killed)
 
@@ -181,7 +181,7 @@ class Chaos:
         return True
 
     def _is_ours(self, pid: int) -> bool:
-        """Whether the worker still is in the shop's group: a number may be somebody else's now."""
+        """Whether the worker is in the shop's group: its number may be another process's now."""
         try:
             return os.getpgid(pid) == self.stage.shop.group
         except ProcessLookupError:
@@ -217,7 +217,7 @@ class Chaos:
 
     @contextmanager
     def _load(self) -> Iterator[None]:
-        actions = [*[self._shop] * SHOPPERS, *[self._pay] * PAYERS, self._trouble_the_post]
+        actions = [*[self._shop] * SHOPPERS, *[self._pay] * PAYERS, self._trouble_deliveries]
         threads = [
             threading.Thread(target=self._repeat, args=(action, self._dice(f"{number}")))
             for number, action in enumerate(actions)
@@ -237,7 +237,7 @@ class Chaos:
             try:
                 action(dice)
             except Refusal:
-                continue  # Somebody else ended the session first.
+                continue  # Another thread ended the session first.
             except Exception as error:
                 self.troubles.append(f"{action.__name__}: {error!r}")
                 raise
@@ -246,7 +246,7 @@ class Chaos:
         return random.Random(f"{self.seed}/{whose}")
 
     def _shop(self, dice: random.Random) -> None:
-        """Somebody comes, fills a cart and buys, and sometimes thinks again and buys once more."""
+        """A shopper comes, fills a cart and buys, and sometimes buys once more."""
         shopper = self.stage.shopper()
         for _ in range(dice.choice((1, 1, 2))):
             wanted = self._wanted(dice)
@@ -273,7 +273,7 @@ class Chaos:
             self.over.wait(0.1)  # The shop is down, and would be asked a thousand times.
 
     def _pay(self, dice: random.Random) -> None:
-        """Somebody at Stripe's page, or their bank, or the merchant in Stripe's dashboard."""
+        """A shopper at Stripe's page, or their bank, or the merchant in Stripe's dashboard."""
         self.over.wait(dice.uniform(0.02, 0.15))
         stripe = self.stage.stripe
         [action] = dice.choices(("pay", "later", "bank", "expire", "refund"), (50, 14, 12, 8, 8))
@@ -299,15 +299,15 @@ class Chaos:
 
     def _is_with_the_bank(self, session: Json) -> bool:
         is_unpaid = session["status"] == "complete" and session["payment_status"] == "unpaid"
-        return is_unpaid and self.stage.stripe.books.is_awaiting_bank(session["id"])
+        return is_unpaid and self.stage.stripe.ledger.is_awaiting_bank(session["id"])
 
     def _one_of(self, dice: random.Random, is_meant: Callable[[Json], bool]) -> str:
-        with self.stage.stripe.books.lock:
-            sessions = self.stage.stripe.books.sessions.values()
+        with self.stage.stripe.ledger.lock:
+            sessions = self.stage.stripe.ledger.sessions.values()
             found = [session["id"] for session in sessions if is_meant(session)]
         return dice.choice(found) if found else ""
 
-    def _trouble_the_post(self, dice: random.Random) -> None:
+    def _trouble_deliveries(self, dice: random.Random) -> None:
         """The network between Stripe and the shop has its own days."""
         stripe = self.stage.stripe
         trouble = dice.choice(("nothing", "twice", "lost", "held", "late"))
@@ -337,7 +337,7 @@ class Chaos:
         for _ in RETRIES:
             stripe.advance(DAY)
             stripe.wait_until_quiet(PATIENCE_SECONDS)
-            if not stripe.postman.letters:
+            if not stripe.dispatcher.pending:
                 break
         stripe.advance(DAY)
         stripe.wait_until_quiet(PATIENCE_SECONDS)
@@ -346,8 +346,8 @@ class Chaos:
 
     def _banks_decide(self) -> None:
         """Most of what is with a bank is settled; a few debits take longer than all of this."""
-        with self.stage.stripe.books.lock:
-            sessions = self.stage.stripe.books.sessions.values()
+        with self.stage.stripe.ledger.lock:
+            sessions = self.stage.stripe.ledger.sessions.values()
             waiting = [session["id"] for session in sessions if self._is_with_the_bank(session)]
         for number, session in enumerate(waiting):
             if number % 4 < 3:

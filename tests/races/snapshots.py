@@ -14,7 +14,7 @@ TOLD = re.compile(r"Order (\S+) is paid: ")
 
 def take_snapshot(stage: Stage, initial: dict[int, int], outbox: Path) -> Snapshot:
     """`initial` is the stock of counted products, `outbox` the log of what does the follow-ups."""
-    rows, ledger = read_rows(stage.sql), stage.stripe.books.photograph()
+    rows, ledger = read_rows(stage.sql), stage.stripe.ledger.snapshot()
     sales = sales_in(rows)
     return Snapshot(
         **vars(rows),

@@ -1,4 +1,4 @@
-"""A shopper clicks twice, or has two tabs open: one order, and nobody's change is lost."""
+"""A shopper clicks twice, or has two tabs open: one order, and no change is lost."""
 
 from functools import partial
 
@@ -80,7 +80,7 @@ def sessions_of_clicks(stage: Stage) -> int:
 def fills_a_cart_in_two_tabs(
     stage: Stage, products: list[int]
 ) -> tuple[HttpShopper, dict[int, int], set[int]]:
-    """Return who did it, what the cart has to hold then, and how the shop answered."""
+    """Return the shopper, what the cart has to hold then, and how the shop answered."""
     ada, mouse = stage.shopper(), stage.product("Mouse")
     ada.puts(mouse, 1)
     wanted = {product: number for number, product in enumerate(products, 2)}

@@ -49,7 +49,7 @@ def run(running_stage: Stage) -> Run:
     began, chaos = time.monotonic(), Chaos(running_stage, seed())
     strikes = {chaos.kill_a_worker: 12, chaos.kill_the_reconciler: 3, chaos.kill_them_all: 1}
     seen = chaos.run(KILLS, strikes)
-    tell("kills", chaos, seen, began)
+    report("kills", chaos, seen, began)
     return Run(chaos, seen)
 
 
@@ -80,7 +80,7 @@ def test_a_database_restarted_under_load_loses_nothing(tmp_path: Path):
             return True
 
         seen = chaos.run(RESTARTS, {restart_the_database: 1})
-    tell("restarts of PostgreSQL", chaos, seen, began)
+    report("restarts of PostgreSQL", chaos, seen, began)
     assert complaints(seen, AT_REST) == []
     assert (chaos.troubles, chaos.reconciler.deaths) == ([], 0)
 
@@ -107,7 +107,7 @@ def cluster() -> Cluster:
     return Cluster(durable=True)
 
 
-def tell(what: str, chaos: Chaos, seen: Snapshot, began: float) -> None:
+def report(what: str, chaos: Chaos, seen: Snapshot, began: float) -> None:
     wrong = complaints(seen, AT_REST)
     line = (
         f"chaos: {chaos.struck} {what}, {len(seen.orders):,} purchases, "

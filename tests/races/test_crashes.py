@@ -93,7 +93,7 @@ def test_killed_at_any_moment_under_repeated_deliveries_all_are_paid_once(stage:
 
 
 def dies_after_stripe_opened_the_session(stage: Stage) -> HttpShopper:
-    """Somebody pressed Buy; the shop died before it had the answer, and runs again."""
+    """Ada pressed Buy; the shop died before it had the answer, and runs again."""
     ada = puts_two_into_the_cart(stage)
     stage.stripe.fault("POST", SESSIONS, after=True, hang=HANGS_SECONDS)
     with in_the_background(ada.buys):

@@ -1,4 +1,4 @@
-"""The webhook answers quickly, asks nobody, and a flood of forged ones drowns no shopper."""
+"""The webhook answers quickly without asking Stripe, and forged ones drown no shopper."""
 
 import threading
 import time

@@ -54,7 +54,7 @@ class PatientShopper(HttpShopper):
 
 
 class Rollout(Chaos):
-    """Restarts, deaths and migrations instead of deaths alone; keeps what nobody should be told."""
+    """Restarts, deaths and migrations; keeps the answers that no shopper should see."""
 
     def __init__(self, stage: Frontage, seed: int, purchases_between: int) -> None:
         super().__init__(stage, seed, purchases_between)
@@ -80,7 +80,7 @@ class Rollout(Chaos):
         assert "Applying checkout" in self.fleet.manage("migrate", "--no-input")
         return self.fleet.roll(folder)
 
-    def told(self, seen: Snapshot, seconds: float, where: str) -> str:
+    def summary(self, seen: Snapshot, seconds: float, where: str) -> str:
         return (
             f"rollouts {where}: {self.struck}, of them {self.deaths} kills, "
             f"{len(seen.orders):,} purchases, {len(seen.paid_sessions):,} paid, "

@@ -46,12 +46,12 @@ def alone(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[F
         yield stage
 
 
-def test_a_restart_makes_people_wait_and_turns_nobody_away(held: Frontage):
+def test_a_restart_makes_shoppers_wait_and_turns_none_away(held: Frontage):
     assert answers_during_a_restart(held) == [303] * CROWD
 
 
 def test_without_its_socket_held_a_restart_turns_some_away(alone: Frontage):
-    # Whoever comes before the worker has heard of it, or when it has gone, is served.
+    # A shopper who comes before the worker has heard of it, or after it has gone, is served.
     assert is_lost_within_some_rounds(lambda: 502 not in answers_during_a_restart(alone))
 
 

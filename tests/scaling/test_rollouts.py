@@ -54,11 +54,11 @@ def test_no_purchase_fails_and_no_payment_is_lost(
     to_release: Strike = partial(chaos.release, release)
     strikes: dict[Strike, int] = {chaos.fleet.roll: 5, chaos.kill_one: 5, to_release: 1}
     seen = chaos.run(STRIKES, strikes)
-    closing_lines.append(chaos.told(seen, time.monotonic() - began, request.node.callspec.id))
+    closing_lines.append(chaos.summary(seen, time.monotonic() - began, request.node.callspec.id))
     assert complaints(seen, AT_REST) == []
     assert chaos.failures == []
     assert (chaos.troubles, chaos.reconciler.deaths) == ([], 0)
-    # Pressed again, each of them was served; and nobody was turned away but by a death.
+    # Pressed again, each of them was served; and none was turned away but by a death.
     assert len(stage.lost) == chaos.lost_to_deaths <= chaos.deaths * THREADS
     assert len(seen.paid_sessions) > STRIKES * PURCHASES_BETWEEN / 2
 

@@ -47,7 +47,7 @@ class Figures:
         return statistics.median(self.rounds[kind])
 
     def ratio(self, kind: str, beside: str) -> float:
-        """The median of what each round says: two that stand beside each other had equal luck."""
+        """The median of what each round says: two in one round had equal luck."""
         pairs = zip(self.rounds[kind], self.rounds[beside], strict=True)
         return statistics.median(one / other for one, other in pairs)
 
@@ -86,7 +86,7 @@ class Bench:
         yield "bare SELECT", [lambda: ada.sees(f"/bare/select/{first}/")] * count
         yield "unchanged poll", [self._poll] * count
         shoppers = islice(cycle(self.customers), count)
-        yield "home", [partial(who.sees, "/") for who in shoppers]
+        yield "home", [partial(shopper.sees, "/") for shopper in shoppers]
         yield "bare page of 8 KB", [lambda: ada.sees("/bare/page/")] * count
         yield "cart update", [self._change_the_cart] * count
         yield "bare UPDATE", [lambda: ada.posts(f"/bare/update/{first}/")] * count

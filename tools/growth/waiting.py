@@ -1,7 +1,7 @@
 """A crowd that waits for its payments at the pace that the pages set, while others buy.
 
 Five buy in a second, and each waits 400 seconds for the bank: so 2,000 wait at any time, of every
-age up to that. Whoever has waited longest is paid when somebody new has bought.
+age up to that. The order that has waited longest is paid when a new shopper has bought.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Records:
 
 @dataclass
 class Waiter:
-    """Somebody whose page asks for news of an order, as the page itself says."""
+    """A shopper whose page asks for updates of an order, as often as the page itself says."""
 
     line: Line
     order: str
@@ -108,7 +108,7 @@ class Scene:
         waiter.line.close()
 
     async def buy(self) -> None:
-        """Somebody new buys, comes back from Stripe and waits; the oldest is paid."""
+        """A new shopper buys, comes back from Stripe and waits; the oldest is paid."""
         line = Line(self.host, self.port, f"csrftoken={CSRF_TOKEN}")
         form = {"Content_Type": "application/x-www-form-urlencoded", "X_CSRFToken": CSRF_TOKEN}
         head, _ = await self.ask("cart update", line, "POST", "/cart/2/", "quantity=1", **form)

@@ -16,7 +16,7 @@ LOOK_AGAIN = re.compile(r'hx-get="(/orders/[^"]+)"')
 
 
 class Purchases:
-    """Makes them one by one, in any thread; `seconds` tells how long each kind of step took."""
+    """Makes them one by one, in any thread; `seconds` holds how long each kind of step took."""
 
     def __init__(self, shop_url: str, stripe: StandIn, product: int) -> None:
         self._shop_url = shop_url
