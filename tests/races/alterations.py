@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -47,9 +47,12 @@ def moves_read_then_write() -> None:
 
 
 def webhooks_have_no_transaction() -> None:
-    for module in (events, payments):
-        none = SimpleNamespace(atomic=lambda **options: nullcontext())
-        setattr(module, "transaction", none)  # noqa: B010
+    without_transactions(events, payments)
+
+
+def without_transactions(*modules: ModuleType) -> None:
+    for module in modules:
+        vars(module)["transaction"] = SimpleNamespace(atomic=lambda **_: nullcontext())
 
 
 def event_ids_repeat() -> None:
@@ -178,7 +181,7 @@ def stock_is_read_then_written() -> None:
 
 
 def orders_have_no_transaction() -> None:
-    setattr(ordering, "transaction", SimpleNamespace(atomic=nullcontext))  # noqa: B010
+    without_transactions(ordering)
 
 
 def stock_is_taken_in_any_order() -> None:

@@ -55,14 +55,8 @@ def test_without_the_idempotency_key_pressing_buy_again_opens_a_second(stage: St
 
 
 def test_pressing_buy_again_goes_on_where_stripe_was_not_asked_yet(stage: Stage):
-    ada = puts_two_into_the_cart(stage)
-    stage.stripe.fault("POST", SESSIONS, hang=HANGS_SECONDS, drop=True)
-    with in_the_background(ada.buys):
-        wait_until(lambda: stage.stripe.hanging)
-        stage.shop.kill()
-        stage.stripe.clear_faults()
-    stage.shop.start()
-    assert (stage.orders(ada), stage.stripe.sessions) == ([("PENDING", None)], {})
+    ada = dies_while_stripe_hangs(stage, drop=True)
+    assert stage.stripe.sessions == {}
     assert ada.buys().status == 303
     assert stage.orders(ada) == [("PENDING", *stage.stripe.sessions)]
 
@@ -93,9 +87,13 @@ def test_killed_at_any_moment_under_repeated_deliveries_all_are_paid_once(stage:
 
 
 def dies_after_stripe_opened_the_session(stage: Stage) -> HttpShopper:
+    return dies_while_stripe_hangs(stage, after=True)
+
+
+def dies_while_stripe_hangs(stage: Stage, **fault: bool) -> HttpShopper:
     """Ada pressed Buy; the shop died before it had the answer, and runs again."""
     ada = puts_two_into_the_cart(stage)
-    stage.stripe.fault("POST", SESSIONS, after=True, hang=HANGS_SECONDS)
+    stage.stripe.fault("POST", SESSIONS, hang=HANGS_SECONDS, **fault)
     with in_the_background(ada.buys):
         wait_until(lambda: stage.stripe.hanging)
         stage.shop.kill()

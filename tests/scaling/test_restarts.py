@@ -1,6 +1,5 @@
 """What a shopper at nginx meets when one of the processes behind it ends, gently or not."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,7 +13,7 @@ from tests.scaling.rollout import Frontage, frontage
 from tools.at_once import at_once
 from tools.http_shopper import Answer, HttpShopper
 from tools.postgresql import free_port
-from tools.shop_process import new_database
+from tools.shop_process import ShopProcess, new_database
 from tools.stage import is_lost_within_some_rounds, shop_for
 from tools.stripe_stand_in import StandIn
 from tools.waiting import wait_until
@@ -22,7 +21,7 @@ from tools.waiting import wait_until
 SESSIONS = "/v1/checkout/sessions"
 CROWD = 8
 STOPPING_SECONDS = 1.5
-HEARD_SECONDS = 0.3
+HEARD = "Handling signal: term"
 # Longer than any kill takes; the test ends it.
 HANGS_SECONDS = 30
 AS_THE_GUIDE_SAYS = "proxy_next_upstream error timeout;"
@@ -100,12 +99,18 @@ def answers_during_a_restart(stage: Frontage) -> list[int]:
     with ThreadPoolExecutor() as meanwhile:
         purchase = meanwhile.submit(ada.at(stopping.url).buys)
         wait_until(lambda: stage.stripe.requests)
+        heard = times_heard(stopping)
         restart = meanwhile.submit(stopping.restart)
-        time.sleep(HEARD_SECONDS)
+        wait_until(lambda: times_heard(stopping) > heard)
         answers = at_once([partial(shopper.puts, mouse, 1) for shopper in crowd])
         restart.result()
     assert purchase.result().status == 303
     return [answer.status for answer in answers]
+
+
+def times_heard(process: ShopProcess) -> int:
+    """How often it was asked to end."""
+    return process.log.read_text(errors="replace").count(HEARD)
 
 
 def buys_from_a_process_that_dies(stage: Frontage, moving_on: str) -> tuple[HttpShopper, Answer]:
