@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from html import unescape
 from typing import Any
 from uuid import UUID
@@ -14,7 +13,8 @@ from checkout.models import Order
 from storefront.cart import cart_of
 from storefront.models import Product
 from storefront.ops.shopper import shopper_of
-from tools.stripe_stand_in.webhooks import signature
+from tools import signed_events
+from tools.signed_events import WEBHOOK, paid_session, signed
 
 
 def product(name: str = "Mouse", price_cents: int = 2_999, **fields: Any) -> Product:
@@ -72,42 +72,16 @@ def poll_url(response: Any) -> str:
     return unescape(found[1]) if found else ""
 
 
-def deliver(event: object, *, header: str | None = None, path: str = "/stripe/webhook/") -> Any:
+def deliver(event: object, *, header: str | None = None, path: str = WEBHOOK) -> Any:
     """Deliver an event as Stripe does, to the shop's own address."""
-    body = event if isinstance(event, bytes) else json.dumps(event).encode()
-    return Client().post(
-        path,
-        body,
-        content_type="application/json",
-        headers={"Stripe-Signature": signature(body) if header is None else header},
-    )
+    body, headers = signed(event)
+    if header is not None:
+        headers["Stripe-Signature"] = header
+    return Client().post(path, body, content_type="application/json", headers=headers)
 
 
 def event_about(order: Order, kind: str = "checkout.session.completed", **session: Any) -> Any:
     """Make an event that fits the order, but for what `session` says otherwise."""
-    order_id = str(order.pk)
-    return {
-        "id": f"evt_{time.time_ns()}",
-        "object": "event",
-        "api_version": "2026-10-28.endive",
-        "created": int(time.time()),
-        "livemode": False,
-        "type": kind,
-        "data": {
-            "object": {
-                "id": order.session_id,
-                "object": "checkout.session",
-                "mode": "payment",
-                "status": "complete",
-                "payment_status": "paid",
-                "amount_total": order.total_cents,
-                "currency": order.currency,
-                "client_reference_id": order_id,
-                "metadata": {"order_id": order_id},
-                "payment_intent": f"pi_{order.pk.hex}",
-                "customer_details": {"email": "ada@example.com"},
-                "livemode": False,
-                **session,
-            }
-        },
-    }
+    known = {"currency": order.currency, "payment_intent": f"pi_{order.pk.hex}"}
+    thing = paid_session(order.session_id, str(order.pk), order.total_cents, **known | session)
+    return signed_events.event_about(thing, kind)

@@ -16,7 +16,7 @@ from pytest_django import Settings
 from storefront.models import Product
 from storefront.ops.templatetags import fragment_cache
 from tests.cast import Shopper, product
-from tests.hearing import Log, listening
+from tests.log_capture import Log, capture_log
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
 
@@ -109,7 +109,7 @@ def stripe(running_stand_in: StandIn, settings: Settings) -> StandIn:
 
 @pytest.fixture
 def log() -> Iterator[Log]:
-    with listening() as log:
+    with capture_log() as log:
         yield log
 
 

@@ -16,21 +16,22 @@ from pathlib import Path
 
 import pytest
 
+from tools.http_shopper import HttpShopper
 from tools.postgresql import free_port
 from tools.shop_process import new_database
+from tools.signed_events import WEBHOOK, signed
+from tools.stage import real_mode_with
 from tools.stripe_stand_in import StandIn
-from tools.stripe_stand_in.webhooks import SECRET, signature
-from tools.visitor import Visitor
+from tools.stripe_stand_in.webhooks import SECRET
 from tools.waiting import PATIENCE_SECONDS, wait_until
 
 PROJECT = Path(__file__).parent.parent
 SITE = "https://shop.example"
-ROUTER = {"Host": "shop.example", "X-Forwarded-Proto": "https"}
 
 
 @dataclass(frozen=True)
 class Platform:
-    """One deployed shop: its code, what it is told, and the port that the router asks."""
+    """One deployed shop: its code, its environment, and the port that the router asks."""
 
     folder: Path
     environment: dict[str, str]
@@ -106,7 +107,7 @@ def run(command: list[str], folder: Path, environment: dict[str, str]) -> str:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The code alone, as a push brings it, after the build: which is told no secrets."""
+    """The code alone, as a push brings it, after the build: which knows no secrets."""
     folder = tmp_path_factory.mktemp("platform") / "app"
     unwanted = shutil.ignore_patterns(".*", "__pycache__", "*.sqlite3*", "staticfiles", "test*")
     shutil.copytree(PROJECT, folder, ignore=unwanted)
@@ -128,10 +129,7 @@ def platform(built: Path) -> Iterator[Platform]:
             "DATABASE_URL": database,
             "TRUST_PROXY": "true",
             "WEB_CONCURRENCY": "2",
-            "STRIPE_PUBLISHABLE_KEY": "pk_test_platform",
-            "STRIPE_SECRET_KEY": "sk_test_platform",
-            "STRIPE_WEBHOOK_SECRET": SECRET,
-            "STRIPE_API_BASE": stripe.url,
+            **real_mode_with(stripe.url),
         }
         platform = Platform(built, environment, free_port(), stripe)
         assert "Applying checkout" in platform.does("release")
@@ -142,11 +140,11 @@ def platform(built: Path) -> Iterator[Platform]:
 
 
 @pytest.fixture
-def ada(platform: Platform) -> Visitor:
-    return Visitor(platform.url, SITE)
+def ada(platform: Platform) -> HttpShopper:
+    return HttpShopper(platform.url, SITE)
 
 
-def buys_and_pays(ada: Visitor, platform: Platform) -> None:
+def buys_and_pays(ada: HttpShopper, platform: Platform) -> None:
     line = re.search(r'action="(/cart/\d+/)"', ada.sees().text)
     assert line
     assert ada.puts(int(line[1].split("/")[2]), 2).status == 303
@@ -158,41 +156,37 @@ def buys_and_pays(ada: Visitor, platform: Platform) -> None:
     platform.stripe.pay(session)
 
 
-def is_paid(ada: Visitor) -> bool:
+def is_paid(ada: HttpShopper) -> bool:
     return 'data-status="PAID"' in ada.sees().text
 
 
-def test_a_purchase_goes_through_behind_the_router(platform: Platform, ada: Visitor):
+def test_a_purchase_goes_through_behind_the_router(platform: Platform, ada: HttpShopper):
     platform.stripe.listen(None)
     buys_and_pays(ada, platform)
     assert not is_paid(ada)
     [*_, event] = platform.stripe.events_of("checkout.session.completed")
-    body = json.dumps(event).encode()
-    headers = ROUTER | {"Stripe-Signature": signature(body)}
-    request = urllib.request.Request(f"{platform.url}/stripe/webhook/", body, headers)
-    with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
-        assert response.status == 200
+    assert ada.asks("POST", WEBHOOK, *signed(event)).status == 200
     assert is_paid(ada)
 
 
-def test_the_worker_mends_what_stripe_could_not_deliver(platform: Platform, ada: Visitor):
+def test_the_worker_finds_what_stripe_could_not_deliver(platform: Platform, ada: HttpShopper):
     # The router is passed by, so the shop refuses the host, and Stripe counts that as undelivered.
     platform.stripe.listen(f"{platform.url}/stripe/webhook/")
     buys_and_pays(ada, platform)
-    wait_until(lambda: platform.stripe.deliveries, "Stripe does not try")
+    wait_until(lambda: platform.stripe.attempts, "Stripe does not try")
     assert not is_paid(ada)
     with platform.running("worker"):
-        wait_until(lambda: is_paid(ada), "the worker does not mend it")
+        wait_until(lambda: is_paid(ada), "the worker does not find it")
 
 
-def test_pages_have_the_files_that_the_build_collected(platform: Platform, ada: Visitor):
+def test_pages_have_the_files_that_the_build_collected(platform: Platform, ada: HttpShopper):
     style = re.search(r'rel="stylesheet" href="(/static/storefront\.\w+\.css)"', ada.sees().text)
     assert style
     assert ada.sees(style[1]).status == 200
 
 
 def test_without_the_routers_https_a_page_redirects_to_it(platform: Platform):
-    answer = Visitor(platform.url, SITE.replace("https", "http")).sees()
+    answer = HttpShopper(platform.url, SITE.replace("https", "http")).sees()
     assert (answer.status, answer.location) == (301, f"{SITE}/")
 
 

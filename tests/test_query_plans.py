@@ -66,7 +66,7 @@ def scans(query: Query, broad: Iterable[str] = ()) -> list[str]:
     """Return the growing tables of which the query reads all rows, or all of one product.
 
     `broad` names more indexes that lead to too many rows for what is asked.
-    Who wants the newest rows, whatever they are, may read from that end until there are enough.
+    A query for the newest rows, whatever they are, may read from that end until it has enough.
     """
     sql, params = query
     if " LIMIT " in sql and " WHERE " not in sql:
@@ -177,7 +177,7 @@ class TestAShopper:
             "order-link": lambda: ada.browser.post(f"{page}link/"),
             "receipt": lambda: ada.get(link.findall(ada.get(page).text)[0]),
             "order-link-revocation": lambda: ada.browser.post(f"{page}link/revocation/"),
-            "stripe-webhook": lambda: [deliver(event_about(order, **news)) for news in NEWS],
+            "stripe-webhook": lambda: [deliver(event_about(order, **update)) for update in UPDATES],
         }
 
     def test_is_answered_by_indexes(self, ada: Shopper, mouse: Product, waiting: Order):
@@ -189,14 +189,14 @@ class TestAShopper:
     ):
         assert set(names()) - QUIET == set(self.acts(ada, mouse, waiting))
 
-    def test_who_waits_asks_one_table_once(self, ada: Shopper, waiting: Order):
+    def test_a_waiting_page_asks_one_table_once(self, ada: Shopper, waiting: Order):
         address = re.findall(r'hx-get="(/orders/[^"]+)"', ada.get("/").text)[0]
         with queries() as seen:
             assert ada.asks_by_htmx(address.replace("&amp;", "&")).status_code == 204
         assert [scans(query) for query in seen] == [[]]
 
 
-NEWS: list[dict[str, Any]] = [
+UPDATES: list[dict[str, Any]] = [
     {"kind": "checkout.session.expired", "payment_status": "unpaid"},
     {"kind": "checkout.session.completed", "payment_status": "unpaid"},
     {"kind": "checkout.session.async_payment_failed", "payment_status": "unpaid"},
@@ -204,7 +204,7 @@ NEWS: list[dict[str, Any]] = [
     {"kind": "charge.refunded", "payment_intent": "pi_of_the_test", "amount_refunded": 1},
     {"kind": "refund.created", "payment_intent": "pi_of_the_test", "amount": 1},
     {"kind": "charge.dispute.created", "payment_intent": "pi_of_the_test"},
-    {"kind": "charge.refunded", "payment_intent": "pi_of_nobody", "amount_refunded": 1},
+    {"kind": "charge.refunded", "payment_intent": "pi_of_no_order", "amount_refunded": 1},
 ]
 
 

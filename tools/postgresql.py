@@ -102,7 +102,7 @@ class Cluster:
         self._run("pg_ctl", command, f"--pgdata={self._data}", "--wait", "--silent", log, *options)
 
     def _run(self, program: str, *options: str) -> None:
-        """Run one of PostgreSQL's programs; as root it would refuse, so as somebody else."""
+        """Run one of PostgreSQL's programs; they refuse root, so as another user."""
         owner = unprivileged()
         with (self._folder / "output").open("w+") as output:
             result = subprocess.run(
@@ -136,7 +136,7 @@ def programs() -> Path:
     on_path = shutil.which("initdb")
     found = [on_path] if on_path else [*installed_programs(), *configured_programs()]
     for program in found:
-        # The real place: a lone link on PATH has none of its siblings beside it.
+        # The real place: a lone link on PATH has no siblings next to it.
         return Path(program).resolve().parent
     raise LookupError("PostgreSQL's initdb is not found.")
 
@@ -160,7 +160,7 @@ def configured_programs() -> list[str]:
 
 
 def unprivileged() -> pwd.struct_passwd | None:
-    """Whom root hands the database to; None for anybody else, who can keep it."""
+    """The user that root hands the database to; None for other users, who can keep it."""
     if os.geteuid() != 0:
         return None
     try:
@@ -176,7 +176,7 @@ def free_port() -> int:
 
 
 def run(command: list[str], url: str) -> int:
-    """Run the command to its end, handing on signals, and return its exit code."""
+    """Run the command to its end, passing on signals, and return its exit code."""
     process = subprocess.Popen(command, env={**os.environ, "DATABASE_URL": url})
 
     def hand_on(number: int, _frame: FrameType | None) -> None:

@@ -79,7 +79,7 @@ class ShopProcess:
 
     @contextmanager
     def holding_its_socket(self) -> Iterator[None]:
-        """Listen here for whichever process serves: who comes between two of them waits."""
+        """Listen here for the process that serves: a caller between two of them waits."""
         with socket.create_server(("127.0.0.1", self.port), backlog=128) as self._socket:
             yield
         self._socket = None
@@ -167,7 +167,7 @@ class ShopProcess:
         process, self._process = self._process, None
         if process is None:
             return
-        # The master alone hears SIGTERM and tells its workers; SIGKILL it can't pass on.
+        # The master alone gets SIGTERM and passes it to its workers; SIGKILL it can't pass on.
         if number == signal.SIGTERM:
             process.terminate()
         else:

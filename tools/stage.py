@@ -1,4 +1,4 @@
-"""The shop in real processes, Stripe's stand-in, and the database that both tell the truth of."""
+"""The shop in real processes, Stripe's stand-in, and the database that shows what came of both."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -10,10 +10,11 @@ from typing import Any
 
 import psycopg
 
+from tools.at_once import at_once
+from tools.http_shopper import HttpShopper
 from tools.shop_process import ShopProcess, new_database
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
-from tools.visitor import Visitor, at_once
 
 WORKERS = 3
 WAVE = 30
@@ -24,7 +25,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Stage:
-    """Tests look at it from outside: by HTTP, in Stripe's books and in the database."""
+    """Tests look at it from outside: by HTTP, in Stripe's ledger and in the database."""
 
     shop: ShopProcess
     stripe: StandIn
@@ -34,8 +35,8 @@ class Stage:
     def is_on_sqlite(self) -> bool:
         return self.database.startswith("sqlite")
 
-    def visitor(self) -> Visitor:
-        return Visitor(self.shop.url)
+    def shopper(self) -> HttpShopper:
+        return HttpShopper(self.shop.url)
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         """Run one statement, the same on both databases, over a connection of its own."""
@@ -65,19 +66,19 @@ class Stage:
         rows = self.sql(f"SELECT id FROM storefront_product WHERE id > {before} ORDER BY id")
         return [row[0] for row in rows]
 
-    def cart(self, visitor: Visitor) -> dict[int, int]:
-        """What lies in the visitor's cart: quantities by product."""
+    def cart(self, shopper: HttpShopper) -> dict[int, int]:
+        """What lies in the shopper's cart: quantities by product."""
         lines = "SELECT product_id, quantity FROM storefront_cartline"
-        return {row[0]: row[1] for row in self.sql(f"{lines} WHERE {_is(visitor)}")}
+        return {row[0]: row[1] for row in self.sql(f"{lines} WHERE {_is(shopper)}")}
 
-    def orders(self, visitor: Visitor) -> list[tuple[str, str | None]]:
-        """Return status and session of the visitor's orders."""
-        rows = self.sql(f"SELECT status, session_id FROM checkout_order WHERE {_is(visitor)}")
+    def orders(self, shopper: HttpShopper) -> list[tuple[str, str | None]]:
+        """Return status and session of the shopper's orders."""
+        rows = self.sql(f"SELECT status, session_id FROM checkout_order WHERE {_is(shopper)}")
         return [(row[0], row[1]) for row in rows]
 
-    def at_once[Result](self, deeds: Sequence[Callable[[], Result]]) -> list[Result]:
+    def at_once[Result](self, actions: Sequence[Callable[[], Result]]) -> list[Result]:
         """Do all of it at the same moment; on SQLite in waves of many."""
-        waves = batched(deeds, WAVE if self.is_on_sqlite else len(deeds))
+        waves = batched(actions, WAVE if self.is_on_sqlite else len(actions))
         return [result for wave in waves for result in at_once(wave)]
 
     @contextmanager
@@ -93,23 +94,24 @@ class Stage:
             yield replace(self, shop=shop)
 
 
-def _is(visitor: Visitor) -> str:
+def _is(shopper: HttpShopper) -> str:
     """SQLite keeps UUIDs without hyphens, PostgreSQL shows them with."""
-    return f"REPLACE(CAST(shopper AS TEXT), '-', '') = '{visitor.id.hex}'"
+    return f"REPLACE(CAST(shopper AS TEXT), '-', '') = '{shopper.id.hex}'"
 
 
 def shop_for(
     database: str, stripe: StandIn, log: Path, workers: int, **environment: Any
 ) -> ShopProcess:
-    return ShopProcess(database, workers=workers, log=log, **real_mode_with(stripe), **environment)
+    environment |= real_mode_with(stripe.url)
+    return ShopProcess(database, workers=workers, log=log, **environment)
 
 
-def real_mode_with(stripe: StandIn) -> dict[str, Any]:
+def real_mode_with(stripe_url: str) -> dict[str, Any]:
     return {
-        "STRIPE_PUBLISHABLE_KEY": "pk_test_races",
-        "STRIPE_SECRET_KEY": "sk_test_races",
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_stage",
+        "STRIPE_SECRET_KEY": "sk_test_stage",
         "STRIPE_WEBHOOK_SECRET": SECRET,
-        "STRIPE_API_BASE": stripe.url,
+        "STRIPE_API_BASE": stripe_url,
     }
 
 

@@ -77,7 +77,7 @@ class TestTheServerIsKilled:
             shop.kill()
         stripe.release()
         stripe.wait_until_quiet()
-        assert [attempt.status for attempt in stripe.deliveries] == [0]
+        assert [attempt.status for attempt in stripe.attempts] == [0]
         shop.start()
         stripe.advance(seconds=5 * 60)
         ada.sees_order("PAID")

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
-from tests.hearing import figure
+from tests.log_capture import figure
 from tools.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""What could happen next at Stripe, by what its books say."""
+"""What could happen next at Stripe, by what its ledger says."""
 
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.shapes import Json
@@ -8,19 +8,19 @@ class Possible:
     """Lists of ids that one of its verbs would accept, in the order in which they came."""
 
     def __init__(self, stand_in: StandIn) -> None:
-        self.books, self.postman = stand_in.books, stand_in.postman
+        self.ledger, self.dispatcher = stand_in.ledger, stand_in.dispatcher
 
     def payments(self) -> list[str]:
-        self.books.expire_due()
-        return [id for id, session in self.books.sessions.items() if session["status"] == "open"]
+        self.ledger.expire_due()
+        return [id for id, session in self.ledger.sessions.items() if session["status"] == "open"]
 
     def bank_decisions(self) -> list[str]:
-        return [id for id in self.books.sessions if self.books.is_awaiting_bank(id)]
+        return [id for id in self.ledger.sessions if self.ledger.is_awaiting_bank(id)]
 
     def disputes(self) -> list[str]:
         return [
             id
-            for id in self.books.sessions
+            for id in self.ledger.sessions
             if (charge := self.charge_of(id))
             and charge["status"] == "succeeded"
             and not charge["disputed"]
@@ -36,42 +36,42 @@ class Possible:
         return left
 
     def refund_failures(self) -> list[str]:
-        return [id for id, refund in self.books.refunds.items() if refund["status"] != "failed"]
+        return [id for id, refund in self.ledger.refunds.items() if refund["status"] != "failed"]
 
     def dispute_ends(self) -> list[str]:
         intents = {
             dispute["payment_intent"]
-            for dispute in self.books.disputes.values()
+            for dispute in self.ledger.disputes.values()
             if dispute["status"] == "needs_response"
         }
-        sessions = self.books.sessions.items()
+        sessions = self.ledger.sessions.items()
         return [id for id, session in sessions if session["payment_intent"] in intents]
 
     def deliveries(self) -> list[str]:
         """Events that go to the shop, those included that it has had."""
-        events = self.books.events
-        return [event["id"] for event in events if event["type"] in self.postman.enabled_events]
+        events = self.ledger.events
+        return [event["id"] for event in events if event["type"] in self.dispatcher.enabled_events]
 
     def first_deliveries(self) -> list[str]:
         """Events that the shop has not answered yet."""
-        return [id for id in self.deliveries() if id in self.postman.undelivered]
+        return [id for id in self.deliveries() if id in self.dispatcher.undelivered]
 
     def losses(self, waiting: set[str]) -> list[str]:
-        """News that the shop can do without: it asks about the sessions that it waits for."""
+        """Events that the shop can do without: it asks about the sessions that it waits for."""
         return [
             event["id"]
-            for event in self.books.events
-            if event["id"] in self.postman.undelivered
+            for event in self.ledger.events
+            if event["id"] in self.dispatcher.undelivered
             and event["type"].startswith("checkout.session.")
             and event["data"]["object"]["id"] in waiting
             and len(self._sessions_for(event["data"]["object"]["client_reference_id"])) == 1
         ]
 
     def charge_of(self, session_id: str) -> Json | None:
-        session = self.books.sessions[session_id]
-        intent = self.books.payment_intents.get(session["payment_intent"] or "")
-        return self.books.charges[intent["latest_charge"]] if intent else None
+        session = self.ledger.sessions[session_id]
+        intent = self.ledger.payment_intents.get(session["payment_intent"] or "")
+        return self.ledger.charges[intent["latest_charge"]] if intent else None
 
     def _sessions_for(self, order: str) -> list[str]:
-        sessions = self.books.sessions.items()
+        sessions = self.ledger.sessions.items()
         return [id for id, session in sessions if session["client_reference_id"] == order]

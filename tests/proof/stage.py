@@ -39,7 +39,7 @@ class StoppedClock(Clock):
 def new_stand_in(secret: str) -> StandIn:
     """A stand-in that is not served: the calls go straight in, and nothing is sent by itself."""
     stand_in = StandIn(WEBHOOK, secret, enabled_events=EVENTS)
-    stand_in.clock = stand_in.books.clock = StoppedClock()
+    stand_in.clock = stand_in.ledger.clock = StoppedClock()
     return stand_in
 
 
@@ -73,13 +73,13 @@ def _caller_of(stand_in: StandIn) -> Callable[..., tuple[str, int, dict[str, str
     def request(
         client: object, method: str, url: str, headers: dict[str, str], post_data: str | None = None
     ) -> tuple[str, int, dict[str, str]]:
-        told = Message()
+        sent = Message()
         for name, value in headers.items():
-            told[name] = value
+            sent[name] = value
         parts = urlsplit(url)
         target = f"{parts.path}?{parts.query}"
         try:
-            asked, answer = stand_in.api.answer(method.upper(), target, told, post_data or "", API)
+            asked, answer = stand_in.api.answer(method.upper(), target, sent, post_data or "", API)
         except Dropped as dropped:
             raise stripe.APIConnectionError("The connection broke.", should_retry=True) from dropped
         return json.dumps(answer.body), answer.status, {"request-id": asked.id}

@@ -1,24 +1,22 @@
-"""Watches the shop's database and Stripe's books, and says what must be true of them.
-
-It shares no code with the shop: every rule is worked out here once more, from the rows.
-"""
+"""Watches the shop's database and Stripe's ledger, and remembers what a snapshot cannot show."""
 
 from collections import Counter, defaultdict
-from typing import Any, NamedTuple
-from uuid import UUID
+from collections.abc import Iterable
+from typing import Any
 
 from django.db import connection
 
 from checkout.models import Order
 from storefront.models import Product
+from tests.cast import Shopper
+from tools.invariants import ALWAYS, AT_REST, SOLD, Invariant, complaints
+from tools.snapshot import Line, OrderRow, Rows, Snapshot, as_hex, read_rows
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.shapes import Json
 
 UNPAID = {"PENDING", "PROCESSING", "FAILED", "EXPIRED"}
-SOLD = {"PAID", "REFUNDED"}
-PAID_AT_STRIPE = {"paid", "no_payment_required"}
 
-# Written by hand: where one event may lead. A payment with a refund that was told before it
+# Written by hand: where one event may lead. A payment whose refund came before it
 # leads straight to REFUNDED.
 ALLOWED = {
     "PENDING": {"PROCESSING", "PAID", "REFUNDED", "FAILED", "EXPIRED", "REVIEW"},
@@ -30,312 +28,170 @@ ALLOWED = {
     "REVIEW": {"REFUNDED"},
 }
 
-Line = tuple[UUID, int]
-
-
-class Row(NamedTuple):
-    """An order as the database has it."""
-
-    id: UUID
-    shopper: UUID
-    status: str
-    session_id: str | None
-    payment_intent: str
-    total_cents: int
-    received_cents: int
-    currency: str
-    refunded_cents: int
-    disputed_at: Any
-    dispute_result: str
-    review_reason: str
-
 
 class Witness:
     """What was seen so far. `look` after each event and each step; `look_at_the_end` at the end."""
 
     def __init__(self, stand_in: StandIn) -> None:
-        self.stand_in = stand_in
-        self.books = stand_in.books
-        self.orders: dict[UUID, Row] = {}
-        self.items: dict[UUID, dict[int, int]] = {}
-        self.counts_stock: dict[UUID, bool] = {}
-        self.holds: dict[Line, int] = {}
-        self.sold: dict[Line, int] = {}
-        self.sales: set[UUID] = set()
-        self.recorded: set[str] = set()
-        self.stock: dict[int, int | None] = {}
+        self.ledger = stand_in.ledger
+        self.rows = Rows(orders=[], items=[], reservations=[], stock={}, events=[])
+        self.orders: dict[str, OrderRow] = {}
+        self.counts_stock: set[str] = set()
+        self.sold: list[Line] = []
+        self.sales: set[str] = set()
         self.expected: dict[int, int | None] = {}
-        self.carts: dict[Line, int] = {}
+        self.carts: dict[tuple[str, int], int] = {}
         self.peaks: defaultdict[str, int] = defaultdict(int)
-        self.followed_up: Counter[UUID] = Counter()
+        self.told: list[str] = []
+        self.copies: list[Json] = []
+        self.optional: set[str] = set()
         self.moves: Counter[tuple[str, str]] = Counter()
 
-    # What the world tells
+    # What the world does
 
     def merchant_counted(self, product: Product) -> None:
         """The merchant changed a number: what is there from now on is what has to stay."""
-        before, now = self.stock.get(product.pk), stock_of(product)
+        before, now = self.rows.stock.get(product.pk), stock_of(product)
         known = self.expected.get(product.pk)
-        self.stock[product.pk] = now
+        self.rows.stock[product.pk] = now
         if now is None:
             self.expected[product.pk] = None
         elif before is None or known is None:
-            self.expected[product.pk] = now + self._held(product.pk) + self._sold(product.pk)
+            elsewhere = [*self.rows.reservations, *self.sold]
+            self.expected[product.pk] = now + _number_of(product.pk, elsewhere)
         else:
             self.expected[product.pk] = known + now - before
 
-    def shopper_put(self, shopper: UUID, product: Product, quantity: int) -> None:
-        self.carts.pop((shopper, product.pk), None)
+    def shopper_put(self, shopper: Shopper, product: Product, quantity: int) -> None:
+        self.carts.pop((shopper.id.hex, product.pk), None)
         if quantity:
-            self.carts[shopper, product.pk] = quantity
+            self.carts[shopper.id.hex, product.pk] = quantity
 
     def follow_up_happened(self, order: Order) -> None:
-        self.followed_up[order.pk] += 1
+        self.told.append(order.pk.hex)
+
+    def stripe_sent_a_copy(self, event: Json) -> None:
+        """It comes this once, whether or not the shop dies of it."""
+        self.copies.append(event)
+        self.optional.add(event["id"])
+
+    def event_was_lost(self, event_id: str) -> None:
+        self.optional.add(event_id)
 
     # After each event and each step
 
     def look(self) -> None:
         self.note_charges()
-        orders = {row.id: row for row in _orders()}
-        stock = dict(_rows("SELECT id, stock FROM storefront_product"))
-        for pk, order in orders.items():
-            self._note_order(order, self.orders.get(pk), stock)
-        assert self.orders.keys() <= orders.keys(), "An order is gone."
-        holds = _rows('SELECT "order", product_id, quantity FROM storefront_hold')
-        self.orders, self.stock = orders, stock
-        self.holds = {(_uuid(order), product): quantity for order, product, quantity in holds}
-        self._check_stock()
+        before, self.rows = self.rows, read_rows(_rows)
+        known, self.orders = self.orders, {order.id: order for order in self.rows.orders}
+        assert known.keys() <= self.orders.keys(), "An order is gone."
+        for order in self.rows.orders:
+            if order.id in known:
+                self._note_move(known[order.id], order, before)
+            else:
+                self._note_beginning(order)
+        self._check(ALWAYS)
         self._check_carts()
-        self._check_sessions()
-        self._check_events()
-        for order in orders.values():
-            self._check_order(order)
+        for order in self.rows.orders:
+            self._check_refunds(order)
+
+    def look_at_the_end(self) -> None:
+        """When everything is delivered and reconciled."""
+        self.look()
+        self._check(AT_REST)
 
     def note_charges(self) -> None:
-        for charge in self.books.charges.values():
+        for charge in self.ledger.charges.values():
             intent = charge["payment_intent"]
             self.peaks[intent] = max(self.peaks[intent], charge["amount_refunded"])
 
-    def _note_order(self, order: Row, known: Row | None, stock: dict[int, int | None]) -> None:
-        if known is None:
-            items = "SELECT product_id, quantity FROM checkout_orderitem WHERE order_id = %s"
-            self.items[order.id] = dict(_rows(items, _parameter(order.id)))
-            self.counts_stock[order.id] = any(
-                stock[product] is not None for product in self.items[order.id]
-            )
-            assert order.status == "PENDING", "An order began in the middle."
-            return
+    def _note_beginning(self, order: OrderRow) -> None:
+        assert order.status == "PENDING", "An order began in the middle."
+        if any(self.rows.stock[line.product] is not None for line in self._items_of(order)):
+            self.counts_stock.add(order.id)
+
+    def _note_move(self, known: OrderRow, order: OrderRow, before: Rows) -> None:
         if order.status == known.status:
             return
         self.moves[known.status, order.status] += 1
         allowed = ALLOWED[known.status]
         assert order.status in allowed, f"{known.status} became {order.status}."
         if known.status in UNPAID and order.status in SOLD:
-            self._note_sale(order, stock)
+            self._note_sale(order, before)
 
-    def _note_sale(self, order: Row, stock: dict[int, int | None]) -> None:
-        aside = {line: n for line, n in self.holds.items() if line[0] == order.id}
-        late = {
-            (order.id, product): quantity
-            for product, quantity in self.items[order.id].items()
-            if stock[product] is not None and self.counts_stock[order.id]
-        }
-        self.sold |= aside or late
+    def _note_sale(self, order: OrderRow, before: Rows) -> None:
+        items = self._items_of(order)
+        reserved = [line for line in before.reservations if line.order == order.id]
+        late = [line for line in items if self.rows.stock[line.product] is not None]
+        self.sold += reserved or (late if order.id in self.counts_stock else [])
         self.sales.add(order.id)
-        for product, quantity in self.items[order.id].items():
-            line = order.shopper, product
-            if line in self.carts:
-                self.carts[line] -= quantity
-                if self.carts[line] <= 0:
-                    del self.carts[line]
+        for line in items:
+            place = order.shopper, line.product
+            self.carts[place] = self.carts.get(place, 0) - line.quantity
+            if self.carts[place] <= 0:
+                del self.carts[place]
 
-    def _check_stock(self) -> None:
-        for product, stock in self.stock.items():
-            assert stock is None or stock >= 0
-            expected = self.expected[product]
-            if stock is not None:
-                there = stock, self._held(product), self._sold(product)
-                assert sum(there) == expected, (
-                    f"Of {expected} there are {there[0]} in stock, {there[1]} put aside and "
-                    f"{there[2]} sold."
-                )
+    def _items_of(self, order: OrderRow) -> list[Line]:
+        return [line for line in self.rows.items if line.order == order.id]
 
-    def _held(self, product: int) -> int:
-        return sum(quantity for (_, held), quantity in self.holds.items() if held == product)
+    def _check(self, invariants: Iterable[Invariant]) -> None:
+        wrong = complaints(self._snapshot(), invariants)
+        assert not wrong, "\n".join(wrong)
 
-    def _sold(self, product: int) -> int:
-        return sum(quantity for (_, sold), quantity in self.sold.items() if sold == product)
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            **vars(self.rows),
+            sessions=self.ledger.sessions,
+            intents=self.ledger.payment_intents,
+            charges=self.ledger.charges,
+            disputes=self.ledger.disputes,
+            sent=[*self.ledger.events, *self.copies],
+            expected=self.expected,
+            sold=self.sold,
+            sales=frozenset(self.sales),
+            told=self.told,
+            optional=frozenset(self.optional),
+        )
 
     def _check_carts(self) -> None:
         lines = _rows("SELECT shopper, product_id, quantity FROM storefront_cartline")
-        carts = {(_uuid(shopper), product): quantity for shopper, product, quantity in lines}
+        carts = {(as_hex(shopper), product): quantity for shopper, product, quantity in lines}
         assert carts == self.carts, "A cart holds something else than what was put into it."
 
-    def _check_sessions(self) -> None:
-        ids = [order.session_id for order in self.orders.values() if order.session_id]
-        assert len(ids) == len(set(ids)), "Two orders share a session."
-
-    def _check_order(self, order: Row) -> None:
-        session = self.books.sessions.get(order.session_id or "")
-        intent = order.payment_intent
-        most = self._most_refunded(intent)
+    def _check_refunds(self, order: OrderRow) -> None:
+        most = self._most_refunded(order.payment_intent)
         assert order.refunded_cents <= most, f"{order.refunded_cents} refunded, not {most}."
-        if order.session_id:
-            assert session, "An order has a session that Stripe doesn't know."
-            assert session["metadata"]["order_id"] == str(order.id), "The session is another's."
-        if order.status in SOLD:
-            self._check_money(order, session or {})
         if order.status == "REFUNDED":
             assert most >= order.total_cents, "REFUNDED without refunds."
-        if order.disputed_at or order.dispute_result:
-            disputed = [dispute["payment_intent"] for dispute in self.books.disputes.values()]
-            assert intent in disputed, "A dispute was invented."
-        assert self.followed_up[order.id] <= 1, "A follow-up happened twice."
 
     def _most_refunded(self, intent: str) -> int:
-        """What has gone back at most: who doesn't know the newest total may hold more for true.
+        """What has gone back at most: without the newest total, the shop may assume more.
 
-        A refund is told before its failure is, and then another one instead of it.
+        A refund is sent before its failure is, and then another one instead of it.
         """
-        totals = [
-            event
-            for event in self.books.events
-            if event["type"] == "charge.refunded"
-            and event["data"]["object"]["payment_intent"] == intent
-        ]
-        if totals and totals[-1]["id"] not in self.recorded:
-            refunds = [r for r in self.books.refunds.values() if r["payment_intent"] == intent]
-            amount: int = self._charge_of(intent)["amount"]
-            ever: int = sum(refund["amount"] for refund in refunds)
-            return min(ever, amount)
-        return self.peaks[intent]
-
-    def _charge_of(self, intent: str) -> Json:
-        return self.books.charges[self.books.payment_intents[intent]["latest_charge"]]
-
-    def _check_money(self, order: Row, session: Json) -> None:
-        assert session.get("payment_status") in PAID_AT_STRIPE, f"{order.status} without money."
-        money = session["amount_total"], session["currency"]
-        assert money == (order.total_cents, order.currency), "PAID with other money."
-
-    def _check_events(self) -> None:
-        rows = _rows("SELECT event_id, follow_up, order_id FROM checkout_stripeevent")
-        ids = Counter(row[0] for row in rows)
-        assert len(ids) == len(rows), "An event was recorded twice."
-        self.recorded = set(ids)
-        follow_ups = [row[1:] for row in rows if row[1]]
-        assert len(follow_ups) == len(set(follow_ups)), "An order has two follow-ups."
-
-    # When everything is delivered and reconciled
-
-    def look_at_the_end(self, unsure: int) -> None:
-        for session in self.books.sessions.values():
-            if session["payment_status"] in PAID_AT_STRIPE:
-                self._check_paid_session(session)
-        for order in self.orders.values():
-            self._check_that_it_waits_for_something(order)
-            self._check_what_came_after(order)
-        self._check_sums()
-        self._check_holds()
-        self._check_follow_ups(unsure)
-
-    def _check_paid_session(self, session: Json) -> None:
-        its = [
-            order
-            for order in self.orders.values()
-            if order.session_id == session["id"] or _is_marked(session, order)
-        ]
-        assert len(its) == 1, f"{session['id']} is paid, and {len(its)} orders know of it."
-        assert its[0].status in {"PAID", "REFUNDED", "REVIEW"}, f"Paid, but {its[0].status}."
-        assert str(its[0].id) == session["metadata"]["order_id"]
-
-    def _check_sums(self) -> None:
-        paid = [s for s in self.books.sessions.values() if s["payment_status"] in PAID_AT_STRIPE]
-        own = {o.session_id: o for o in self.orders.values() if o.status in SOLD}
-        money_in = sum(session["amount_total"] for session in paid)
-        orders = sum(order.total_cents for order in own.values())
-        marked = sum(
-            session["amount_total"]
-            for session in paid
-            if session["id"] not in own
-            and any(_is_marked(session, order) for order in self.orders.values())
-        )
-        assert money_in == orders + marked, f"{money_in} in, {orders} ordered, {marked} marked."
-
-    def _check_that_it_waits_for_something(self, order: Row) -> None:
-        its = [
-            session
-            for session in self.books.sessions.values()
-            if session["metadata"]["order_id"] == str(order.id)
-        ]
-        if order.status == "PENDING":
-            assert not its, "An order waits for a session that is over."
-        if order.status == "PROCESSING":
-            own = self.books.sessions[order.session_id or ""]
-            assert self._intent_of(own).get("status") == "processing", "It waits for no bank."
-
-    def _intent_of(self, session: Json) -> Json:
-        return self.books.payment_intents.get(session["payment_intent"] or "", {})
-
-    def _check_what_came_after(self, order: Row) -> None:
-        own = self.books.sessions.get(order.session_id or "")
-        if not own or own["payment_status"] not in PAID_AT_STRIPE or not own["payment_intent"]:
-            return
-        assert order.payment_intent == own["payment_intent"], "The payment isn't known."
-        charge = self._charge_of(order.payment_intent)
-        back = charge["amount_refunded"]
-        assert order.refunded_cents == back, f"{back} went back, not {order.refunded_cents}."
-        assert (order.status == "REFUNDED") == (back == charge["amount"]), (
-            f"{order.status}, and {back} of {charge['amount']} went back."
-        )
-        disputes = [
-            dispute
-            for dispute in self.books.disputes.values()
-            if dispute["payment_intent"] == order.payment_intent
-        ]
-        self._check_dispute(order, disputes)
-
-    def _check_dispute(self, order: Row, disputes: list[Json]) -> None:
-        status: Any = disputes[-1]["status"] if disputes else None
-        result = status if status in ("won", "lost") else ""
-        assert order.dispute_result == result, f"The dispute is {status}."
-        assert bool(order.disputed_at) == (status in ("needs_response", "lost"))
-
-    def _check_holds(self) -> None:
-        for order, _product in self.holds:
-            status = self.orders[order].status
-            assert status in {"PROCESSING", "REVIEW"}, f"Goods are put aside for a {status} order."
-
-    def _check_follow_ups(self, unsure: int) -> None:
-        told = set(self.followed_up)
-        assert len(self.sales - told) <= unsure, "A follow-up was forgotten."
+        totals = [event for event in self.ledger.events if _is_total_of(intent, event)]
+        if not totals or totals[-1]["id"] in {event.event_id for event in self.rows.events}:
+            return self.peaks[intent]
+        refunds = [r for r in self.ledger.refunds.values() if r["payment_intent"] == intent]
+        charge = self.ledger.charges[self.ledger.payment_intents[intent]["latest_charge"]]
+        most: int = min(sum(refund["amount"] for refund in refunds), charge["amount"])
+        return most
 
 
-def _is_marked(session: Json, order: Row) -> bool:
-    """Whether the merchant sees on the order what came in, in figures or in words."""
-    is_own = order.session_id == session["id"]
-    is_received = is_own and order.received_cents == session["amount_total"]
-    return (order.status == "REVIEW" and is_received) or session["id"] in order.review_reason
+def _is_total_of(intent: str, event: Json) -> bool:
+    is_total = event["type"] == "charge.refunded"
+    return bool(is_total and event["data"]["object"]["payment_intent"] == intent)
 
 
-def _orders() -> list[Row]:
-    rows = _rows(f"SELECT {', '.join(Row._fields)} FROM checkout_order ORDER BY created_at, id")
-    return [Row(_uuid(id), _uuid(shopper), *rest) for id, shopper, *rest in rows]
+def _number_of(product: int, lines: Iterable[Line]) -> int:
+    return sum(line.quantity for line in lines if line.product == product)
 
 
-def _rows(sql: str, *parameters: Any) -> list[Any]:
+def _rows(sql: str) -> list[Any]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
+        cursor.execute(sql)
         rows: list[Any] = cursor.fetchall()
         return rows
-
-
-def _uuid(value: Any) -> UUID:
-    return value if isinstance(value, UUID) else UUID(value)
-
-
-def _parameter(value: UUID) -> Any:
-    return value if connection.features.has_native_uuid_field else value.hex
 
 
 def stock_of(product: Product) -> int | None:

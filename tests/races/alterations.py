@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,7 +23,7 @@ from checkout.requested import RequestedItem
 from storefront import stock, views
 from storefront.models import CartLine, Product, Reservation
 
-# Wide enough for everybody else to come in between.
+# Wide enough for all others to come in between.
 WINDOW_SECONDS = 0.05
 PAUSE = "Pausing before the commit."
 PAUSE_SECONDS = 30
@@ -47,9 +47,12 @@ def moves_read_then_write() -> None:
 
 
 def webhooks_have_no_transaction() -> None:
-    for module in (events, payments):
-        none = SimpleNamespace(atomic=lambda **options: nullcontext())
-        setattr(module, "transaction", none)  # noqa: B010
+    without_transactions(events, payments)
+
+
+def without_transactions(*modules: ModuleType) -> None:
+    for module in modules:
+        vars(module)["transaction"] = SimpleNamespace(atomic=lambda **_: nullcontext())
 
 
 def event_ids_repeat() -> None:
@@ -178,7 +181,7 @@ def stock_is_read_then_written() -> None:
 
 
 def orders_have_no_transaction() -> None:
-    setattr(ordering, "transaction", SimpleNamespace(atomic=nullcontext))  # noqa: B010
+    without_transactions(ordering)
 
 
 def stock_is_taken_in_any_order() -> None:
@@ -194,7 +197,7 @@ def stock_is_taken_in_any_order() -> None:
     setattr(stock, "reserve", reserve)  # noqa: B010
 
 
-def stock_is_given_back_by_everybody() -> None:
+def stock_is_released_by_every_caller() -> None:
     def release(order: UUID) -> None:
         holds = list(Reservation.objects.filter(order=order))
         time.sleep(WINDOW_SECONDS)

@@ -1,4 +1,4 @@
-"""Shoppers, payments and the post under way, while processes of the shop are killed at random.
+"""Shoppers, payments and deliveries under way, while processes of the shop are killed at random.
 
 Everything runs in threads of the test until enough was struck down. Their dice are thrown from
 one seed; what the machine does in between, no seed can repeat.
@@ -18,13 +18,15 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.races.reckoning import Photograph, is_paid, photograph
+from tests.races.snapshots import take_snapshot
+from tools.at_once import at_once
+from tools.http_shopper import Answer
 from tools.shop_process import PROJECT, ShopProcess
+from tools.snapshot import Snapshot, is_paid
 from tools.stage import Stage
 from tools.stripe_stand_in import Refusal
 from tools.stripe_stand_in.shapes import Json
 from tools.stripe_stand_in.webhooks import RETRIES
-from tools.visitor import Answer, at_once
 
 SHOPPERS, PAYERS = 6, 2
 IN_STOCK = 12
@@ -153,7 +155,7 @@ class Chaos:
         return bool(workers) and self._kill(self.random.choice(workers))
 
     def kill_all_workers(self) -> bool:
-        """At once, so that nobody is left who could have had the request."""
+        """At once, so that no other worker is left for the request."""
         killed = [self._kill(pid) for pid in self._workers()]
         return any(killed)
 
@@ -179,13 +181,13 @@ class Chaos:
         return True
 
     def _is_ours(self, pid: int) -> bool:
-        """Whether the worker still is in the shop's group: a number may be somebody else's now."""
+        """Whether the worker is in the shop's group: its number may be another process's now."""
         try:
             return os.getpgid(pid) == self.stage.shop.group
         except ProcessLookupError:
             return False
 
-    def run(self, count: int, strikes: dict[Strike, int]) -> Photograph:
+    def run(self, count: int, strikes: dict[Strike, int]) -> Snapshot:
         """Strike so often under load, let it become quiet, and return what is so then.
 
         `strikes` says how often each is chosen; none is left out.
@@ -202,7 +204,7 @@ class Chaos:
                 if (to_come.pop() if to_come else chosen)():
                     self.struck += 1
         self.quiet_down()
-        return photograph(self.stage, self.initial, self.reconciler.log)
+        return take_snapshot(self.stage, self.initial, self.reconciler.log)
 
     def _wait_for_purchases(self) -> None:
         before, lull = self._sales, time.monotonic() + LONGEST_LULL_SECONDS
@@ -215,10 +217,10 @@ class Chaos:
 
     @contextmanager
     def _load(self) -> Iterator[None]:
-        deeds = [*[self._shop] * SHOPPERS, *[self._pay] * PAYERS, self._trouble_the_post]
+        actions = [*[self._shop] * SHOPPERS, *[self._pay] * PAYERS, self._trouble_deliveries]
         threads = [
-            threading.Thread(target=self._repeat, args=(deed, self._dice(f"{number}")))
-            for number, deed in enumerate(deeds)
+            threading.Thread(target=self._repeat, args=(action, self._dice(f"{number}")))
+            for number, action in enumerate(actions)
         ]
         for thread in threads:
             thread.start()
@@ -230,28 +232,28 @@ class Chaos:
                 thread.join(PATIENCE_SECONDS)
             self.reconciler.kill()
 
-    def _repeat(self, deed: Callable[[random.Random], None], dice: random.Random) -> None:
+    def _repeat(self, action: Callable[[random.Random], None], dice: random.Random) -> None:
         while not self.over.is_set():
             try:
-                deed(dice)
+                action(dice)
             except Refusal:
-                continue  # Somebody else ended the session first.
+                continue  # Another thread ended the session first.
             except Exception as error:
-                self.troubles.append(f"{deed.__name__}: {error!r}")
+                self.troubles.append(f"{action.__name__}: {error!r}")
                 raise
 
     def _dice(self, whose: str) -> random.Random:
         return random.Random(f"{self.seed}/{whose}")
 
     def _shop(self, dice: random.Random) -> None:
-        """Somebody comes, fills a cart and buys, and sometimes thinks again and buys once more."""
-        visitor = self.stage.visitor()
+        """A shopper comes, fills a cart and buys, and sometimes buys once more."""
+        shopper = self.stage.shopper()
         for _ in range(dice.choice((1, 1, 2))):
             wanted = self._wanted(dice)
             for product, quantity in wanted:
-                self._note(visitor.puts(product, quantity))
-            by_json = partial(visitor.buys_by_json, *wanted)
-            buys = dice.choice((visitor.buys, visitor.buys, by_json))
+                self._note(shopper.puts(product, quantity))
+            by_json = partial(shopper.buys_by_json, *wanted)
+            buys = dice.choice((shopper.buys, shopper.buys, by_json))
             for answer in at_once([buys] * dice.choice((1, 1, 1, 2))):
                 self._note(answer, is_purchase=True)
             self.over.wait(dice.uniform(0, 0.3))
@@ -271,20 +273,20 @@ class Chaos:
             self.over.wait(0.1)  # The shop is down, and would be asked a thousand times.
 
     def _pay(self, dice: random.Random) -> None:
-        """Somebody at Stripe's page, or their bank, or the merchant in Stripe's dashboard."""
+        """A shopper at Stripe's page, or their bank, or the merchant in Stripe's dashboard."""
         self.over.wait(dice.uniform(0.02, 0.15))
         stripe = self.stage.stripe
-        [deed] = dice.choices(("pay", "later", "bank", "expire", "refund"), (50, 14, 12, 8, 8))
-        if deed == "bank" and (session := self._one_of(dice, self._is_with_the_bank)):
+        [action] = dice.choices(("pay", "later", "bank", "expire", "refund"), (50, 14, 12, 8, 8))
+        if action == "bank" and (session := self._one_of(dice, self._is_with_the_bank)):
             dice.choice((stripe.settle, stripe.settle, stripe.fail))(session)
-        elif deed == "refund" and (session := self._one_of(dice, is_paid)):
+        elif action == "refund" and (session := self._one_of(dice, is_paid)):
             self._refund(dice, session)
         elif session := self._one_of(dice, lambda session: session["status"] == "open"):
             if dice.random() < 0.1:
                 stripe.decline(session)
-            elif deed == "later":
+            elif action == "later":
                 stripe.pay_later(session)
-            elif deed == "expire":
+            elif action == "expire":
                 stripe.expire(session)
             else:
                 stripe.pay(session)
@@ -297,15 +299,15 @@ class Chaos:
 
     def _is_with_the_bank(self, session: Json) -> bool:
         is_unpaid = session["status"] == "complete" and session["payment_status"] == "unpaid"
-        return is_unpaid and self.stage.stripe.books.is_awaiting_bank(session["id"])
+        return is_unpaid and self.stage.stripe.ledger.is_awaiting_bank(session["id"])
 
     def _one_of(self, dice: random.Random, is_meant: Callable[[Json], bool]) -> str:
-        with self.stage.stripe.books.lock:
-            sessions = self.stage.stripe.books.sessions.values()
+        with self.stage.stripe.ledger.lock:
+            sessions = self.stage.stripe.ledger.sessions.values()
             found = [session["id"] for session in sessions if is_meant(session)]
         return dice.choice(found) if found else ""
 
-    def _trouble_the_post(self, dice: random.Random) -> None:
+    def _trouble_deliveries(self, dice: random.Random) -> None:
         """The network between Stripe and the shop has its own days."""
         stripe = self.stage.stripe
         trouble = dice.choice(("nothing", "twice", "lost", "held", "late"))
@@ -335,7 +337,7 @@ class Chaos:
         for _ in RETRIES:
             stripe.advance(DAY)
             stripe.wait_until_quiet(PATIENCE_SECONDS)
-            if not stripe.postman.letters:
+            if not stripe.dispatcher.pending:
                 break
         stripe.advance(DAY)
         stripe.wait_until_quiet(PATIENCE_SECONDS)
@@ -344,8 +346,8 @@ class Chaos:
 
     def _banks_decide(self) -> None:
         """Most of what is with a bank is settled; a few debits take longer than all of this."""
-        with self.stage.stripe.books.lock:
-            sessions = self.stage.stripe.books.sessions.values()
+        with self.stage.stripe.ledger.lock:
+            sessions = self.stage.stripe.ledger.sessions.values()
             waiting = [session["id"] for session in sessions if self._is_with_the_bank(session)]
         for number, session in enumerate(waiting):
             if number % 4 < 3:

@@ -16,7 +16,7 @@ def running_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture
 def stage(running_stage: Stage) -> Stage:
-    """The shop runs; Stripe begins with empty books and tells it what happens."""
+    """The shop runs; Stripe begins with an empty ledger and sends it what happens."""
     if not running_stage.shop.is_ready():
         running_stage.shop.kill()
         running_stage.shop.start()

@@ -1,11 +1,12 @@
-"""A shopper clicks twice, or has two tabs open: one order, and nobody's change is lost."""
+"""A shopper clicks twice, or has two tabs open: one order, and no change is lost."""
 
 from functools import partial
 
 import pytest
 
+from tools.at_once import at_once
+from tools.http_shopper import Answer, HttpShopper
 from tools.stage import Stage, is_lost_within_some_rounds
-from tools.visitor import Answer, Visitor, at_once
 
 CLICKS = 10
 PRODUCTS = 12
@@ -64,8 +65,8 @@ def test_without_the_upsert_the_second_tab_fails(stage: Stage):
         )
 
 
-def clicks_buy(stage: Stage) -> tuple[Visitor, list[Answer]]:
-    ada = stage.visitor()
+def clicks_buy(stage: Stage) -> tuple[HttpShopper, list[Answer]]:
+    ada = stage.shopper()
     ada.puts(stage.product("Mouse"), 2)
     return ada, at_once([ada.buys] * CLICKS)
 
@@ -78,17 +79,17 @@ def sessions_of_clicks(stage: Stage) -> int:
 
 def fills_a_cart_in_two_tabs(
     stage: Stage, products: list[int]
-) -> tuple[Visitor, dict[int, int], set[int]]:
-    """Return who did it, what the cart has to hold then, and how the shop answered."""
-    ada, mouse = stage.visitor(), stage.product("Mouse")
+) -> tuple[HttpShopper, dict[int, int], set[int]]:
+    """Return the shopper, what the cart has to hold then, and how the shop answered."""
+    ada, mouse = stage.shopper(), stage.product("Mouse")
     ada.puts(mouse, 1)
     wanted = {product: number for number, product in enumerate(products, 2)}
     answers = at_once([partial(ada.puts, *line) for line in wanted.items()])
     return ada, {mouse: 1, **wanted}, {answer.status for answer in answers}
 
 
-def adds_the_same_in_ten_tabs(stage: Stage) -> tuple[Visitor, set[int]]:
-    ada = stage.visitor()
+def adds_the_same_in_ten_tabs(stage: Stage) -> tuple[HttpShopper, set[int]]:
+    ada = stage.shopper()
     ada.puts(stage.product("Laptop"), 1)
     answers = at_once([partial(ada.puts, stage.product("Mouse"), 7)] * 10)
     return ada, {answer.status for answer in answers}

@@ -3,16 +3,17 @@
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.races.chaos import CHECKOUT_MINUTES, Chaos, closing_lines, in_proof, seed
-from tests.races.reckoning import Photograph, complaints
-from tests.races.retouches import RETOUCHES
+from tests.races.tampering import TAMPERINGS, Tampering
+from tools.invariants import AT_REST, complaints
 from tools.postgresql import Cluster, programs
+from tools.snapshot import Snapshot
 from tools.stage import Stage, is_lost_within_some_rounds, new_stage, stage_on
 
 KILLS, RESTARTS = in_proof(200, 20), in_proof(10, 2)
@@ -38,7 +39,7 @@ def running_stage(
 @dataclass(frozen=True)
 class Run:
     chaos: Chaos
-    seen: Photograph
+    seen: Snapshot
 
 
 @pytest.fixture(scope="module")
@@ -48,24 +49,24 @@ def run(running_stage: Stage) -> Run:
     began, chaos = time.monotonic(), Chaos(running_stage, seed())
     strikes = {chaos.kill_a_worker: 12, chaos.kill_the_reconciler: 3, chaos.kill_them_all: 1}
     seen = chaos.run(KILLS, strikes)
-    tell("kills", chaos, seen, began)
+    report("kills", chaos, seen, began)
     return Run(chaos, seen)
 
 
 def test_processes_killed_at_any_moment_lose_nothing(run: Run):
-    assert complaints(run.seen) == []
+    assert complaints(run.seen, AT_REST) == []
     assert (run.chaos.troubles, run.chaos.reconciler.deaths) == ([], 0)
     assert run.chaos.answers[500] == 0, errors_in(run.chaos.stage.shop.log)
 
 
 def test_if_events_are_recorded_on_their_own_something_is_lost(stage: Stage):
     with stage.altered("events_are_recorded_after_the_commit") as unguarded:
-        assert is_lost_within_some_rounds(lambda: not complaints(kills_workers(unguarded)))
+        assert is_lost_within_some_rounds(lambda: not complaints(kills_workers(unguarded), AT_REST))
 
 
-@pytest.mark.parametrize(("retouch", "words"), RETOUCHES)
-def test_the_reckoning_notices(run: Run, retouch: Callable[[Photograph], Photograph], words: str):
-    assert re.search(words, "\n".join(complaints(retouch(run.seen))))
+@pytest.mark.parametrize(("tamper", "words"), TAMPERINGS)
+def test_the_invariants_notice(run: Run, tamper: Tampering, words: str):
+    assert re.search(words, "\n".join(complaints(tamper(run.seen), AT_REST)))
 
 
 def test_a_database_restarted_under_load_loses_nothing(tmp_path: Path):
@@ -79,12 +80,12 @@ def test_a_database_restarted_under_load_loses_nothing(tmp_path: Path):
             return True
 
         seen = chaos.run(RESTARTS, {restart_the_database: 1})
-    tell("restarts of PostgreSQL", chaos, seen, began)
-    assert complaints(seen) == []
+    report("restarts of PostgreSQL", chaos, seen, began)
+    assert complaints(seen, AT_REST) == []
     assert (chaos.troubles, chaos.reconciler.deaths) == ([], 0)
 
 
-def kills_workers(stage: Stage) -> Photograph:
+def kills_workers(stage: Stage) -> Snapshot:
     stage.stripe.reset()
     chaos = Chaos(stage, seed())
     return chaos.run(KILLS_OF_ALL, {chaos.kill_all_workers: 1})
@@ -106,8 +107,8 @@ def cluster() -> Cluster:
     return Cluster(durable=True)
 
 
-def tell(what: str, chaos: Chaos, seen: Photograph, began: float) -> None:
-    wrong = complaints(seen)
+def report(what: str, chaos: Chaos, seen: Snapshot, began: float) -> None:
+    wrong = complaints(seen, AT_REST)
     line = (
         f"chaos: {chaos.struck} {what}, {len(seen.orders):,} purchases, "
         f"{len(seen.paid_sessions):,} paid, seed {chaos.seed}, "

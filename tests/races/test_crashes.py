@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.races.alterations import PAUSE
+from tools.http_shopper import HttpShopper
 from tools.stage import Stage
-from tools.visitor import Visitor
 from tools.waiting import PATIENCE_SECONDS, wait_until
 
 SESSIONS = "/v1/checkout/sessions"
@@ -55,14 +55,8 @@ def test_without_the_idempotency_key_pressing_buy_again_opens_a_second(stage: St
 
 
 def test_pressing_buy_again_goes_on_where_stripe_was_not_asked_yet(stage: Stage):
-    ada = puts_two_into_the_cart(stage)
-    stage.stripe.fault("POST", SESSIONS, hang=HANGS_SECONDS, drop=True)
-    with in_the_background(ada.buys):
-        wait_until(lambda: stage.stripe.hanging)
-        stage.shop.kill()
-        stage.stripe.clear_faults()
-    stage.shop.start()
-    assert (stage.orders(ada), stage.stripe.sessions) == ([("PENDING", None)], {})
+    ada = dies_while_stripe_hangs(stage, drop=True)
+    assert stage.stripe.sessions == {}
     assert ada.buys().status == 303
     assert stage.orders(ada) == [("PENDING", *stage.stripe.sessions)]
 
@@ -92,10 +86,14 @@ def test_killed_at_any_moment_under_repeated_deliveries_all_are_paid_once(stage:
         assert [state(stage, buyer) for buyer in buyers] == [PAID_ONCE] * PAYMENTS
 
 
-def dies_after_stripe_opened_the_session(stage: Stage) -> Visitor:
-    """Somebody pressed Buy; the shop died before it had the answer, and runs again."""
+def dies_after_stripe_opened_the_session(stage: Stage) -> HttpShopper:
+    return dies_while_stripe_hangs(stage, after=True)
+
+
+def dies_while_stripe_hangs(stage: Stage, **fault: bool) -> HttpShopper:
+    """Ada pressed Buy; the shop died before it had the answer, and runs again."""
     ada = puts_two_into_the_cart(stage)
-    stage.stripe.fault("POST", SESSIONS, after=True, hang=HANGS_SECONDS)
+    stage.stripe.fault("POST", SESSIONS, hang=HANGS_SECONDS, **fault)
     with in_the_background(ada.buys):
         wait_until(lambda: stage.stripe.hanging)
         stage.shop.kill()
@@ -127,29 +125,29 @@ def stripe_sends_again(stage: Stage) -> None:
     stage.stripe.wait_until_quiet(PATIENCE_SECONDS)
 
 
-def state(stage: Stage, visitor: Visitor) -> tuple[str, int, int]:
-    [(status, session)] = stage.orders(visitor)
+def state(stage: Stage, shopper: HttpShopper) -> tuple[str, int, int]:
+    [(status, session)] = stage.orders(shopper)
     events = (
         "SELECT COUNT(*) FROM checkout_stripeevent e JOIN checkout_order o ON e.order_id = o.id"
     )
     recorded = stage.number(f"{events} WHERE o.session_id = '{session}'")
-    return status, sum(stage.cart(visitor).values()), recorded
+    return status, sum(stage.cart(shopper).values()), recorded
 
 
-def puts_two_into_the_cart(stage: Stage) -> Visitor:
-    ada = stage.visitor()
+def puts_two_into_the_cart(stage: Stage) -> HttpShopper:
+    ada = stage.shopper()
     ada.puts(stage.product("Mouse"), 2)
     return ada
 
 
-def has_a_checkout(stage: Stage) -> Visitor:
+def has_a_checkout(stage: Stage) -> HttpShopper:
     ada = puts_two_into_the_cart(stage)
     assert ada.buys().status == 303
     return ada
 
 
-def session_of(stage: Stage, visitor: Visitor) -> str:
-    [(_, session)] = stage.orders(visitor)
+def session_of(stage: Stage, shopper: HttpShopper) -> str:
+    [(_, session)] = stage.orders(shopper)
     return str(session)
 
 
@@ -159,8 +157,8 @@ def learns_of_payment(stage: Stage, session: str) -> None:
 
 
 @contextmanager
-def in_the_background(deed: Callable[[], object]) -> Iterator[None]:
-    thread = threading.Thread(target=deed)
+def in_the_background(action: Callable[[], object]) -> Iterator[None]:
+    thread = threading.Thread(target=action)
     thread.start()
     yield
     thread.join(PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""More people want it than there is: exactly what is there is sold, and nobody pays for more."""
+"""More shoppers want it than there is: exactly what is there is sold, and no more is paid for."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
+from tools.at_once import at_once
 from tools.stage import Stage, is_lost_within_some_rounds, new_stage
-from tools.visitor import at_once
 
 PROCESSES = 6
 IN_STOCK, BUYERS = 40, 60
@@ -36,9 +36,9 @@ def test_six_processes_sell_forty_of_forty(stage: Stage):
     sale = sixty_buy(stage)
     refused = BUYERS - IN_STOCK
     assert sale == Sale({200: IN_STOCK, 400: refused}, refused, sessions=IN_STOCK, stock=0)
-    everybody_pays(stage)
+    all_pay(stage)
     assert statuses(stage) == {"PAID": IN_STOCK}
-    assert (stock(stage), held(stage)) == (0, 0)
+    assert (stock(stage), reserved(stage)) == (0, 0)
 
 
 def test_without_the_conditional_update_more_is_sold_than_there_is(stage: Stage):
@@ -55,7 +55,7 @@ def test_what_expires_goes_back_to_the_shelf_once(stage: Stage):
 
 
 def test_without_a_winner_it_goes_back_several_times(stage: Stage):
-    guards = ["stock_is_given_back_by_everybody", "moves_read_then_write"]
+    guards = ["stock_is_released_by_every_caller", "moves_read_then_write"]
     with stage.altered(*guards, "webhooks_have_no_transaction") as unguarded:
         assert is_lost_within_some_rounds(lambda: stock_after_many_expiries(unguarded) <= IN_STOCK)
 
@@ -71,22 +71,22 @@ def test_without_one_order_for_all_they_do(stage: Stage):
         assert is_lost_within_some_rounds(lambda: opposite_carts(unguarded, 6) == {200})
 
 
-def test_a_second_click_while_stripe_is_slow_leaves_the_goods_aside(stage: Stage):
+def test_a_second_click_while_stripe_is_slow_keeps_the_goods_reserved(stage: Stage):
     """Stripe answers it that the first click is still being worked on."""
     restock(stage, IN_STOCK)
-    ada = stage.visitor()
+    ada = stage.shopper()
     ada.puts(stage.product("Tea 0"), 10)
     stage.stripe.fault("POST", "/v1/checkout/sessions", after=True, hang=SLOW_SECONDS)
     assert 303 in [answer.status for answer in at_once([ada.buys] * 2)]
-    assert (stock(stage), held(stage)) == (IN_STOCK - 10, 1)
+    assert (stock(stage), reserved(stage)) == (IN_STOCK - 10, 1)
 
 
 def sixty_buy(stage: Stage) -> Sale:
     """Sixty shoppers press Buy at the same moment."""
     restock(stage, IN_STOCK)
     tea = stage.product("Tea 0")
-    deeds = [partial(stage.visitor().buys_by_json, (tea, 1)) for _ in range(BUYERS)]
-    answers = stage.at_once(deeds)
+    actions = [partial(stage.shopper().buys_by_json, (tea, 1)) for _ in range(BUYERS)]
+    answers = stage.at_once(actions)
     return Sale(
         answers=dict(Counter(answer.status for answer in answers)),
         refused_in_words=sum(SOLD_OUT in answer.text for answer in answers),
@@ -99,14 +99,14 @@ def opposite_carts(stage: Stage, count: int) -> set[int]:
     restock(stage, 1000)
     tea, more = stage.product("Tea 0"), stage.product("Tea 1")
     ways = [((tea, 1), (more, 1)), ((more, 1), (tea, 1))]
-    deeds = [partial(stage.visitor().buys_by_json, *ways[number % 2]) for number in range(count)]
-    return {answer.status for answer in at_once(deeds)}
+    actions = [partial(stage.shopper().buys_by_json, *ways[number % 2]) for number in range(count)]
+    return {answer.status for answer in at_once(actions)}
 
 
 def stock_after_many_expiries(stage: Stage) -> int:
-    """Somebody leaves ten on Stripe's page; that it expired is told twenty times at once."""
+    """A shopper leaves ten on Stripe's page; twenty events at once say that it expired."""
     restock(stage, IN_STOCK)
-    assert stage.visitor().buys_by_json((stage.product("Tea 0"), 10)).status == 200
+    assert stage.shopper().buys_by_json((stage.product("Tea 0"), 10)).status == 200
     assert stock(stage) == IN_STOCK - 10
     [session] = stage.stripe.sessions
     stage.stripe.lose()
@@ -117,7 +117,7 @@ def stock_after_many_expiries(stage: Stage) -> int:
     return stock(stage)
 
 
-def everybody_pays(stage: Stage) -> None:
+def all_pay(stage: Stage) -> None:
     for session in stage.stripe.sessions:
         stage.stripe.pay(session)
     stage.stripe.wait_until_quiet(PATIENCE_SECONDS)
@@ -140,7 +140,7 @@ def stock(stage: Stage) -> int:
     return stage.number("SELECT stock FROM storefront_product WHERE name = 'Tea 0'")
 
 
-def held(stage: Stage) -> int:
+def reserved(stage: Stage) -> int:
     return stage.number("SELECT COUNT(*) FROM storefront_hold")
 
 

@@ -1,4 +1,4 @@
-"""Stripe tells the same fact many times at the same moment: the order is paid once."""
+"""Stripe sends the same fact many times at the same moment: the order is paid once."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
+from tools.http_shopper import HttpShopper
 from tools.stage import Stage, is_lost_within_some_rounds
-from tools.visitor import Visitor
 
 DELIVERIES = 50
 IN_CART, BOUGHT = 60, 1
 
 
 @dataclass(frozen=True)
-class Aftermath:
+class Outcome:
     answers: frozenset[int]
     recorded: int
     applied: int
@@ -22,8 +22,8 @@ class Aftermath:
     left_in_cart: int
 
 
-def once(recorded: int) -> Aftermath:
-    return Aftermath(frozenset({200}), recorded, applied=1, paid=1, left_in_cart=IN_CART - BOUGHT)
+def once(recorded: int) -> Outcome:
+    return Outcome(frozenset({200}), recorded, applied=1, paid=1, left_in_cart=IN_CART - BOUGHT)
 
 
 def test_one_event_delivered_fifty_times_at_once_pays_once(stage: Stage):
@@ -54,19 +54,19 @@ def test_without_the_lock_of_this_database_deliveries_fail(stage: Stage):
         assert is_lost_within_some_rounds(lambda: after_many_events(unguarded).answers == {200})
 
 
-def after_one_event(stage: Stage) -> Aftermath:
+def after_one_event(stage: Stage) -> Outcome:
     ada, event = has_paid(stage)
     return after(stage, ada, [event] * DELIVERIES)
 
 
-def after_many_events(stage: Stage) -> Aftermath:
+def after_many_events(stage: Stage) -> Outcome:
     ada, event = has_paid(stage)
     return after(stage, ada, [event | {"id": f"{event['id']}.{n}"} for n in range(DELIVERIES)])
 
 
-def has_paid(stage: Stage) -> tuple[Visitor, dict[str, Any]]:
-    """Somebody who bought one, wants sixty more, and paid; the event of it isn't delivered."""
-    ada, mouse = stage.visitor(), stage.product("Mouse")
+def has_paid(stage: Stage) -> tuple[HttpShopper, dict[str, Any]]:
+    """A shopper who bought one, wants sixty more, and paid; the event of it isn't delivered."""
+    ada, mouse = stage.shopper(), stage.product("Mouse")
     ada.puts(mouse, BOUGHT)
     ada.buys()
     ada.puts(mouse, IN_CART)
@@ -77,10 +77,10 @@ def has_paid(stage: Stage) -> tuple[Visitor, dict[str, Any]]:
     return ada, stage.stripe.events_of("checkout.session.completed")[-1]
 
 
-def after(stage: Stage, ada: Visitor, events: list[dict[str, Any]]) -> Aftermath:
+def after(stage: Stage, ada: HttpShopper, events: list[dict[str, Any]]) -> Outcome:
     answers = stage.at_once([partial(stage.stripe.send, event) for event in events])
     ours = f"checkout_stripeevent WHERE event_id LIKE '{events[0]['id'].partition('.')[0]}%'"
-    return Aftermath(
+    return Outcome(
         answers=frozenset(answers),
         recorded=stage.number(f"SELECT COUNT(*) FROM {ours}"),
         applied=stage.number(f"SELECT COUNT(*) FROM {ours} AND outcome = 'applied'"),

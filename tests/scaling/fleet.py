@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.scaling.programs import nginx
+from tools.at_once import at_once
 from tools.shop_process import ShopProcess
-from tools.visitor import at_once
 
 
 class Fleet(ShopProcess):

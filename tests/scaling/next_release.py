@@ -18,7 +18,7 @@ def next_release(folder: Path, changes: dict[str, str]) -> Path:
     """Copy the code to the folder, change the models so, and let Django write the migration."""
     unwanted = shutil.ignore_patterns(".*", "__pycache__", "*.sqlite3*", "tests", "docs")
     shutil.copytree(PROJECT, folder, ignore=unwanted)
-    models = folder / "checkout" / "models.py"
+    models = folder / "checkout" / "models" / "order.py"
     text = models.read_text()
     for old, new in changes.items():
         assert old in text

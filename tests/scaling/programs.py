@@ -115,7 +115,7 @@ def _folder() -> Iterator[Path]:
 def _running(
     command: list[str], folder: Path, port: int, ends_at: signal.Signals = signal.SIGTERM
 ) -> Iterator[None]:
-    """Run it in the folder until the `with` statement ends; as root would, as somebody else."""
+    """Run it in the folder until the `with` statement ends; as root would, as another user."""
     if owner := unprivileged():
         for path in (folder, *folder.iterdir()):
             os.chown(path, owner.pw_uid, owner.pw_gid)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from tests.races.chaos import Chaos
-from tests.races.reckoning import Photograph
 from tests.scaling.fleet import Fleet
+from tools.http_shopper import Answer, HttpShopper
+from tools.snapshot import Snapshot
 from tools.stage import Stage, real_mode_with
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
-from tools.visitor import Answer, Visitor
 
 # What a server in front says for one that died on it; 0 is no answer at all.
 LOST = (0, 502, 504)
@@ -34,27 +34,27 @@ class Frontage(Stage):
     shop: Fleet
     lost: list[str] = field(default_factory=list)
 
-    def visitor(self) -> Visitor:
-        return Customer(self.shop.url, self.lost)
+    def shopper(self) -> HttpShopper:
+        return PatientShopper(self.shop.url, self.lost)
 
 
-class Customer(Visitor):
-    """Somebody who, shown an error of the server in front, presses the button once more."""
+class PatientShopper(HttpShopper):
+    """Presses the button once more when shown an error of the server in front."""
 
     def __init__(self, shop_url: str, lost: list[str]) -> None:
         super().__init__(shop_url)
         self._lost = lost
 
-    def _ask(self, method: str, path: str, *rest: Any) -> Answer:
-        answer = super()._ask(method, path, *rest)
+    def asks(self, method: str, path: str, *rest: Any, **options: Any) -> Answer:
+        answer = super().asks(method, path, *rest, **options)
         if answer.status in LOST:
             self._lost.append(f"{method} {path} {answer.status}")
-            answer = super()._ask(method, path, *rest)
+            answer = super().asks(method, path, *rest, **options)
         return answer
 
 
 class Rollout(Chaos):
-    """Restarts, deaths and migrations instead of deaths alone; keeps what nobody should be told."""
+    """Restarts, deaths and migrations; keeps the answers that no shopper should see."""
 
     def __init__(self, stage: Frontage, seed: int, purchases_between: int) -> None:
         super().__init__(stage, seed, purchases_between)
@@ -80,7 +80,7 @@ class Rollout(Chaos):
         assert "Applying checkout" in self.fleet.manage("migrate", "--no-input")
         return self.fleet.roll(folder)
 
-    def told(self, seen: Photograph, seconds: float, where: str) -> str:
+    def summary(self, seen: Snapshot, seconds: float, where: str) -> str:
         return (
             f"rollouts {where}: {self.struck}, of them {self.deaths} kills, "
             f"{len(seen.orders):,} purchases, {len(seen.paid_sessions):,} paid, "
@@ -106,7 +106,7 @@ def frontage(
 ) -> Iterator[Frontage]:
     """The shop behind nginx; its members reach the database `through` these URLs."""
     with StandIn(secret=SECRET) as stripe:
-        options |= real_mode_with(stripe)
+        options |= real_mode_with(stripe.url)
         with Fleet(through, log=folder / "log", **options).prepare() as fleet:
             stripe.listen(fleet.webhook_url)
             yield Frontage(fleet, stripe, database)

@@ -8,9 +8,10 @@ import pytest
 
 from tests.scaling.programs import pgbouncer
 from tests.storefront.test_releasing import OURS, failures_of
+from tools.at_once import at_once
+from tools.http_shopper import HttpShopper
 from tools.postgresql import free_port
 from tools.shop_process import ShopProcess
-from tools.visitor import Visitor, at_once
 
 # While it reads, others take all connections, also the one that a cursor would be left on.
 READ_IN_PIECES = """
@@ -73,7 +74,7 @@ def test_requests_after_a_restart_of_pgbouncer_succeed(shop: ShopProcess, databa
     with ExitStack() as undo:
         with pgbouncer(database, port) as url:
             served = undo.enter_context(ShopProcess(url))
-            crowd = [Visitor(served.url).sees] * 8
+            crowd = [HttpShopper(served.url).sees] * 8
             assert [answer.status for answer in at_once(crowd)] == [200] * 8
         undo.enter_context(pgbouncer(database, port))
         assert [answer.status for answer in at_once(crowd)] == [200] * 8

@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.races.chaos import CHECKOUT_MINUTES, Strike, closing_lines, in_proof, seed
-from tests.races.reckoning import complaints
 from tests.scaling.conftest import SIZE
 from tests.scaling.next_release import ADDED_FILE, EXPAND, next_release
 from tests.scaling.rollout import Frontage, Rollout, frontage
+from tools.at_once import at_once
+from tools.http_shopper import HttpShopper
+from tools.invariants import AT_REST, complaints
 from tools.shop_process import PROJECT, new_database
-from tools.visitor import Visitor, at_once
 
 STRIKES, PURCHASES_BETWEEN = in_proof(20, 2), in_proof(20, 10)
 POOLERS = ["without PgBouncer", "with PgBouncer"] if os.environ.get("PROVE") else ["with both"]
@@ -53,11 +54,11 @@ def test_no_purchase_fails_and_no_payment_is_lost(
     to_release: Strike = partial(chaos.release, release)
     strikes: dict[Strike, int] = {chaos.fleet.roll: 5, chaos.kill_one: 5, to_release: 1}
     seen = chaos.run(STRIKES, strikes)
-    closing_lines.append(chaos.told(seen, time.monotonic() - began, request.node.callspec.id))
-    assert complaints(seen) == []
+    closing_lines.append(chaos.summary(seen, time.monotonic() - began, request.node.callspec.id))
+    assert complaints(seen, AT_REST) == []
     assert chaos.failures == []
     assert (chaos.troubles, chaos.reconciler.deaths) == ([], 0)
-    # Pressed again, each of them was served; and nobody was turned away but by a death.
+    # Pressed again, each of them was served; and none was turned away but by a death.
     assert len(stage.lost) == chaos.lost_to_deaths <= chaos.deaths * THREADS
     assert len(seen.paid_sessions) > STRIKES * PURCHASES_BETWEEN / 2
 
@@ -70,6 +71,6 @@ def test_a_file_that_only_the_new_code_has_is_found_wherever_nginx_asks_first(
     old.folder = PROJECT
     stage.shop.manage("migrate", "--no-input")
     at_once([new.restart, old.restart])
-    assert Visitor(old.url).sees(f"/static/{ADDED_FILE}").status == 404
-    answers = [stage.visitor().sees(f"/static/{ADDED_FILE}").status for _ in range(2 * SIZE)]
+    assert HttpShopper(old.url).sees(f"/static/{ADDED_FILE}").status == 404
+    answers = [stage.shopper().sees(f"/static/{ADDED_FILE}").status for _ in range(2 * SIZE)]
     assert answers == [200] * len(answers)

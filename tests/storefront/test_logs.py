@@ -20,7 +20,7 @@ from storefront.models import Product
 from storefront.ops import logs
 from storefront.ops import request_log as watching
 from tests.cast import Shopper, deliver, event_about, poll_url
-from tests.hearing import Line, Log
+from tests.log_capture import Line, Log
 from tests.routes import ADDRESSES, SAMPLES
 from tools.shop_process import ShopProcess, new_database
 from tools.stripe_stand_in import StandIn

@@ -12,7 +12,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from storefront.models import Product
-from tests.hearing import figure
+from tests.log_capture import figure
 from tools.shop_process import ShopProcess, new_database
 
 TOKEN = "a-token-of-the-tests"

@@ -40,7 +40,7 @@ PLANTED = {
     "CACHE_URL": f"redis://:{PLANT}-password@127.0.0.1:{{port}}/0",
     "METRICS_TOKEN": f"{PLANT}-for-prometheus",
 }
-# Whoever adds a name like these has it planted here.
+# A new name like these has to be planted here.
 SECRET_NAMES = re.compile(r"SECRET|TOKEN|PASSWORD|_KEY$|^(DATABASE|CACHE)_URL$")
 
 
@@ -89,7 +89,7 @@ class TestAShopWithNothingThatWorks:
         process = self.walked("broken", DEBUG=debug)
         assert "GET / 500" in process.stdout
         assert "settings and" in process.stderr
-        # Developers see what each line had in hand; nobody else sees anything.
+        # Developers see what each line had in hand; shoppers see nothing.
         assert ("pk_test_public" in process.stdout) == (debug == "true")
         assert planted_in(process.stdout + process.stderr) == []
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tools import postgresql
 from tools.bench.measure import Bench, Figures, fill_the_shelf
 from tools.shop_process import ShopProcess
-from tools.stage import Stage
+from tools.stage import Stage, real_mode_with
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
 
@@ -97,10 +97,7 @@ def _bench(url: str, folder: Path) -> Iterator[tuple[Bench, float]]:
             GUNICORN_CMD_ARGS="--max-requests=0",
             DJANGO_SETTINGS_MODULE="tools.bench.settings",
             STATIC_ROOT=str(folder / "static"),
-            STRIPE_PUBLISHABLE_KEY="pk_test_bench",
-            STRIPE_SECRET_KEY="sk_test_bench",
-            STRIPE_WEBHOOK_SECRET=SECRET,
-            STRIPE_API_BASE=stripe.url,
+            **real_mode_with(stripe.url),
         )
         shop.manage("collectstatic", "--no-input", "--verbosity=0")
         shop.prepare()

@@ -1,4 +1,4 @@
-"""Who used the processors meanwhile, by Linux' own accounting."""
+"""What used the processors meanwhile, by Linux' own accounting."""
 
 import os
 import time
@@ -41,7 +41,7 @@ def _used(root: int, parents: dict[int, int]) -> float:
     family = {root}
     while more := {pid for pid, parent in parents.items() if parent in family} - family:
         family |= more
-    # Its own time, and that of children who have ended.
+    # Its own time, and that of children that have ended.
     return sum(sum(map(int, fields[11:15])) for pid in family if (fields := _stat(pid))) / TICKS
 
 

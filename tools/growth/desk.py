@@ -72,7 +72,7 @@ def rounds() -> dict[str, Callable[[], Any]]:
 
 
 def batches() -> list[str]:
-    """Forget some of the oldest orders, and tell how long others had to wait for a batch."""
+    """Purge some of the oldest orders, and say how long a batch kept others waiting."""
     before = timezone.now() - settings.KEEP_UNPAID_ORDERS
     seconds = sorted(timed(lambda: purging._purge_orders(before)) for _ in range(BATCHES))
     middle, most = (1_000 * s for s in (statistics.median(seconds), seconds[-1]))

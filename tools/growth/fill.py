@@ -32,7 +32,7 @@ def fill(**sizes: int) -> Crowd:
 
 
 def let_the_planner_know() -> None:
-    """Bring the numbers that autovacuum would; on SQLite nobody does, so it plans without."""
+    """Bring the numbers that autovacuum would; SQLite has no such thing and plans without."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")
@@ -94,7 +94,7 @@ def _for_sqlite(value: Any) -> Any:
 
 
 def fill_quickly(**sizes: int) -> str:
-    """Fill a database that nobody else uses, and say how long it took."""
+    """Fill a database that nothing else uses, and say how long it took."""
     began = time.monotonic()
     is_sqlite = connection.vendor == "sqlite"
     with connection.cursor() as cursor:

@@ -1,7 +1,7 @@
 """A crowd that waits for its payments at the pace that the pages set, while others buy.
 
 Five buy in a second, and each waits 400 seconds for the bank: so 2,000 wait at any time, of every
-age up to that. Whoever has waited longest is paid when somebody new has bought.
+age up to that. The order that has waited longest is paid when a new shopper has bought.
 """
 
 import asyncio
@@ -23,11 +23,12 @@ from storefront.ops.shopper import set_shopper_cookie
 from tools.growth.cpu import Meter
 from tools.growth.line import Line
 from tools.growth.routes import found
-from tools.growth.stripes_word import completed
+from tools.http_shopper import CSRF_TOKEN
 from tools.postgresql import free_port
 from tools.shop_process import ShopProcess
+from tools.signed_events import WEBHOOK, event_about, paid_session, signed
+from tools.stage import real_mode_with
 from tools.stripe_stand_in.webhooks import SECRET
-from tools.visitor import CSRF_TOKEN
 
 LONGEST = 400
 SECONDS_BETWEEN_PURCHASES = 0.2
@@ -52,7 +53,7 @@ class Records:
 
 @dataclass
 class Waiter:
-    """Somebody whose page asks for news of an order, as the page itself says."""
+    """A shopper whose page asks for updates of an order, as often as the page itself says."""
 
     line: Line
     order: str
@@ -107,7 +108,7 @@ class Scene:
         waiter.line.close()
 
     async def buy(self) -> None:
-        """Somebody new buys, comes back from Stripe and waits; the oldest is paid."""
+        """A new shopper buys, comes back from Stripe and waits; the oldest is paid."""
         line = Line(self.host, self.port, f"csrftoken={CSRF_TOKEN}")
         form = {"Content_Type": "application/x-www-form-urlencoded", "X_CSRFToken": CSRF_TOKEN}
         head, _ = await self.ask("cart update", line, "POST", "/cart/2/", "quantity=1", **form)
@@ -125,11 +126,10 @@ class Scene:
         self.records.purchases += self.records.is_on
 
     async def pay(self, waiter: Waiter) -> None:
-        body, signature = completed(waiter.order, waiter.session, waiter.cents)
+        session = paid_session(waiter.session, waiter.order, waiter.cents)
+        body, headers = signed(event_about(session))
         line = Line(self.host, self.port)
-        await self.ask(
-            "webhook", line, "POST", "/stripe/webhook/", body, Stripe_Signature=signature
-        )
+        await self.ask("webhook", line, "POST", WEBHOOK, body.decode(), **headers)
         line.close()
 
 
@@ -168,14 +168,7 @@ def hold(database: str, shoppers: int = 2_000, seconds: int = 120) -> str:
             subprocess.Popen([*stand_in, *nowhere], stdout=subprocess.DEVNULL)
         )
         stack.callback(stripe.terminate)
-        shop = ShopProcess(
-            database,
-            workers=2,
-            STRIPE_PUBLISHABLE_KEY="pk_test_growth",
-            STRIPE_SECRET_KEY="sk_test_growth",
-            STRIPE_WEBHOOK_SECRET=SECRET,
-            STRIPE_API_BASE=url,
-        )
+        shop = ShopProcess(database, workers=2, **real_mode_with(url))
         stack.enter_context(shop)
         scene = Scene("127.0.0.1", int(urlsplit(shop.url).port or 0), records)
         meter = Meter(shop=shop.group, stand_in=stripe.pid, **database_process())

@@ -40,7 +40,7 @@ FROM pg_stat_wal
 
 @dataclass(frozen=True)
 class Process:
-    """What /proc tells of one: its CPU time, and that of its children who have ended."""
+    """What /proc says of one: its CPU time, and that of its children that have ended."""
 
     group: int
     parent: int

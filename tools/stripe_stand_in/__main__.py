@@ -13,7 +13,7 @@ ENVIRONMENT = {
 
 
 def main() -> None:
-    """Serve, say how to start the shop against it, and tell of each request and delivery."""
+    """Serve, say how to start the shop against it, and announce each request and delivery."""
     # A shell that starts it in the background lets it ignore Ctrl-C's signal.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     wishes = _wishes()

@@ -1,4 +1,4 @@
-"""Answers requests to /v1 as Stripe does: who asks, what, how often, and only then the work."""
+"""Answers requests to /v1 as Stripe does: caller, question and repetition are checked first."""
 
 import base64
 import binascii
@@ -13,13 +13,13 @@ import stripe.params as p
 import stripe.params.checkout as pc
 
 from tools.stripe_stand_in import reading
-from tools.stripe_stand_in.books import Books
 from tools.stripe_stand_in.faults import Answer, Dropped, Fault, Faults, Idempotency
+from tools.stripe_stand_in.ledger import Ledger
 from tools.stripe_stand_in.parameters import checked, decode
 from tools.stripe_stand_in.refusals import Refusal, fault_answer
 from tools.stripe_stand_in.rules import check_metadata, check_session
 from tools.stripe_stand_in.shapes import API_VERSION, Json, new_id
-from tools.stripe_stand_in.webhooks import Postman
+from tools.stripe_stand_in.webhooks import Dispatcher
 
 
 @dataclass
@@ -48,9 +48,9 @@ class Route:
 class Api:
     """The front desk."""
 
-    def __init__(self, books: Books, postman: Postman) -> None:
-        self.books = books
-        self.postman = postman
+    def __init__(self, ledger: Ledger, dispatcher: Dispatcher) -> None:
+        self.ledger = ledger
+        self.dispatcher = dispatcher
         self.faults = Faults()
         self.idempotency = Idempotency()
         self.log: list[Request] = []
@@ -124,17 +124,17 @@ class Api:
     def _check(self, route: Route, tree: Json) -> Json:
         params = checked(route.types, tree)
         if route.types is pc.SessionCreateParams:
-            check_session(params, self.books.now())
+            check_session(params, self.ledger.now())
         if route.types is p.RefundCreateParams:
             check_metadata(params.get("metadata") or None, "metadata")
         return params
 
     def _work(self, route: Route, request: Request, id: str, url_base: str) -> Answer:
-        with self.books.on_behalf_of(request.id, request.idempotency_key):
+        with self.ledger.on_behalf_of(request.id, request.idempotency_key):
             try:
-                self.books.expire_due()
+                self.ledger.expire_due()
                 found = route.work(self, request.params, id, url_base)
-                shown = reading.expanded(self.books, found, request.params.get("expand", []))
+                shown = reading.expanded(self.ledger, found, request.params.get("expand", []))
                 return Answer(200, shown)
             except Refusal as refusal:
                 return Answer(refusal.status, refusal.body())
@@ -173,51 +173,51 @@ def _route(method: str, path: str) -> tuple[Route, str]:
 
 
 def _open_session(api: Api, params: Json, id: str, url_base: str) -> Json:
-    return api.books.open_session(params, url_base)
+    return api.ledger.open_session(params, url_base)
 
 
 def _session(api: Api, params: Json, id: str, url_base: str) -> Json:
-    return api.books.session(id)
+    return api.ledger.session(id)
 
 
 def _expire(api: Api, params: Json, id: str, url_base: str) -> Json:
-    return api.books.expire(id)
+    return api.ledger.expire(id)
 
 
 def _sessions(api: Api, params: Json, id: str, url_base: str) -> Json:
-    return reading.sessions(api.books, params)
+    return reading.sessions(api.ledger, params)
 
 
 def _lines(api: Api, params: Json, id: str, url_base: str) -> Json:
-    return reading.lines(api.books, id, params)
+    return reading.lines(api.ledger, id, params)
 
 
 def _refund(api: Api, params: Json, id: str, url_base: str) -> Json:
-    return api.books.refund(params)
+    return api.ledger.refund(params)
 
 
 def _refunds(api: Api, params: Json, id: str, url_base: str) -> Json:
-    return reading.refunds(api.books, params)
+    return reading.refunds(api.ledger, params)
 
 
 def _one_refund(api: Api, params: Json, id: str, url_base: str) -> Json:
-    return api.books.find(api.books.refunds, "refund", id)
+    return api.ledger.find(api.ledger.refunds, "refund", id)
 
 
 def _intent(api: Api, params: Json, id: str, url_base: str) -> Json:
-    return api.books.find(api.books.payment_intents, "payment_intent", id, "intent")
+    return api.ledger.find(api.ledger.payment_intents, "payment_intent", id, "intent")
 
 
 def _charge(api: Api, params: Json, id: str, url_base: str) -> Json:
-    return api.books.find(api.books.charges, "charge", id)
+    return api.ledger.find(api.ledger.charges, "charge", id)
 
 
 def _events(api: Api, params: Json, id: str, url_base: str) -> Json:
-    return reading.events(api.books, params, api.postman.undelivered)
+    return reading.events(api.ledger, params, api.dispatcher.undelivered)
 
 
 def _event(api: Api, params: Json, id: str, url_base: str) -> Json:
-    return api.books.event(id)
+    return api.ledger.event(id)
 
 
 SESSIONS = "/v1/checkout/sessions"

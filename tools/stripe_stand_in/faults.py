@@ -86,7 +86,7 @@ class Idempotency:
         self._answers: dict[str, Answer] = {}
 
     def begin(self, key: str, question: Any) -> Answer | None:
-        """The stored answer, or None for whoever is first and has to `finish`."""
+        """The stored answer, or None for the first caller, which has to `finish`."""
         with self._lock:
             if key not in self._questions:
                 self._questions[key] = question
@@ -99,7 +99,7 @@ class Idempotency:
         if self._questions[key] != question:
             message = (
                 "Keys for idempotent requests can only be used with the same parameters they were "
-                f"first used with. Try using a key other than '{key}'."
+                f"first used with. Attempt using a key other than '{key}'."
             )
             raise Refusal(message, type="idempotency_error")
         if key not in self._answers:

@@ -1,79 +1,262 @@
-"""The shelves of the account, one lock for all of them, and the events that changes make."""
+"""The verbs that open, pay, end, refund and dispute; everything they touch is in the ledger."""
 
-import copy
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
-
-from tools.stripe_stand_in import aftermath
-from tools.stripe_stand_in.clock import Clock
-from tools.stripe_stand_in.refusals import no_such
+from tools.stripe_stand_in import after_payment, shapes
+from tools.stripe_stand_in.refusals import Refusal
+from tools.stripe_stand_in.rules import currency_of, total_of
 from tools.stripe_stand_in.shapes import Json
+from tools.stripe_stand_in.tables import NEVER, Tables
 
-NEVER = float("inf")
-NOBODY: Json = {"id": None, "idempotency_key": None}
-SHELVES = ("sessions", "payment_intents", "charges", "refunds", "disputes", "events")
-Shelf = dict[str, Json]
+DELAYED_METHODS = {"usd": "us_bank_account"}
 
 
-class Ledger:
-    """The state of the account. One lock guards it, and no network call happens under that lock."""
+class Ledger(Tables):
+    """What can happen to the account, each under the ledger's lock."""
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.lock = threading.RLock()
-        self.changed = threading.Condition(self.lock)
-        self.on_event: Callable[[Json], None] = lambda event: None
-        self.forget()
+    # Sessions
 
-    def forget(self) -> None:
-        """Empty every shelf."""
+    def open_session(self, params: Json, url_base: str) -> Json:
+        """Open a session for parameters that passed every check."""
         with self.lock:
-            self.sessions: Shelf = {}
-            self.lines: dict[str, list[Json]] = {}
-            self.intent_data: dict[str, Json] = {}
-            self.payment_intents: Shelf = {}
-            self.charges: Shelf = {}
-            self.refunds: Shelf = {}
-            self.disputes: Shelf = {}
-            self.events: list[Json] = []
-            self.cause = NOBODY
-            self.next_expiry = NEVER
+            now = self.now()
+            totals = shapes.totals(total_of(params["line_items"]), currency_of(params))
+            session = shapes.session(params, created=now, url_base=url_base, totals=totals)
+            lines = [shapes.line_item(line, created=now) for line in params["line_items"]]
+            self.sessions[session["id"]] = session
+            self.lines[session["id"]] = lines
+            self.next_expiry = min(self.next_expiry, session["expires_at"])
+            self.intent_data[session["id"]] = params.get("payment_intent_data", {})
+            return session
 
-    def now(self) -> int:
-        """The stand-in's time in whole seconds, as Stripe writes it."""
-        return int(self.clock.now())
+    def session(self, id: str) -> Json:
+        """The session itself, not a copy; raises the Refusal of an unknown id."""
+        self.expire_due()
+        return self.find(self.sessions, "checkout.session", id)
 
-    @contextmanager
-    def on_behalf_of(self, request_id: str, idempotency_key: str | None) -> Iterator[None]:
-        """Do one API request's work alone; its events say which request caused them."""
+    def expire(self, id: str) -> Json:
+        """Close an open session without a payment."""
         with self.lock:
-            self.cause = {"id": request_id, "idempotency_key": idempotency_key}
-            try:
-                yield
-            finally:
-                self.cause = NOBODY
+            session = self._open(id, "be expired")
+            return self._expire(session)
 
-    def find(self, shelf: Shelf, kind: str, id: str, param: str = "id") -> Json:
-        """What the shelf holds under the id, or the Refusal of an unknown one."""
-        if id not in shelf:
-            raise no_such(kind, id, param)
-        return shelf[id]
+    def expire_due(self) -> None:
+        """Close the sessions whose time is over."""
+        with self.lock:
+            if self.clock.now() < self.next_expiry:
+                return
+            waiting = [s for s in self.sessions.values() if s["status"] == "open"]
+            for session in waiting:
+                if session["expires_at"] <= self.clock.now():
+                    self._expire(session)
+            left = [s["expires_at"] for s in waiting if s["status"] == "open"]
+            self.next_expiry = min(left, default=NEVER)
 
-    def event(self, id: str) -> Json:
-        """The event with the id, or the Refusal of an unknown one."""
-        return self.find({event["id"]: event for event in self.events}, "event", id)
+    def _expire(self, session: Json) -> Json:
+        session.update(status="expired", url=None)
+        self.emit("checkout.session.expired", session)
+        return session
 
-    def tell(self, type: str, subject: Json, previous: Json | None = None) -> None:
-        """Note an event with its object as it is now, and hand it to the postman."""
-        event = aftermath.event(
-            type, subject, created=self.now(), cause=self.cause, previous=previous
+    def _open(self, id: str, verb: str) -> Json:
+        session = self.session(id)
+        if session["status"] == "open":
+            return session
+        raise Refusal(
+            f'Only Checkout Sessions with a status in ["open"] can {verb}. '
+            f"This Checkout Session has a status of {session['status']}.",
+            param="session",
         )
-        self.events.append(event)
-        self.on_event(event)
 
-    def photograph(self, *names: str) -> dict[str, Any]:
-        """A copy of the named shelves, or of all, for whoever looks from outside."""
+    # Payments
+
+    def pay(self, id: str, email: str) -> Json:
+        """Pay by card, or complete a session that costs nothing."""
         with self.lock:
-            return copy.deepcopy({name: getattr(self, name) for name in names or SHELVES})
+            session = self._open(id, "be paid")
+            if session["amount_total"] == 0:
+                return self._complete(session, email, "no_payment_required")
+            intent, charge = self._confirm(session, email, "card")
+            self._collect(intent, charge)
+            return self._complete(session, email, "paid", intent)
+
+    def pay_later(self, id: str, email: str) -> Json:
+        """Complete with a bank debit, whose money takes days to come or to fail."""
+        with self.lock:
+            session = self._open(id, "be paid")
+            if session["amount_total"] == 0:
+                raise Refusal("There is nothing to pay later.", param="session")
+            method = DELAYED_METHODS.get(session["currency"], "customer_balance")
+            intent, charge = self._confirm(session, email, method)
+            intent["status"] = "processing"
+            self.emit("payment_intent.processing", intent)
+            self.emit("charge.pending", charge)
+            return self._complete(session, email, "unpaid", intent)
+
+    def settle(self, id: str) -> Json:
+        """The bank's money arrives."""
+        with self.lock:
+            session, intent, charge = self._awaiting_bank(id)
+            self._collect(intent, charge)
+            session["payment_status"] = "paid"
+            self.emit("checkout.session.async_payment_succeeded", session)
+            return session
+
+    def fail(self, id: str) -> Json:
+        """The bank's money doesn't come."""
+        with self.lock:
+            session, intent, charge = self._awaiting_bank(id)
+            message = "The customer's account has insufficient funds to cover this payment."
+            failure = {"failure_code": "insufficient_funds", "failure_message": message}
+            charge.update(status="failed", paid=False, captured=False, amount_captured=0, **failure)
+            intent["status"] = "requires_payment_method"
+            intent["last_payment_error"] = _payment_error(charge)
+            self.emit("charge.failed", charge)
+            self.emit("payment_intent.payment_failed", intent)
+            self.emit("checkout.session.async_payment_failed", session)
+            return session
+
+    def decline(self, id: str) -> Json:
+        """The card is declined: the shopper may try again, and the merchant hears nothing."""
+        with self.lock:
+            return self._open(id, "be paid")
+
+    def is_awaiting_bank(self, id: str) -> bool:
+        """Whether the session's bank debit may still succeed or fail."""
+        with self.lock:
+            intent = self.payment_intents.get(self.session(id)["payment_intent"] or "", {})
+            return intent.get("status") == "processing"
+
+    def _awaiting_bank(self, id: str) -> tuple[Json, Json, Json]:
+        session = self.session(id)
+        if not self.is_awaiting_bank(id):
+            raise Refusal("This session waits for no bank.", param="session")
+        intent = self.payment_intents[session["payment_intent"]]
+        return session, intent, self.charges[intent["latest_charge"]]
+
+    def _confirm(self, session: Json, email: str, method: str) -> tuple[Json, Json]:
+        data = self.intent_data[session["id"]]
+        intent = shapes.payment_intent(session, data, method=method, created=self.now())
+        self.payment_intents[intent["id"]] = intent
+        self.emit("payment_intent.created", intent)
+        intent["payment_method"] = shapes.new_id("pm")
+        charge = shapes.charge(intent, email=email, created=self.now())
+        self.charges[charge["id"]] = charge
+        intent["latest_charge"] = charge["id"]
+        return intent, charge
+
+    def _collect(self, intent: Json, charge: Json) -> None:
+        charge.update(status="succeeded", balance_transaction=shapes.new_id("txn"))
+        intent.update(status="succeeded", amount_received=intent["amount"])
+        self.emit("charge.succeeded", charge)
+        self.emit("payment_intent.succeeded", intent)
+
+    def _complete(
+        self, session: Json, email: str, payment_status: str, intent: Json | None = None
+    ) -> Json:
+        session.update(status="complete", payment_status=payment_status, url=None)
+        session["customer_details"] = shapes.customer_details(email)
+        session["payment_intent"] = intent["id"] if intent else None
+        if intent:
+            session["payment_method_types"] = intent["payment_method_types"]
+        self.emit("checkout.session.completed", session)
+        return session
+
+    # Refunds and disputes
+
+    def refund(self, params: Json) -> Json:
+        """Give money of a charge back; without an amount, all that is left of it."""
+        with self.lock:
+            charge = self._charge_of(params)
+            amount = self._refundable(charge, params.get("amount"))
+            refund = after_payment.refund(charge, params, amount=amount, created=self.now())
+            self.refunds[refund["id"]] = refund
+            self._count_refund(charge, amount)
+            self.emit("refund.created", refund)
+            self.emit("charge.refunded", charge)
+            previous = after_payment.acknowledge(refund)
+            if previous:
+                self.emit("refund.updated", refund, previous=previous)
+            return refund
+
+    def fail_refund(self, id: str) -> Json:
+        """The refunded money comes back to the merchant, e.g. because the card is closed."""
+        with self.lock:
+            refund = self.find(self.refunds, "refund", id)
+            if refund["status"] == "failed":
+                raise Refusal("This refund has failed already.", param="id")
+            previous = {"status": refund["status"]}
+            refund.update(status="failed", failure_reason="lost_or_stolen_card")
+            refund["failure_balance_transaction"] = shapes.new_id("txn")
+            self._count_refund(self.charges[refund["charge"]], -refund["amount"])
+            self.emit("refund.updated", refund, previous=previous)
+            self.emit("refund.failed", refund)
+            return refund
+
+    def _charge_of(self, params: Json) -> Json:
+        if "charge" in params:
+            return self.find(self.charges, "charge", params["charge"], "charge")
+        if "payment_intent" not in params:
+            message = "One of the following params should be provided for this request: "
+            raise Refusal(message + "payment_intent or charge.", code="parameter_missing")
+        id = params["payment_intent"]
+        intent = self.find(self.payment_intents, "payment_intent", id, "payment_intent")
+        return self.charges[intent["latest_charge"]]
+
+    def _refundable(self, charge: Json, amount: int | None) -> int:
+        left: int = charge["amount_captured"] - charge["amount_refunded"]
+        if charge["status"] != "succeeded":
+            raise Refusal("This charge has not succeeded, so it can't be refunded.", param="charge")
+        if charge["disputed"]:
+            message = f"Charge {charge['id']} has been charged back; cannot issue a refund."
+            raise Refusal(message, code="charge_disputed")
+        if left == 0:
+            message = f"Charge {charge['id']} has already been refunded."
+            raise Refusal(message, code="charge_already_refunded")
+        if amount is not None and amount < 1:
+            message = "Invalid positive integer"
+            raise Refusal(message, code="parameter_invalid_integer", param="amount")
+        if amount is not None and amount > left:
+            message = f"Refund amount ({amount}) is greater than unrefunded amount ({left})."
+            raise Refusal(message, code="amount_too_large", param="amount")
+        return left if amount is None else amount
+
+    def _count_refund(self, charge: Json, amount: int) -> None:
+        charge["amount_refunded"] += amount
+        charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+
+    def dispute(self, session_id: str) -> Json:
+        """The shopper's bank takes the money back, until the dispute is decided."""
+        with self.lock:
+            charge = self._charge_of({"payment_intent": self.session(session_id)["payment_intent"]})
+            if charge["disputed"] or charge["status"] != "succeeded":
+                raise Refusal("This charge can't be disputed.", param="charge")
+            dispute = after_payment.dispute(charge, created=self.now())
+            self.disputes[dispute["id"]] = dispute
+            charge["disputed"] = True
+            self.emit("charge.dispute.created", dispute)
+            self.emit("charge.dispute.funds_withdrawn", dispute)
+            return dispute
+
+    def close_dispute(self, session_id: str, won: bool) -> Json:
+        """The bank decides; a won dispute brings the money back."""
+        with self.lock:
+            dispute = self._open_dispute(self.session(session_id)["payment_intent"])
+            dispute["status"] = "won" if won else "lost"
+            if won:
+                self.emit("charge.dispute.funds_reinstated", dispute)
+            self.emit("charge.dispute.closed", dispute)
+            return dispute
+
+    def _open_dispute(self, payment_intent: str | None) -> Json:
+        for dispute in self.disputes.values():
+            is_open = dispute["status"] == "needs_response"
+            if is_open and dispute["payment_intent"] == payment_intent:
+                return dispute
+        raise Refusal("This session has no open dispute.", param="session")
+
+
+def _payment_error(charge: Json) -> Json:
+    return {
+        "charge": charge["id"],
+        "code": charge["failure_code"],
+        "message": charge["failure_message"],
+        "type": "invalid_request_error",
+    }

@@ -57,7 +57,7 @@ def payment_page(
 def _complete(session: Json, is_waiting: bool) -> str:
     if not is_waiting:
         return _closed("This payment is complete", "You have already paid.", _way_on(session))
-    # The real page has no such buttons; here somebody has to play the bank.
+    # The real page has no such buttons; here the person who tests plays the bank.
     bank = _button("settle", "Let the bank pay") + _button("fail", "Let the bank refuse")
     message = "The bank was asked for the money. In real life, that takes days."
     form = f"<form method='post'>{bank}</form>"
@@ -65,7 +65,7 @@ def _complete(session: Json, is_waiting: bool) -> str:
 
 
 def missing_page() -> str:
-    """The page for a session that nobody opened."""
+    """The page for a session that was never opened."""
     return _closed("Something went wrong", "There is no such payment page.", "")
 
 
@@ -113,10 +113,10 @@ def _way_back(session: Json) -> str:
 
 
 def _way_on(session: Json) -> str:
-    return f"<p><a href='{escape(after_payment(session))}'>Continue to the shop</a></p>"
+    return f"<p><a href='{escape(return_url(session))}'>Continue to the shop</a></p>"
 
 
-def after_payment(session: Json) -> str:
+def return_url(session: Json) -> str:
     """Where the shopper goes after paying; the template word becomes the session's id."""
     url: str = session["success_url"]
     return url.replace("{CHECKOUT_SESSION_ID}", session["id"])

@@ -1,12 +1,12 @@
-"""Reads the books for the API: lists with filters and pages, and expanded objects."""
+"""Reads the ledger for the API: lists with filters and pages, and expanded objects."""
 
 import copy
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from typing import Any
 
-from tools.stripe_stand_in.aftermath import listing
-from tools.stripe_stand_in.books import Books
+from tools.stripe_stand_in.after_payment import listing
+from tools.stripe_stand_in.ledger import Ledger
 from tools.stripe_stand_in.refusals import Refusal, no_such
 from tools.stripe_stand_in.rules import Json
 
@@ -14,39 +14,39 @@ SESSION_FILTERS = "customer customer_account payment_intent payment_link status 
 MONTH = 30 * 24 * 60 * 60
 
 
-def sessions(books: Books, params: Json) -> Json:
+def sessions(ledger: Ledger, params: Json) -> Json:
     """Sessions, newest first."""
     found = [
         session
-        for session in books.sessions.values()
+        for session in ledger.sessions.values()
         if _has(session, params, SESSION_FILTERS.split()) and _has_email(session, params)
     ]
     return _page("/v1/checkout/sessions", reversed(_in_time(found, params)), params)
 
 
-def refunds(books: Books, params: Json) -> Json:
+def refunds(ledger: Ledger, params: Json) -> Json:
     """Refunds, newest first."""
-    found = [r for r in books.refunds.values() if _has(r, params, ["charge", "payment_intent"])]
+    found = [r for r in ledger.refunds.values() if _has(r, params, ["charge", "payment_intent"])]
     return _page("/v1/refunds", reversed(_in_time(found, params)), params)
 
 
-def lines(books: Books, id: str, params: Json) -> Json:
+def lines(ledger: Ledger, id: str, params: Json) -> Json:
     """The line items of a session, in their order."""
-    books.session(id)
-    return _page(f"/v1/checkout/sessions/{id}/line_items", books.lines[id], params)
+    ledger.session(id)
+    return _page(f"/v1/checkout/sessions/{id}/line_items", ledger.lines[id], params)
 
 
-def events(books: Books, params: Json, undelivered: set[str]) -> Json:
+def events(ledger: Ledger, params: Json, undelivered: set[str]) -> Json:
     """Events of the last 30 days, newest first."""
     if "type" in params and "types" in params:
         raise Refusal("You may pass either `type` or `types`, but not both.", param="types")
     if len(params.get("types", [])) > 20:
         raise Refusal("You may pass up to 20 types.", param="types")
     patterns = params.get("types") or [params.get("type", "*")]
-    since = books.now() - MONTH
+    since = ledger.now() - MONTH
     found = [
         event
-        for event in books.events
+        for event in ledger.events
         if event["created"] >= since
         and any(fnmatch(event["type"], pattern) for pattern in patterns)
         and params.get("delivery_success") in (None, event["id"] not in undelivered)
@@ -104,37 +104,37 @@ def _place_of(items: list[Json], params: Json, cursor: str) -> int:
     raise no_such("object", params[cursor], cursor)
 
 
-def expanded(books: Books, found: Json, paths: list[str]) -> Json:
+def expanded(ledger: Ledger, found: Json, paths: list[str]) -> Json:
     """A copy of the object, with the named references replaced by what they refer to."""
     shown = copy.deepcopy(found)
     for path in paths:
-        _expand(books, shown, path.split("."), path)
+        _expand(ledger, shown, path.split("."), path)
     return shown
 
 
-def _expand(books: Books, item: Json, steps: list[str], path: str) -> None:
+def _expand(ledger: Ledger, item: Json, steps: list[str], path: str) -> None:
     name, *rest = steps
     if item["object"] == "list" and name == "data" and rest:
         for each in item["data"]:
-            _expand(books, each, rest, path)
+            _expand(ledger, each, rest, path)
         return
-    value = _referred(books, item, name, path)
+    value = _referred(ledger, item, name, path)
     item[name] = copy.deepcopy(value)
     if rest and value is not None:
-        _expand(books, item[name], rest, path)
+        _expand(ledger, item[name], rest, path)
 
 
-def _referred(books: Books, item: Json, name: str, path: str) -> Any:
-    shelves = {
-        "payment_intent": books.payment_intents,
-        "charge": books.charges,
-        "latest_charge": books.charges,
+def _referred(ledger: Ledger, item: Json, name: str, path: str) -> Any:
+    tables = {
+        "payment_intent": ledger.payment_intents,
+        "charge": ledger.charges,
+        "latest_charge": ledger.charges,
     }
     if item["object"] == "checkout.session" and name == "line_items":
-        return lines(books, item["id"], {})
-    if name not in shelves or name not in item:
+        return lines(ledger, item["id"], {})
+    if name not in tables or name not in item:
         raise Refusal(f"This property cannot be expanded ({path}).", param="expand")
     reference = item[name]
     if isinstance(reference, dict):
         return reference
-    return shelves[name][reference] if reference else None
+    return tables[name][reference] if reference else None

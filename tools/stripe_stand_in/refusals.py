@@ -34,7 +34,7 @@ class Refusal(Exception):
 
 
 def no_such(kind: str, id: str, param: str = "id") -> Refusal:
-    """The refusal for an id that nobody knows."""
+    """The refusal for an unknown id."""
     return Refusal(f"No such {kind}: '{id}'", code="resource_missing", param=param, status=404)
 
 

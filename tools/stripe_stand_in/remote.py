@@ -31,33 +31,33 @@ class RemoteStandIn:
 
         return call
 
-    def books(self) -> Json:
+    def ledger(self) -> Json:
         """Everything that it knows, in one dict."""
-        return self._ask("GET", "books")
+        return self._ask("GET", "ledger")
 
     @property
     def sessions(self) -> dict[str, Json]:
         """All sessions by id, newest last."""
-        sessions: dict[str, Json] = self.books()["sessions"]
+        sessions: dict[str, Json] = self.ledger()["sessions"]
         return sessions
 
     @property
     def events(self) -> list[Json]:
         """All events, in the order in which they happened."""
-        events: list[Json] = self.books()["events"]
+        events: list[Json] = self.ledger()["events"]
         return events
 
     @property
     def requests(self) -> list[Json]:
         """Calls of the API, in order."""
-        requests: list[Json] = self.books()["requests"]
+        requests: list[Json] = self.ledger()["requests"]
         return requests
 
     @property
-    def deliveries(self) -> list[Json]:
+    def attempts(self) -> list[Json]:
         """Tries to deliver an event, in order."""
-        deliveries: list[Json] = self.books()["deliveries"]
-        return deliveries
+        attempts: list[Json] = self.ledger()["attempts"]
+        return attempts
 
     def _ask(self, method: str, verb: str, body: Json | None = None) -> Json:
         # http.client asks no proxy, whatever the environment says.

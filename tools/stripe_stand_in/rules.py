@@ -30,7 +30,7 @@ MOST_LINES = 100
 SOONEST, LATEST = 30 * 60, 24 * 60 * 60
 
 # A parameter that the real API takes and the stand-in doesn't act on is refused in plain words,
-# so that nobody takes silence for an effect.
+# so that silence is not taken for an effect.
 _PLAYED = """
     mode line_items success_url cancel_url client_reference_id customer_email expires_at metadata
     payment_intent_data ui_mode locale submit_type billing_address_collection expand currency

@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.rfile.read(length).decode("utf-8", "replace")
 
     def _base(self) -> str:
-        # Whoever came by `localhost` goes on by `localhost`; any other name may be a forgery.
+        # A browser that came by `localhost` goes on by `localhost`; another name may be forged.
         host = self.headers.get("Host", "")
         ours = {f"{name}:{self.stand_in.port}" for name in ("localhost", "127.0.0.1")}
         return f"http://{host}" if host in ours else self.stand_in.url
@@ -119,10 +119,10 @@ class Handler(BaseHTTPRequestHandler):
         query = parse_qs(urlsplit(self.path).query)
         html = page.payment_page(
             session,
-            self.stand_in.books.lines[session["id"]],
+            self.stand_in.ledger.lines[session["id"]],
             problem=query.get("problem", [""])[-1],
             email=query.get("email", [""])[-1],
-            is_waiting=self.stand_in.books.is_awaiting_bank(session["id"]),
+            is_waiting=self.stand_in.ledger.is_awaiting_bank(session["id"]),
         )
         self._send_html(200, html)
 
@@ -148,27 +148,27 @@ class Handler(BaseHTTPRequestHandler):
         for event in self.stand_in.events_of("checkout.session.completed"):
             if event["data"]["object"]["id"] == id:
                 self.stand_in.wait_for_endpoint(event)
-        return page.after_payment(session)
+        return page.return_url(session)
 
     # The desk for other processes
 
     def _desk(self, method: str, verb: str, body: str) -> None:
         if method == "GET" and verb == "page.css":
             self._send(200, page.CSS.encode(), "text/css; charset=utf-8", {})
-        elif method == "GET" and verb == "books":
-            self._send_json(200, self._books(), {})
+        elif method == "GET" and verb == "ledger":
+            self._send_json(200, self._ledger(), {})
         elif method == "POST":
             self._do(verb, body)
         else:
             self._send_json(404, {"error": {"message": f"There is no {verb}."}}, {})
 
-    def _books(self) -> Json:
+    def _ledger(self) -> Json:
         stand_in = self.stand_in
-        stand_in.books.expire_due()
+        stand_in.ledger.expire_due()
         return {
-            **stand_in.books.photograph(),
+            **stand_in.ledger.snapshot(),
             "requests": [asdict(request) for request in stand_in.requests],
-            "deliveries": [asdict(attempt) for attempt in stand_in.deliveries],
+            "attempts": [asdict(attempt) for attempt in stand_in.attempts],
             "webhook_url": stand_in.webhook_url,
             "now": stand_in.now(),
         }

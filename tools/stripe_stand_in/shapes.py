@@ -66,12 +66,12 @@ def session(params: Json, *, created: int, url_base: str, totals: Json) -> Json:
 
 
 def _told(params: Json) -> Json:
-    told = """
+    echoed = """
         cancel_url success_url client_reference_id customer_email locale metadata submit_type
         billing_address_collection integration_identifier origin_context
         allowed_payment_method_types excluded_payment_method_types
     """
-    return {name: params[name] for name in told.split() if name in params}
+    return {name: params[name] for name in echoed.split() if name in params}
 
 
 def _invoice_creation() -> Json:
@@ -130,7 +130,7 @@ def _price(price: Json, created: int) -> Json:
 
 
 def customer_details(email: str) -> Json:
-    """Who paid, as far as the hosted page asked."""
+    """The customer, as far as the hosted page asked."""
     nulls = "business_name individual_name name phone"
     return {
         **_nulls(nulls),

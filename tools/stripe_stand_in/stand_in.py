@@ -8,13 +8,19 @@ from types import TracebackType
 from typing import Any, Self
 
 from tools.stripe_stand_in.api import Api, Request
-from tools.stripe_stand_in.books import Books
 from tools.stripe_stand_in.clock import Clock
 from tools.stripe_stand_in.faults import Fault
+from tools.stripe_stand_in.ledger import Ledger
 from tools.stripe_stand_in.page import EMAIL
 from tools.stripe_stand_in.server import serve
 from tools.stripe_stand_in.shapes import Json
-from tools.stripe_stand_in.webhooks import ENABLED_EVENTS, RETRIES, Order, Postman, Try
+from tools.stripe_stand_in.webhooks import (
+    ENABLED_EVENTS,
+    RETRIES,
+    Attempt,
+    Dispatcher,
+    ReleaseOrder,
+)
 
 
 class StandIn:
@@ -32,9 +38,11 @@ class StandIn:
         announce: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.clock = Clock()
-        self.books = Books(self.clock)
-        self.postman = Postman(self.books, webhook_url, secret, enabled_events, retries, announce)
-        self.api = Api(self.books, self.postman)
+        self.ledger = Ledger(self.clock)
+        self.dispatcher = Dispatcher(
+            self.ledger, webhook_url, secret, enabled_events, retries, announce
+        )
+        self.api = Api(self.ledger, self.dispatcher)
         self.checkout_wait = checkout_wait
         self.announce = announce
         self.port = port
@@ -56,10 +64,10 @@ class StandIn:
         self.close()
 
     def start(self) -> None:
-        """Take the port and answer; raises OSError when somebody else has it."""
+        """Take the port and answer; raises OSError when it is taken."""
         self._server = serve(self, self.port)
         self.port = self._server.server_port
-        works = (lambda server=self._server: server.serve_forever(0.01)), self.postman.run
+        works = (lambda server=self._server: server.serve_forever(0.01)), self.dispatcher.run
         self._threads = [threading.Thread(target=work, daemon=True) for work in works]
         for thread in self._threads:
             thread.start()
@@ -67,7 +75,7 @@ class StandIn:
     def close(self) -> None:
         """Give the port back. A webhook that still hangs is left alone."""
         self.clear_faults()
-        self.postman.close()
+        self.dispatcher.close()
         if self._server:
             self._server.shutdown()
             self._server.server_close()
@@ -84,22 +92,22 @@ class StandIn:
     @property
     def webhook_url(self) -> str | None:
         """Where events go; without it, nothing is sent and nothing is undelivered."""
-        return self.postman.url
+        return self.dispatcher.url
 
     @webhook_url.setter
     def webhook_url(self, url: str | None) -> None:
-        with self.books.lock:
-            self.postman.url = url
+        with self.ledger.lock:
+            self.dispatcher.url = url
 
     @property
     def secret(self) -> str:
         """What webhooks are signed with; can be changed, as a rolled secret."""
-        return self.postman.secret
+        return self.dispatcher.secret
 
     @secret.setter
     def secret(self, secret: str) -> None:
-        with self.books.lock:
-            self.postman.secret = secret
+        with self.ledger.lock:
+            self.dispatcher.secret = secret
 
     def listen(
         self,
@@ -108,30 +116,30 @@ class StandIn:
         enabled_events: Iterable[str] | None = None,
     ) -> None:
         """Set the endpoint: its address and, if given, its secret and event types ("*" is all)."""
-        with self.books.lock:
-            self.postman.url = webhook_url
-            self.postman.secret = secret or self.postman.secret
+        with self.ledger.lock:
+            self.dispatcher.url = webhook_url
+            self.dispatcher.secret = secret or self.dispatcher.secret
             if enabled_events is not None:
-                self.postman.enabled_events = tuple(enabled_events)
+                self.dispatcher.enabled_events = tuple(enabled_events)
 
     # What it knows (copies)
 
     @property
     def sessions(self) -> dict[str, Json]:
         """All sessions by id, newest last."""
-        sessions: dict[str, Json] = self._photograph("sessions")
+        sessions: dict[str, Json] = self._snapshot("sessions")
         return sessions
 
     @property
     def refunds(self) -> dict[str, Json]:
         """All refunds by id, newest last."""
-        refunds: dict[str, Json] = self._photograph("refunds")
+        refunds: dict[str, Json] = self._snapshot("refunds")
         return refunds
 
     @property
     def events(self) -> list[Json]:
         """All events, in the order in which they happened."""
-        events: list[Json] = self._photograph("events")
+        events: list[Json] = self._snapshot("events")
         return events
 
     @property
@@ -145,18 +153,18 @@ class StandIn:
         return self.api.faults.hanging
 
     @property
-    def deliveries(self) -> list[Try]:
+    def attempts(self) -> list[Attempt]:
         """Tries to deliver an event, in order."""
-        with self.books.lock:
-            return list(self.postman.tries)
+        with self.ledger.lock:
+            return list(self.dispatcher.attempts)
 
-    def _photograph(self, shelf: str) -> Any:
-        self.books.expire_due()
-        return self.books.photograph(shelf)[shelf]
+    def _snapshot(self, table: str) -> Any:
+        self.ledger.expire_due()
+        return self.ledger.snapshot(table)[table]
 
     def session(self, id: str) -> Json:
         """One session."""
-        return self._copied(self.books.session, id)
+        return self._copied(self.ledger.session, id)
 
     def events_of(self, type: str) -> list[Json]:
         """The events of one type."""
@@ -164,87 +172,87 @@ class StandIn:
 
     def now(self) -> int:
         """The stand-in's time."""
-        return self.books.now()
+        return self.ledger.now()
 
     # What shoppers, banks and merchants do
 
     def pay(self, id: str, email: str = EMAIL) -> Json:
         """Pay by card."""
-        return self._copied(self.books.pay, id, email)
+        return self._copied(self.ledger.pay, id, email)
 
     def pay_later(self, id: str, email: str = EMAIL) -> Json:
         """Complete with a bank debit: unpaid until `settle` or `fail`."""
-        return self._copied(self.books.pay_later, id, email)
+        return self._copied(self.ledger.pay_later, id, email)
 
     def settle(self, id: str) -> Json:
         """The bank debit succeeds."""
-        return self._copied(self.books.settle, id)
+        return self._copied(self.ledger.settle, id)
 
     def fail(self, id: str) -> Json:
         """The bank debit fails."""
-        return self._copied(self.books.fail, id)
+        return self._copied(self.ledger.fail, id)
 
     def decline(self, id: str) -> Json:
         """The card is declined; the session stays open."""
-        return self._copied(self.books.decline, id)
+        return self._copied(self.ledger.decline, id)
 
     def expire(self, id: str) -> Json:
         """The session ends unpaid."""
-        return self._copied(self.books.expire, id)
+        return self._copied(self.ledger.expire, id)
 
     def refund(self, session_id: str, amount: int | None = None) -> Json:
         """Refund a session's payment from the dashboard; all of it, or a part."""
-        with self.books.lock:
-            params = {"payment_intent": self.books.session(session_id)["payment_intent"]}
+        with self.ledger.lock:
+            params = {"payment_intent": self.ledger.session(session_id)["payment_intent"]}
             if amount is not None:
                 params["amount"] = amount
-            return self._copied(self.books.refund, params)
+            return self._copied(self.ledger.refund, params)
 
     def fail_refund(self, refund_id: str) -> Json:
         """The refund comes back."""
-        return self._copied(self.books.fail_refund, refund_id)
+        return self._copied(self.ledger.fail_refund, refund_id)
 
     def dispute(self, session_id: str) -> Json:
         """The shopper disputes the payment."""
-        return self._copied(self.books.dispute, session_id)
+        return self._copied(self.ledger.dispute, session_id)
 
     def close_dispute(self, session_id: str, won: bool) -> Json:
         """The bank decides the dispute."""
-        return self._copied(self.books.close_dispute, session_id, won)
+        return self._copied(self.ledger.close_dispute, session_id, won)
 
     def _copied(self, verb: Callable[..., Json], *arguments: Any) -> Json:
-        with self.books.lock:
+        with self.ledger.lock:
             return copy.deepcopy(verb(*arguments))
 
     # What the network does
 
     def hold(self, seconds: float | None = None) -> None:
         """Keep webhooks back until `release`, or for so many seconds of the stand-in's clock."""
-        self.postman.hold(seconds)
+        self.dispatcher.hold(seconds)
 
-    def release(self, order: Order = None) -> None:
+    def release(self, order: ReleaseOrder = None) -> None:
         """Send what was held: as it came, "reversed", or shuffled by a seed or random.Random."""
-        self.postman.release(order)
+        self.dispatcher.release(order)
 
     def lose(self, types: Iterable[str] | None = None) -> None:
         """Never deliver waiting and coming events, all or some types; the API still lists them."""
-        self.postman.lose(types)
+        self.dispatcher.lose(types)
 
     def duplicate(self, copies: int = 2) -> None:
         """Deliver each event so many times at the same moment."""
-        self.postman.duplicate(copies)
+        self.dispatcher.duplicate(copies)
 
     def deliver_normally(self) -> None:
         """End `hold`, `lose` and `duplicate`."""
-        self.postman.deliver_normally()
+        self.dispatcher.deliver_normally()
 
     def deliver(self, event_id: str) -> int:
         """Deliver one event now, once more or at last; the endpoint's status, 0 for no answer."""
-        return self.postman.deliver(event_id)
+        return self.dispatcher.deliver(event_id)
 
     def send(self, event: Json, secret: str | None = None, timestamp: int | None = None) -> int:
         """Deliver any dict, signed; the endpoint's status, 0 for no answer."""
-        return self.postman.send(event, secret, timestamp)
+        return self.dispatcher.send(event, secret, timestamp)
 
     def fault(
         self,
@@ -272,28 +280,28 @@ class StandIn:
 
     def advance(self, seconds: float) -> None:
         """Put the clock forward: sessions expire by it, retries and held events fall due."""
-        with self.books.changed:
+        with self.ledger.changed:
             self.clock.skipped += seconds
-            self.books.expire_due()
-            self.books.changed.notify_all()
+            self.ledger.expire_due()
+            self.ledger.changed.notify_all()
 
     def wait_until_quiet(self, timeout: float = 30) -> None:
         """Wait until no delivery is under way or due; raises TimeoutError."""
-        with self.books.changed:
-            if not self.books.changed.wait_for(lambda: not self.postman.is_busy(), timeout):
+        with self.ledger.changed:
+            if not self.ledger.changed.wait_for(lambda: not self.dispatcher.is_busy(), timeout):
                 raise TimeoutError(f"Webhooks were still under way after {timeout} seconds.")
 
     def wait_for_endpoint(self, event: Json) -> None:
         """Wait as Checkout does: until the endpoint answered the event, or ten seconds."""
-        with self.books.changed:
-            self.books.changed.wait_for(
-                lambda: not self.postman.is_on_its_way(event["id"]), self.checkout_wait
+        with self.ledger.changed:
+            self.ledger.changed.wait_for(
+                lambda: not self.dispatcher.is_on_its_way(event["id"]), self.checkout_wait
             )
 
     def reset(self) -> None:
         """Forget everything but the endpoint, and return to real time."""
-        with self.books.changed:
-            self.books.forget()
-            self.postman.forget()
+        with self.ledger.changed:
+            self.ledger.forget()
+            self.dispatcher.forget()
             self.api.forget()
             self.clock.skipped = 0.0

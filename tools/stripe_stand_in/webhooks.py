@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from urllib.parse import urlsplit
 
-from tools.stripe_stand_in.books import Books
+from tools.stripe_stand_in.ledger import Ledger
 from tools.stripe_stand_in.shapes import Json
 
 SECRET = "whsec_test"
@@ -36,22 +36,22 @@ MINUTE, HOUR = 60, 60 * 60
 # Stripe says: with growing pauses, for three days.
 RETRIES = (5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, *[12 * HOUR] * 4)
 FOREVER = float("inf")
-Order = None | str | int | random.Random
+ReleaseOrder = None | str | int | random.Random
 
 
 @dataclass(eq=False)
-class Letter:
+class Delivery:
     """An event on its way to the endpoint."""
 
     event: Json
     due: float
-    tries: int = 0
+    attempts: int = 0
     in_flight: bool = False
 
 
 @dataclass(frozen=True)
-class Try:
-    """One attempt at a delivery; status 0 means that nobody answered."""
+class Attempt:
+    """One attempt at a delivery; status 0 means that there was no answer."""
 
     event_id: str
     type: str
@@ -65,20 +65,20 @@ def signature(payload: bytes, secret: str = SECRET, timestamp: int | None = None
     return f"t={timestamp},v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}"
 
 
-class Postman:
+class Dispatcher:
     """Owns the endpoint and everything that was, is or will be sent to it."""
 
     def __init__(
         self,
-        books: Books,
+        ledger: Ledger,
         url: str | None,
         secret: str,
         enabled_events: Iterable[str] = ENABLED_EVENTS,
         retries: Iterable[int] = RETRIES,
         announce: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.books = books
-        self.changed = books.changed
+        self.ledger = ledger
+        self.changed = ledger.changed
         self.url = url
         self.secret = secret
         self.enabled_events = tuple(enabled_events)
@@ -87,43 +87,43 @@ class Postman:
         self.timeout = 20.0
         self.closing = False
         self.forget()
-        books.on_event = self.take
+        ledger.on_event = self.enqueue
 
     def forget(self) -> None:
-        """Drop all letters and all special orders."""
+        """Drop all deliveries and all special orders."""
         with self.changed:
-            self.letters: list[Letter] = []
+            self.pending: list[Delivery] = []
             self.undelivered: set[str] = set()
-            self.tries: list[Try] = []
+            self.attempts: list[Attempt] = []
             self.losing: tuple[str, ...] = ()
             self.deliver_normally()
 
     # Orders from the tests
 
     def hold(self, seconds: float | None = None) -> None:
-        """Keep letters back, until released or for so long."""
+        """Keep deliveries back, until released or for so long."""
         with self.changed:
-            self.held_until = FOREVER if seconds is None else self.books.clock.now() + seconds
+            self.held_until = FOREVER if seconds is None else self.ledger.clock.now() + seconds
 
-    def release(self, order: Order = None) -> None:
-        """Let held letters go: as they came, "reversed", or shuffled by a seed or a Random."""
+    def release(self, order: ReleaseOrder = None) -> None:
+        """Let held deliveries go: as they came, "reversed", or shuffled by a seed or a Random."""
         with self.changed:
             if order == "reversed":
-                self.letters.reverse()
+                self.pending.reverse()
             elif order is not None:
                 shuffler = order if isinstance(order, random.Random) else random.Random(order)
-                shuffler.shuffle(self.letters)
+                shuffler.shuffle(self.pending)
             self.held_until = 0.0
             self.changed.notify_all()
 
     def lose(self, types: Iterable[str] | None = None) -> None:
-        """Lose waiting and coming letters, all of them or those of some types."""
+        """Lose waiting and coming deliveries, all of them or those of some types."""
         with self.changed:
             self.losing = ("*",) if types is None else tuple(types)
-            self.letters = [letter for letter in self.letters if not self._is_lost(letter.event)]
+            self.pending = [one for one in self.pending if not self._is_lost(one.event)]
 
     def duplicate(self, copies: int = 2) -> None:
-        """Send each letter so many times, all at once."""
+        """Send each delivery so many times, all at once."""
         with self.changed:
             self.copies = copies
 
@@ -135,31 +135,31 @@ class Postman:
             self.held_until = 0.0
             self.changed.notify_all()
 
-    # Letters
+    # Deliveries
 
-    def take(self, event: Json) -> None:
+    def enqueue(self, event: Json) -> None:
         """Accept an event that just happened; called with the lock held."""
         if not self.url or not _matches(event["type"], self.enabled_events):
             return
         event["pending_webhooks"] = 1
         self.undelivered.add(event["id"])
         if not self._is_lost(event):
-            self.letters.append(Letter(event, due=self.books.clock.now()))
+            self.pending.append(Delivery(event, due=self.ledger.clock.now()))
         self.changed.notify_all()
 
     def is_on_its_way(self, event_id: str) -> bool:
-        """Whether the first try of this event is still to come, soon and by itself."""
-        waiting = [letter for letter in self.letters if letter.event["id"] == event_id]
-        return any(letter.tries == 0 for letter in waiting) and not self._is_holding()
+        """Whether the first attempt at this event is still to come, soon and by itself."""
+        waiting = [delivery for delivery in self.pending if delivery.event["id"] == event_id]
+        return any(delivery.attempts == 0 for delivery in waiting) and not self._is_holding()
 
     def is_busy(self) -> bool:
-        """Whether a letter is under way or due now."""
-        return any(letter.in_flight for letter in self.letters) or self._next() is not None
+        """Whether a delivery is under way or due now."""
+        return any(delivery.in_flight for delivery in self.pending) or self._next() is not None
 
     def deliver(self, event_id: str) -> int:
         """Send one event by hand, now; 2xx counts as delivered."""
         with self.changed:
-            event = self.books.event(event_id)
+            event = self.ledger.event(event_id)
         status = self.send(event)
         if 200 <= status < 300:
             with self.changed:
@@ -176,26 +176,26 @@ class Postman:
         # Signed with real time: a shop that keeps real time refuses what looks older than minutes.
         header = signature(payload, secret, timestamp)
         status = _post(url, payload, header, self.timeout)
-        attempt = Try(str(event.get("id")), str(event.get("type")), status)
+        attempt = Attempt(str(event.get("id")), str(event.get("type")), status)
         with self.changed:
-            self.tries.append(attempt)
+            self.attempts.append(attempt)
         self.announce(f"webhook {attempt.type} {attempt.event_id} -> {status or 'no answer'}")
         return status
 
     def run(self) -> None:
-        """Deliver letters as they fall due, one after the other, until closed."""
+        """Send deliveries as they fall due, one after the other, until closed."""
         while not self.closing:
             with self.changed:
-                self.books.expire_due()
-                letter = self._next()
-                if letter is None:
+                self.ledger.expire_due()
+                delivery = self._next()
+                if delivery is None:
                     self.changed.wait(0.2)
                     continue
-                letter.in_flight = True
+                delivery.in_flight = True
                 copies = self.copies
-            statuses = self._send_copies(letter.event, copies)
+            statuses = self._send_copies(delivery.event, copies)
             with self.changed:
-                self._settle(letter, statuses)
+                self._settle(delivery, statuses)
                 self.changed.notify_all()
 
     def close(self) -> None:
@@ -217,32 +217,32 @@ class Postman:
             other.join()
         return statuses
 
-    def _settle(self, letter: Letter, statuses: list[int]) -> None:
-        letter.in_flight = False
-        letter.tries += 1
+    def _settle(self, delivery: Delivery, statuses: list[int]) -> None:
+        delivery.in_flight = False
+        delivery.attempts += 1
         if any(200 <= status < 300 for status in statuses):
-            self._delivered(letter.event)
-        elif letter not in self.letters:
+            self._delivered(delivery.event)
+        elif delivery not in self.pending:
             return  # forgotten, lost or delivered by hand meanwhile
-        elif letter.tries > len(self.retries):
-            self.letters.remove(letter)
+        elif delivery.attempts > len(self.retries):
+            self.pending.remove(delivery)
         else:
-            letter.due = self.books.clock.now() + self.retries[letter.tries - 1]
+            delivery.due = self.ledger.clock.now() + self.retries[delivery.attempts - 1]
 
     def _delivered(self, event: Json) -> None:
         event["pending_webhooks"] = 0
         self.undelivered.discard(event["id"])
-        self.letters = [letter for letter in self.letters if letter.event["id"] != event["id"]]
+        self.pending = [one for one in self.pending if one.event["id"] != event["id"]]
 
-    def _next(self) -> Letter | None:
+    def _next(self) -> Delivery | None:
         if not self.url or self._is_holding():
             return None
-        now = self.books.clock.now()
-        waiting = (letter for letter in self.letters if not letter.in_flight)
-        return next((letter for letter in waiting if letter.due <= now), None)
+        now = self.ledger.clock.now()
+        waiting = (delivery for delivery in self.pending if not delivery.in_flight)
+        return next((delivery for delivery in waiting if delivery.due <= now), None)
 
     def _is_holding(self) -> bool:
-        return self.held_until > self.books.clock.now()
+        return self.held_until > self.ledger.clock.now()
 
     def _is_lost(self, event: Json) -> bool:
         return _matches(event["type"], self.losing)

@@ -40,7 +40,7 @@ class Log:
 
 
 @contextmanager
-def listening() -> Iterator[Log]:
+def capture_log() -> Iterator[Log]:
     log, root = Log(), logging.getLogger()
     root.addHandler(log.handler)
     try:

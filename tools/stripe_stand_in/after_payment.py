@@ -1,4 +1,4 @@
-"""Builds what comes after a payment: refunds, disputes, and the events that tell of everything."""
+"""Builds what comes after a payment: refunds, disputes, and the events about everything."""
 
 import copy
 
@@ -106,7 +106,7 @@ def dispute(charge: Json, *, created: int) -> Json:
 
 
 def event(type: str, subject: Json, *, created: int, cause: Json, previous: Json | None) -> Json:
-    """An event with a photograph of its object, as it is at this moment."""
+    """An event with a snapshot of its object, as it is at this moment."""
     data: Json = {"object": copy.deepcopy(subject)}
     if previous is not None:
         data["previous_attributes"] = previous

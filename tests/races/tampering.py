@@ -1,0 +1,108 @@
+"""Changes one thing in a snapshot, and knows the words that have to be found for it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from tools.snapshot import EventRow, Line, OrderRow, Snapshot
+
+Tampering = Callable[[Snapshot], Snapshot]
+
+
+def paid(seen: Snapshot) -> OrderRow:
+    """An order to wrong: there is a paid one in every run."""
+    return next(order for order in seen.orders if order.status == "PAID")
+
+
+def its_event(seen: Snapshot) -> EventRow:
+    return next(event for event in seen.events if event.order == paid(seen).id and event.follow_up)
+
+
+def changed[Row](rows: Iterable[Row], wronged: Row, **changes: Any) -> list[Row]:
+    changed_row: Row = replace(wronged, **changes)  # type: ignore[type-var]
+    return [changed_row if row is wronged else row for row in rows]
+
+
+def with_order(**changes: Any) -> Tampering:
+    return lambda seen: replace(seen, orders=changed(seen.orders, paid(seen), **changes))
+
+
+def with_event(**changes: Any) -> Tampering:
+    return lambda seen: replace(seen, events=changed(seen.events, its_event(seen), **changes))
+
+
+def with_session(**changes: Any) -> Tampering:
+    """Stripe says something else."""
+
+    def tamper(seen: Snapshot) -> Snapshot:
+        session = seen.sessions[str(paid(seen).session_id)] | changes
+        return replace(seen, sessions={**seen.sessions, session["id"]: session})
+
+    return tamper
+
+
+def an_order_is_gone(seen: Snapshot) -> Snapshot:
+    return replace(seen, orders=[order for order in seen.orders if order is not paid(seen)])
+
+
+def two_orders_have_one_session(seen: Snapshot) -> Snapshot:
+    return replace(seen, orders=[*seen.orders, replace(paid(seen), id="0" * 32)])
+
+
+def one_more_is_in_stock(seen: Snapshot) -> Snapshot:
+    more = {product: 1 + (seen.stock[product] or 0) for product in seen.expected}
+    return replace(seen, stock={**seen.stock, **more})
+
+
+def a_paid_order_reserves_something(seen: Snapshot) -> Snapshot:
+    line = Line(paid(seen).id, min(seen.expected), 1)
+    return replace(seen, reservations=[*seen.reservations, line])
+
+
+def its_event_is_gone(seen: Snapshot) -> Snapshot:
+    return replace(seen, events=[event for event in seen.events if event is not its_event(seen)])
+
+
+def its_event_is_there_twice(seen: Snapshot) -> Snapshot:
+    return replace(seen, events=[*seen.events, its_event(seen)])
+
+
+def an_event_is_sent_and_lost(seen: Snapshot) -> Snapshot:
+    event = {"id": "evt_lost", "type": "checkout.session.completed"}
+    return replace(seen, sent=[*seen.sent, event])
+
+
+def every_follow_up_happens_again(seen: Snapshot) -> Snapshot:
+    return replace(seen, told=[*seen.told, *seen.told])
+
+
+TAMPERINGS: list[tuple[Tampering, str]] = [
+    (an_order_is_gone, "is paid and its order is not there"),
+    (with_order(status="EXPIRED"), "is paid and its order is EXPIRED"),
+    (with_order(session_id="cs_other"), "is paid and its order does not know it"),
+    (with_order(session_id="cs_other"), "Stripe never opened cs_other"),
+    (with_order(status="REVIEW", received_cents=1), r"came in, \d+ was the price"),
+    (with_order(currency="eur"), r"'eur'\), and its session brought"),
+    (with_order(payment_intent="pi_other"), "does not know its payment pi_"),
+    (with_order(dispute_result="lost"), "has a dispute that Stripe does not know"),
+    (with_order(dispute_result="lost"), "The dispute is None, and .* says 'lost'"),
+    (with_order(refunded_cents=7), "says 7"),
+    (with_order(status="REFUNDED"), r"Stripe gave \d+ of \d+ back: \w+ is REFUNDED"),
+    (with_order(status="PENDING"), "is PENDING and should be PAID"),
+    (with_session(payment_status="unpaid", status="expired"), "is PAID without a payment"),
+    (with_session(amount_total=1), r"and its session brought \[\(1,"),
+    (with_session(id="cs_second"), "is paid 2 times and does not say so"),
+    (two_orders_have_one_session, "belongs to 2 orders"),
+    (two_orders_have_one_session, "was opened for another order"),
+    (two_orders_have_one_session, "is paid and order 0{32} claims it"),
+    (one_more_is_in_stock, r"Of \d+ of product \d+ \d+ are left, \d+ reserved and \d+ sold"),
+    (a_paid_order_reserves_something, "is PAID and reserves 1"),
+    (its_event_is_gone, "is PAID, by 0 events"),
+    (its_event_is_gone, "happened, and no event calls for it"),
+    (its_event_is_there_twice, "is PAID, by 2 events"),
+    (its_event_is_there_twice, "is recorded 2 times"),
+    (with_event(event_id="evt_forged"), "evt_forged is recorded, and Stripe never sent it"),
+    (an_event_is_sent_and_lost, "evt_lost is not recorded"),
+    (with_event(is_done=False, is_claimed=False), "is not done and happened"),
+    (every_follow_up_happens_again, "is done and happened 2 times"),
+]

@@ -1,0 +1,152 @@
+"""What the shop's database and Stripe's ledger say at one moment, read past the shop's code."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from tools.stripe_stand_in.shapes import Json
+
+PAID_AT_STRIPE = ("paid", "no_payment_required")
+
+Sql = Callable[[str], Sequence[Sequence[Any]]]
+"""Runs one query, the same on both databases, and returns its rows."""
+
+
+@dataclass(frozen=True)
+class OrderRow:
+    id: str
+    shopper: str
+    status: str
+    session_id: str | None
+    payment_intent: str
+    total_cents: int
+    received_cents: int
+    currency: str
+    refunded_cents: int
+    disputed_at: Any
+    dispute_result: str
+    review_reason: str
+
+
+@dataclass(frozen=True)
+class EventRow:
+    event_id: str
+    order: str
+    follow_up: str
+    is_claimed: bool
+    is_done: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """So many of a product, in an order or reserved for it."""
+
+    order: str
+    product: int
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The shop's part; `stock` is None for a product that is not counted."""
+
+    orders: list[OrderRow]
+    items: list[Line]
+    reservations: list[Line]
+    stock: dict[int, int | None]
+    events: list[EventRow]
+
+
+@dataclass(frozen=True)
+class Snapshot(Rows):
+    """The shop's part and Stripe's, and what only the observer of both can know.
+
+    `expected` says how many there must be of each counted product, in stock, reserved and `sold`;
+    `sales` are the orders whose goods were sold, `told` those whose follow-up happened. The
+    `optional` events may never have reached the shop.
+    """
+
+    sessions: Mapping[str, Json]
+    intents: Mapping[str, Json]
+    charges: Mapping[str, Json]
+    disputes: Mapping[str, Json]
+    sent: Sequence[Json]
+    expected: Mapping[int, int | None]
+    sold: Sequence[Line]
+    sales: frozenset[str]
+    told: Sequence[str]
+    optional: frozenset[str] = field(default_factory=frozenset)
+
+    @cached_property
+    def order(self) -> dict[str, OrderRow]:
+        return {order.id: order for order in self.orders}
+
+    @cached_property
+    def sessions_of(self) -> dict[str, list[Json]]:
+        """Stripe's sessions by the order that they were opened for."""
+        found = defaultdict(list)
+        for session in self.sessions.values():
+            found[order_of(session)].append(session)
+        return found
+
+    @cached_property
+    def payment_events(self) -> Counter[str]:
+        """How many events brought each order its money: they alone have a follow-up."""
+        return payment_events(self.events)
+
+    @property
+    def paid_sessions(self) -> list[Json]:
+        return [session for session in self.sessions.values() if is_paid(session)]
+
+    def charge_of(self, payment_intent: str) -> Json | None:
+        intent = self.intents.get(payment_intent)
+        return self.charges[intent["latest_charge"]] if intent else None
+
+
+def read_rows(sql: Sql) -> Rows:
+    return Rows(
+        orders=[
+            OrderRow(as_hex(row[0]), as_hex(row[1]), *row[2:])
+            for row in sql(
+                "SELECT id, shopper, status, session_id, payment_intent, total_cents, "
+                "received_cents, currency, refunded_cents, disputed_at, dispute_result, "
+                "review_reason FROM checkout_order ORDER BY created_at, id"
+            )
+        ],
+        items=_lines(sql, "order_id", "checkout_orderitem"),
+        reservations=_lines(sql, '"order"', "storefront_hold"),
+        stock={row[0]: row[1] for row in sql("SELECT id, stock FROM storefront_product")},
+        events=[
+            EventRow(row[0], as_hex(row[1]), row[2], bool(row[3]), bool(row[4]))
+            for row in sql(
+                "SELECT event_id, order_id, follow_up, follow_up_claimed_at, follow_up_done_at "
+                "FROM checkout_stripeevent"
+            )
+        ],
+    )
+
+
+def _lines(sql: Sql, order: str, table: str) -> list[Line]:
+    # An item outlives its product.
+    rows = sql(f"SELECT {order}, product_id, quantity FROM {table} WHERE product_id IS NOT NULL")
+    return [Line(as_hex(row[0]), row[1], row[2]) for row in rows]
+
+
+def as_hex(value: Any) -> str:
+    """SQLite keeps UUIDs without hyphens, PostgreSQL gives UUIDs."""
+    return UUID(str(value)).hex if value else ""
+
+
+def is_paid(session: Json) -> bool:
+    return session["payment_status"] in PAID_AT_STRIPE
+
+
+def order_of(session: Json) -> str:
+    return UUID(session["metadata"]["order_id"]).hex
+
+
+def payment_events(events: Sequence[EventRow]) -> Counter[str]:
+    return Counter(event.order for event in events if event.follow_up)
