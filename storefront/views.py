@@ -8,10 +8,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.templatetags.static import static
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from storefront.cart import (
@@ -209,23 +207,3 @@ def _is_from_product_page(request: HttpRequest) -> bool:
 def _still(removed: Removed | None, cart: Cart) -> Removed | None:
     """Nothing to undo once it is in the cart again."""
     return removed if removed and not cart.quantity_of(removed.product) else None
-
-
-@require_safe
-@cache_control(public=True, max_age=86_400)
-def brand(request: HttpRequest) -> HttpResponse:
-    """The merchant's colour, which no template may write into the page: styles are files."""
-    return render(request, "storefront/brand.css", content_type="text/css")
-
-
-@require_safe
-@cache_control(public=True, max_age=86_400)
-def robots(request: HttpRequest) -> HttpResponse:
-    return render(request, "storefront/robots.txt", content_type="text/plain")
-
-
-@require_safe
-@cache_control(public=True, max_age=86_400)
-def favicon(request: HttpRequest) -> HttpResponse:
-    """What browsers and robots ask for by this name without being told to."""
-    return redirect(static("favicon.ico"))
