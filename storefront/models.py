@@ -1,4 +1,4 @@
-"""What is on the shelf, and what each shopper has put into the cart."""
+"""What is on the shelf, what is reserved of it, and what each shopper has in the cart."""
 
 from collections.abc import Iterable
 from itertools import chain, count
@@ -113,9 +113,9 @@ class Product(models.Model):
 
 
 class Reservation(models.Model):
-    """So many of a product, put aside for an order that is not paid yet."""
+    """So many of a product, reserved for an order that is not paid yet."""
 
-    order = models.UUIDField()
+    order = models.UUIDField()  # no foreign key: the shelf knows nothing of checkout's tables
     shopper = models.UUIDField()
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
     quantity = models.PositiveSmallIntegerField()
