@@ -29,6 +29,7 @@ from storefront.ops.templatetags.fragment_cache import values_of
 
 SCARCE = 5
 HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
+CART_CHANGE = "storefront/_cart_change.html"
 PRODUCT_PAGES = "/products/"
 
 products_on_sale = CompiledQuery(lambda: Product.objects.on_sale())
@@ -134,7 +135,7 @@ def _refusal(request: HtmxRequest, shopper: UUID, product: Product, words: str) 
             "has_field": _has_field(request, product),
             "cart_error": "" if product.is_on_sale else words,
         }
-        return page(request, HOME, context, partial="cart-change", status=status)
+        return page(request, CART_CHANGE, context, status=status)
     if _is_from_product_page(request) and product.is_on_sale:
         context = product_page(shopper, product, error=words)
         return page(request, PRODUCT, context, status=status)
@@ -155,7 +156,7 @@ def _changed(
             "leads_to_undo": request.htmx.trigger == f"remove-{product.pk}",
             "leads_to_line": product.pk if request.htmx.trigger == "undo" else None,
         }
-        return page(request, HOME, context, partial="cart-change")
+        return page(request, CART_CHANGE, context)
     is_from_product = _is_from_product_page(request) and product.is_on_sale
     back = product.get_absolute_url() if is_from_product else reverse("storefront:home")
     answer = SeeOther(back)
