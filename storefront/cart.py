@@ -1,6 +1,7 @@
 """The cart: what the shopper wants, at today's prices."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,10 +32,38 @@ class Removed:
 
 
 @dataclass(frozen=True)
+class PricedLine:
+    """A line of the cart at today's price, and how many the shopper has reserved already."""
+
+    product: Product
+    quantity: int
+    price_cents_then: int | None
+    reserved: int
+
+    @property
+    def amount_cents(self) -> int:
+        return self.quantity * self.product.price_cents
+
+    @property
+    def has_new_price(self) -> bool:
+        """Whether the price is another one than when the shopper put the product in."""
+        return self.price_cents_then not in (None, self.product.price_cents)
+
+    @property
+    def left(self) -> int | None:
+        """How many this shopper could have: what is reserved for them is still theirs."""
+        return None if self.product.stock is None else self.product.stock + self.reserved
+
+    @property
+    def is_short(self) -> bool:
+        return self.left is not None and self.left < self.quantity
+
+
+@dataclass(frozen=True)
 class Cart:
     """The lines of one shopper, read once."""
 
-    lines: list[CartLine]
+    lines: list[PricedLine]
 
     @cached_property
     def total_cents(self) -> int:
@@ -43,12 +72,12 @@ class Cart:
 
     @property
     def is_buyable(self) -> bool:
-        """Whether there is anything to buy; a product no longer sold alone is not."""
+        """Whether it has a product that is still sold."""
         return any(line.product.is_on_sale for line in self.lines)
 
     @property
     def is_all_on_sale(self) -> bool:
-        """Whether there is something in it, and all of it is still sold."""
+        """Whether it has a product, and all its products are still sold."""
         return bool(self.lines) and all(line.product.is_on_sale for line in self.lines)
 
     @cached_property
@@ -56,16 +85,16 @@ class Cart:
         return sum(line.quantity for line in self.lines)
 
     def quantity_of(self, product: Product) -> int:
-        line = self._lines.get(product.pk)
+        line = self._by_product.get(product.pk)
         return line.quantity if line else 0
 
     def left_of(self, product: Product) -> int | None:
-        line = self._lines.get(product.pk)
+        line = self._by_product.get(product.pk)
         return line.left if line else product.stock
 
     @cached_property
-    def _lines(self) -> dict[int, CartLine]:
-        return {line.product_id: line for line in self.lines}
+    def _by_product(self) -> dict[int, PricedLine]:
+        return {line.product.pk: line for line in self.lines}
 
 
 lines_of = CompiledQuery(lambda shopper: CartLine.objects.for_shopper(shopper), UUID)
@@ -80,26 +109,31 @@ reservations_of = CompiledQuery(lambda shopper: Reservation.objects.filter(shopp
 
 def cart_of(shopper: UUID | None, shelf: Iterable[Product] = ()) -> Cart:
     """Return the shopper's cart; products that are on the `shelf` are not read again."""
-    lines = lines_of(shopper) if shopper else []
+    rows = _rows(shopper, shelf) if shopper else []
+    reserved = _reserved(shopper, [product for _, product in rows])
+    lines = [
+        PricedLine(product, line.quantity, line.price_cents_then, reserved[product.pk])
+        for line, product in rows
+    ]
+    return Cart(sorted(lines, key=lambda line: (line.product.position, line.product.pk)))
+
+
+def _rows(shopper: UUID, shelf: Iterable[Product]) -> list[tuple[CartLine, Product]]:
+    lines = lines_of(shopper)
     products = {product.pk: product for product in shelf}
     if any(line.product_id not in products for line in lines):
         products |= {product.pk: product for product in products_of(shopper)}
     # Between two reads a product may have been deleted, and its lines with it.
-    lines = [line for line in lines if line.product_id in products]
-    for line in lines:
-        line.product = products[line.product_id]
-    if any(line.product.stock is not None for line in lines):
-        _count_reserved(lines, reservations_of(shopper))
-    return Cart(sorted(lines, key=lambda line: (line.product.position, line.product_id)))
+    return [(line, products[line.product_id]) for line in lines if line.product_id in products]
 
 
-def _count_reserved(lines: list[CartLine], holds: list[Reservation]) -> None:
-    for line in lines:
-        line.held = sum(
-            reservation.quantity
-            for reservation in holds
-            if reservation.product_id == line.product_id
-        )
+def _reserved(shopper: UUID | None, products: Iterable[Product]) -> Counter[int]:
+    """Count what the shopper has reserved, by product; not asked for what isn't counted."""
+    reserved: Counter[int] = Counter()
+    if any(product.stock is not None for product in products):
+        for reservation in reservations_of(shopper):
+            reserved[reservation.product_id] += reservation.quantity
+    return reserved
 
 
 def wanted_quantity(form: Mapping[str, str]) -> int:
