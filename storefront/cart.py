@@ -10,8 +10,8 @@ from uuid import UUID
 from storefront.models import MAX_QUANTITY, CartLine, Product, Reservation
 from storefront.ops.compiled_queries import CompiledQuery
 
-# More digits than MAX_QUANTITY has are still a number that people can be told about.
-PLAIN_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+# It may have more digits than MAX_QUANTITY, so that the refusal can name the limit.
+WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class InvalidQuantity(Exception):
@@ -20,15 +20,10 @@ class InvalidQuantity(Exception):
 
 @dataclass(frozen=True)
 class Removed:
-    """What the shopper has just taken out of the cart, to be put back by Undo."""
+    """What the shopper has just removed from the cart; Undo puts it back."""
 
     product: Product
     quantity: int
-
-    @property
-    def note(self) -> str:
-        """The same in short, as `removed_by` reads it."""
-        return f"{self.quantity}x{self.product.pk}"
 
 
 @dataclass(frozen=True)
@@ -128,7 +123,7 @@ def _rows(shopper: UUID, shelf: Iterable[Product]) -> list[tuple[CartLine, Produ
 
 
 def _reserved(shopper: UUID | None, products: Iterable[Product]) -> Counter[int]:
-    """Count what the shopper has reserved, by product; not asked for what isn't counted."""
+    """Return how many of each product the shopper has reserved; no query if none is counted."""
     reserved: Counter[int] = Counter()
     if any(product.stock is not None for product in products):
         for reservation in reservations_of(shopper):
@@ -136,13 +131,13 @@ def _reserved(shopper: UUID | None, products: Iterable[Product]) -> Counter[int]
     return reserved
 
 
-def wanted_quantity(form: Mapping[str, str]) -> int:
-    """Return the amount in `quantity`, one more or less if the form's `step` says +1 or -1.
+def requested_quantity(form: Mapping[str, str]) -> int:
+    """Return the form's `quantity`, one more or less if its `step` is 1 or -1.
 
     Raises InvalidQuantity, with words for the shopper.
     """
     text = form.get("quantity", "")
-    if not PLAIN_NUMBER.fullmatch(text):
+    if not WHOLE_NUMBER.fullmatch(text):
         raise InvalidQuantity(f"Please enter a whole number from 0 to {MAX_QUANTITY}.")
     quantity = max(0, int(text) + {"1": 1, "-1": -1}.get(form.get("step", ""), 0))
     if quantity > MAX_QUANTITY:
@@ -150,45 +145,34 @@ def wanted_quantity(form: Mapping[str, str]) -> int:
     return quantity
 
 
-def removed_by(note: str) -> Removed | None:
-    """Return what a browser says was removed; never trusted, as Undo only fills a form."""
-    quantity, _, pk = note.partition("x")
-    if not (PLAIN_NUMBER.fullmatch(pk) and PLAIN_NUMBER.fullmatch(quantity)):
-        return None
-    if not 0 < int(quantity) <= MAX_QUANTITY:
-        return None
-    product = Product.objects.on_sale().filter(pk=int(pk)).first()
-    return Removed(product, int(quantity)) if product else None
-
-
-def set_quantity(shopper: UUID, product: Product, quantity: int) -> int:
-    """Make the product's line hold `quantity`; 0 removes it. Returns how many were removed so.
+def set_quantity(shopper: UUID, product: Product, quantity: int) -> Removed | None:
+    """Make the product's line hold `quantity`; return what Undo can put back if that is 0.
 
     Raises InvalidQuantity for a product that is no longer sold.
     """
     if quantity == 0:
-        return _take_out(shopper, product)
+        return _remove(shopper, product)
     if not product.is_on_sale:
         raise InvalidQuantity(f"{product.name} is no longer for sale.")
+    line = CartLine(
+        shopper=shopper,
+        product=product,
+        quantity=quantity,
+        price_cents_then=product.price_cents,
+    )
     # An upsert: two tabs that add the same product meet in one line, and neither fails.
-    # The price stays the one that the shopper put it in at, to be told of a new one.
+    # The price stays the one of the day it was put in, so that a new one can be pointed out.
     CartLine.objects.bulk_create(
-        [
-            CartLine(
-                shopper=shopper,
-                product=product,
-                quantity=quantity,
-                price_cents_then=product.price_cents,
-            )
-        ],
+        [line],
         update_conflicts=True,
         unique_fields=["shopper", "product"],
         update_fields=["quantity", "changed_at"],
     )
-    return 0
+    return None
 
 
-def _take_out(shopper: UUID, product: Product) -> int:
+def _remove(shopper: UUID, product: Product) -> Removed | None:
     line = CartLine.objects.filter(shopper=shopper, product=product)
-    quantity = line.values_list("quantity", flat=True).first() or 0
-    return quantity if line.delete()[0] else 0
+    quantity = line.values_list("quantity", flat=True).first()
+    line.delete()
+    return Removed(product, quantity) if quantity and product.is_on_sale else None

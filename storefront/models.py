@@ -94,8 +94,8 @@ class Product(models.Model):
             return ""
 
     @property
-    def is_photographed(self) -> bool:
-        """Whether other sites can show the picture beside a link to it: they take no drawings."""
+    def has_shareable_picture(self) -> bool:
+        """Whether other sites can show the picture beside a link: they take no drawings."""
         return bool(self.picture_url) and not self.picture.endswith(".svg")
 
     @property
