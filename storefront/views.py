@@ -132,7 +132,7 @@ def _changed_parts(
         "is_card_shown": _shows(request, product),
         "cart_error": "" if product.is_on_sale else error,
         "removed": removed,
-        # The button that was pressed is gone now: the one that has come for it gets the focus.
+        # The pressed button is gone: the focus goes to the one in its place.
         "focus_undo": request.htmx.trigger == f"remove-{product.pk}",
         "focus_remove": product.pk if request.htmx.trigger == "undo" else None,
     }
