@@ -22,7 +22,7 @@ class ProductAdmin(admin.ModelAdmin):
         return format_money(product.price_cents)
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
-        """Let the form remember which stock it showed: what is in the database may be less."""
+        """Let the form send the stock that it showed: the database may have less by then."""
         field = super().formfield_for_dbfield(db_field, request, **options)
         if field and db_field.name == "stock":
             field.show_hidden_initial = True
@@ -36,14 +36,14 @@ class ProductAdmin(admin.ModelAdmin):
         elif changed - {"stock"}:
             obj.save(update_fields=changed - {"stock"})
         if "stock" in changed:
-            seen = form.data[form.add_initial_prefix("stock")]
-            _restock(obj, form.fields["stock"].to_python(seen))
+            shown = form.data[form.add_initial_prefix("stock")]
+            _restock(obj, form.fields["stock"].to_python(shown))
 
 
-def _restock(product: Product, seen: int | None) -> None:
+def _restock(product: Product, shown: int | None) -> None:
     """Count by the difference from what the form showed, unless counting begins or ends."""
     row = Product.objects.filter(pk=product.pk)
-    if seen is None or product.stock is None:
+    if shown is None or product.stock is None:
         row.update(stock=product.stock)
     else:
-        row.update(stock=Greatest(F("stock") + (product.stock - seen), 0))
+        row.update(stock=Greatest(F("stock") + (product.stock - shown), 0))

@@ -1,6 +1,7 @@
 """The cart: what the shopper wants, at today's prices."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +10,8 @@ from uuid import UUID
 from storefront.models import MAX_QUANTITY, CartLine, Product, Reservation
 from storefront.ops.compiled_queries import CompiledQuery
 
-# More digits than MAX_QUANTITY has are still a number that people can be told about.
-PLAIN_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+# It may have more digits than MAX_QUANTITY, so that the refusal can name the limit.
+WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class InvalidQuantity(Exception):
@@ -19,22 +20,45 @@ class InvalidQuantity(Exception):
 
 @dataclass(frozen=True)
 class Removed:
-    """What the shopper has just taken out of the cart, to be put back by Undo."""
+    """What the shopper has just removed from the cart; Undo puts it back."""
 
     product: Product
     quantity: int
 
+
+@dataclass(frozen=True)
+class PricedLine:
+    """A line of the cart at today's price, and how many the shopper has reserved already."""
+
+    product: Product
+    quantity: int
+    price_cents_then: int | None
+    reserved: int
+
     @property
-    def note(self) -> str:
-        """The same in short, as `removed_by` reads it."""
-        return f"{self.quantity}x{self.product.pk}"
+    def amount_cents(self) -> int:
+        return self.quantity * self.product.price_cents
+
+    @property
+    def has_new_price(self) -> bool:
+        """Whether the price is another one than when the shopper put the product in."""
+        return self.price_cents_then not in (None, self.product.price_cents)
+
+    @property
+    def left(self) -> int | None:
+        """How many this shopper could have: what is reserved for them is still theirs."""
+        return None if self.product.stock is None else self.product.stock + self.reserved
+
+    @property
+    def is_short(self) -> bool:
+        return self.left is not None and self.left < self.quantity
 
 
 @dataclass(frozen=True)
 class Cart:
     """The lines of one shopper, read once."""
 
-    lines: list[CartLine]
+    lines: list[PricedLine]
 
     @cached_property
     def total_cents(self) -> int:
@@ -43,12 +67,12 @@ class Cart:
 
     @property
     def is_buyable(self) -> bool:
-        """Whether there is anything to buy; a product no longer sold alone is not."""
+        """Whether it has a product that is still sold."""
         return any(line.product.is_on_sale for line in self.lines)
 
     @property
     def is_all_on_sale(self) -> bool:
-        """Whether there is something in it, and all of it is still sold."""
+        """Whether it has a product, and all its products are still sold."""
         return bool(self.lines) and all(line.product.is_on_sale for line in self.lines)
 
     @cached_property
@@ -56,16 +80,16 @@ class Cart:
         return sum(line.quantity for line in self.lines)
 
     def quantity_of(self, product: Product) -> int:
-        line = self._lines.get(product.pk)
+        line = self._by_product.get(product.pk)
         return line.quantity if line else 0
 
     def left_of(self, product: Product) -> int | None:
-        line = self._lines.get(product.pk)
+        line = self._by_product.get(product.pk)
         return line.left if line else product.stock
 
     @cached_property
-    def _lines(self) -> dict[int, CartLine]:
-        return {line.product_id: line for line in self.lines}
+    def _by_product(self) -> dict[int, PricedLine]:
+        return {line.product.pk: line for line in self.lines}
 
 
 lines_of = CompiledQuery(lambda shopper: CartLine.objects.for_shopper(shopper), UUID)
@@ -80,35 +104,40 @@ reservations_of = CompiledQuery(lambda shopper: Reservation.objects.filter(shopp
 
 def cart_of(shopper: UUID | None, shelf: Iterable[Product] = ()) -> Cart:
     """Return the shopper's cart; products that are on the `shelf` are not read again."""
-    lines = lines_of(shopper) if shopper else []
+    rows = _rows(shopper, shelf) if shopper else []
+    reserved = _reserved(shopper, [product for _, product in rows])
+    lines = [
+        PricedLine(product, line.quantity, line.price_cents_then, reserved[product.pk])
+        for line, product in rows
+    ]
+    return Cart(sorted(lines, key=lambda line: (line.product.position, line.product.pk)))
+
+
+def _rows(shopper: UUID, shelf: Iterable[Product]) -> list[tuple[CartLine, Product]]:
+    lines = lines_of(shopper)
     products = {product.pk: product for product in shelf}
     if any(line.product_id not in products for line in lines):
         products |= {product.pk: product for product in products_of(shopper)}
     # Between two reads a product may have been deleted, and its lines with it.
-    lines = [line for line in lines if line.product_id in products]
-    for line in lines:
-        line.product = products[line.product_id]
-    if any(line.product.stock is not None for line in lines):
-        _count_reserved(lines, reservations_of(shopper))
-    return Cart(sorted(lines, key=lambda line: (line.product.position, line.product_id)))
+    return [(line, products[line.product_id]) for line in lines if line.product_id in products]
 
 
-def _count_reserved(lines: list[CartLine], holds: list[Reservation]) -> None:
-    for line in lines:
-        line.held = sum(
-            reservation.quantity
-            for reservation in holds
-            if reservation.product_id == line.product_id
-        )
+def _reserved(shopper: UUID | None, products: Iterable[Product]) -> Counter[int]:
+    """Return how many of each product the shopper has reserved; no query if none is counted."""
+    reserved: Counter[int] = Counter()
+    if any(product.stock is not None for product in products):
+        for reservation in reservations_of(shopper):
+            reserved[reservation.product_id] += reservation.quantity
+    return reserved
 
 
-def wanted_quantity(form: Mapping[str, str]) -> int:
-    """Return the amount in `quantity`, one more or less if the form's `step` says +1 or -1.
+def requested_quantity(form: Mapping[str, str]) -> int:
+    """Return the form's `quantity`, one more or less if its `step` is 1 or -1.
 
     Raises InvalidQuantity, with words for the shopper.
     """
     text = form.get("quantity", "")
-    if not PLAIN_NUMBER.fullmatch(text):
+    if not WHOLE_NUMBER.fullmatch(text):
         raise InvalidQuantity(f"Please enter a whole number from 0 to {MAX_QUANTITY}.")
     quantity = max(0, int(text) + {"1": 1, "-1": -1}.get(form.get("step", ""), 0))
     if quantity > MAX_QUANTITY:
@@ -116,45 +145,34 @@ def wanted_quantity(form: Mapping[str, str]) -> int:
     return quantity
 
 
-def removed_by(note: str) -> Removed | None:
-    """Return what a browser says was removed; never trusted, as Undo only fills a form."""
-    quantity, _, pk = note.partition("x")
-    if not (PLAIN_NUMBER.fullmatch(pk) and PLAIN_NUMBER.fullmatch(quantity)):
-        return None
-    if not 0 < int(quantity) <= MAX_QUANTITY:
-        return None
-    product = Product.objects.on_sale().filter(pk=int(pk)).first()
-    return Removed(product, int(quantity)) if product else None
-
-
-def set_quantity(shopper: UUID, product: Product, quantity: int) -> int:
-    """Make the product's line hold `quantity`; 0 removes it. Returns how many were removed so.
+def set_quantity(shopper: UUID, product: Product, quantity: int) -> Removed | None:
+    """Make the product's line hold `quantity`; return what Undo can put back if that is 0.
 
     Raises InvalidQuantity for a product that is no longer sold.
     """
     if quantity == 0:
-        return _take_out(shopper, product)
+        return _remove(shopper, product)
     if not product.is_on_sale:
         raise InvalidQuantity(f"{product.name} is no longer for sale.")
+    line = CartLine(
+        shopper=shopper,
+        product=product,
+        quantity=quantity,
+        price_cents_then=product.price_cents,
+    )
     # An upsert: two tabs that add the same product meet in one line, and neither fails.
-    # The price stays the one that the shopper put it in at, to be told of a new one.
+    # The price stays the one of the day it was put in, so that a new one can be pointed out.
     CartLine.objects.bulk_create(
-        [
-            CartLine(
-                shopper=shopper,
-                product=product,
-                quantity=quantity,
-                price_cents_then=product.price_cents,
-            )
-        ],
+        [line],
         update_conflicts=True,
         unique_fields=["shopper", "product"],
         update_fields=["quantity", "changed_at"],
     )
-    return 0
+    return None
 
 
-def _take_out(shopper: UUID, product: Product) -> int:
+def _remove(shopper: UUID, product: Product) -> Removed | None:
     line = CartLine.objects.filter(shopper=shopper, product=product)
-    quantity = line.values_list("quantity", flat=True).first() or 0
-    return quantity if line.delete()[0] else 0
+    quantity = line.values_list("quantity", flat=True).first()
+    line.delete()
+    return Removed(product, quantity) if quantity and product.is_on_sale else None

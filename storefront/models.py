@@ -1,4 +1,4 @@
-"""What is on the shelf, and what each shopper has put into the cart."""
+"""What is on the shelf, what is reserved of it, and what each shopper has in the cart."""
 
 from collections.abc import Iterable
 from itertools import chain, count
@@ -25,7 +25,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return self.filter(is_on_sale=True)
 
     def bulk_create(self, objs: Iterable["Product"], *args: Any, **options: Any) -> list["Product"]:
-        """Give those without an address one; `save` is not called for them."""
+        """Give each product an address, as `save` does, which is not called here."""
         products = list(objs)
         taken = set(Product.objects.values_list("slug", flat=True))
         for product in products:
@@ -81,9 +81,9 @@ class Product(models.Model):
 
     def free_slug(self, taken: set[str]) -> str:
         """Return an address made from the name that is none of those `taken`."""
-        wanted = slugify(self.name) or "product"
-        numbered = (f"{wanted}-{number}" for number in count(2))
-        return next(slug for slug in chain([wanted], numbered) if slug not in taken)
+        plain = slugify(self.name) or "product"
+        numbered = (f"{plain}-{number}" for number in count(2))
+        return next(slug for slug in chain([plain], numbered) if slug not in taken)
 
     @property
     def picture_url(self) -> str:
@@ -94,8 +94,8 @@ class Product(models.Model):
             return ""
 
     @property
-    def is_photographed(self) -> bool:
-        """Whether other sites can show the picture beside a link to it: they take no drawings."""
+    def has_shareable_picture(self) -> bool:
+        """Whether other sites can show the picture beside a link: they take no drawings."""
         return bool(self.picture_url) and not self.picture.endswith(".svg")
 
     @property
@@ -113,9 +113,9 @@ class Product(models.Model):
 
 
 class Reservation(models.Model):
-    """So many of a product, put aside for an order that is not paid yet."""
+    """So many of a product, reserved for an order that is not paid yet."""
 
-    order = models.UUIDField()
+    order = models.UUIDField()  # no foreign key: the shelf knows nothing of checkout's tables
     shopper = models.UUIDField()
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
     quantity = models.PositiveSmallIntegerField()
@@ -140,9 +140,6 @@ class CartLineQuerySet(models.QuerySet["CartLine"]):
 
 class CartLine(models.Model):
     """How many of a product a shopper wants."""
-
-    held = 0
-    """How many are put aside for this shopper already, as `cart_of` has counted."""
 
     shopper = models.UUIDField()
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
@@ -172,21 +169,3 @@ class CartLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.product}"
-
-    @property
-    def amount_cents(self) -> int:
-        return self.quantity * self.product.price_cents
-
-    @property
-    def has_new_price(self) -> bool:
-        """Whether the price is another one than when the shopper put the product in."""
-        return self.price_cents_then not in (None, self.product.price_cents)
-
-    @property
-    def left(self) -> int | None:
-        """How many this shopper could have: what was put aside for them is still theirs."""
-        return None if self.product.stock is None else self.product.stock + self.held
-
-    @property
-    def is_short(self) -> bool:
-        return self.left is not None and self.left < self.quantity

@@ -1,6 +1,6 @@
-"""Money: whole minor units inside, words of the currency outside.
+"""Money: whole minor units in the code, written as its currency wants it on the page.
 
-How many minor units make one is Stripe's rule, which is not ISO 4217's everywhere
+Stripe says how many minor units make one, mostly but not always as ISO 4217 does
 (https://docs.stripe.com/currencies): 500 is $5.00 and ¥500, and KWD ends in a zero.
 """
 
@@ -17,7 +17,7 @@ MAX_CHARGE_CENTS = 99_999_999
 
 ZERO_DECIMALS = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
 THREE_DECIMALS = frozenset("bhd jod kwd omr tnd".split())
-# Stripe keeps two decimals for these, which their people no longer use: 500 is 5 krónur.
+# Stripe counts two decimals that these currencies no longer have: 500 is 5 krónur.
 WHOLE_IN_HUNDREDTHS = frozenset(["isk", "ugx"])
 
 
@@ -37,7 +37,7 @@ def smallest_step(currency: str | None = None) -> int:
 
 
 def format_money(cents: int, currency: str | None = None) -> str:
-    """Return `cents` as people write it, such as $139.97; the shop's currency unless told."""
+    """Return `cents` as people write it, such as $139.97; in the shop's currency by default."""
     return _format_money(cents, currency or settings.CURRENCY)
 
 

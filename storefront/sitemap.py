@@ -11,13 +11,14 @@ from storefront.models import Product
 
 
 class ShopSitemap(Sitemap):  # type: ignore[type-arg]
-    """The address of the shop is SITE_URL's, else the one that was asked."""
+    """Its addresses begin with SITE_URL, else with the host that the request names."""
 
-    def items(self) -> list[Product | None]:
-        return [None, *Product.objects.on_sale()]
+    def items(self) -> list[str]:
+        products = Product.objects.on_sale()
+        return [reverse("storefront:home"), *(product.get_absolute_url() for product in products)]
 
-    def location(self, item: Product | None) -> str:
-        return item.get_absolute_url() if item else reverse("storefront:home")
+    def location(self, item: str) -> str:
+        return item
 
     def get_protocol(self, protocol: str | None = None) -> str:
         return urlsplit(settings.SITE_URL).scheme or super().get_protocol(protocol)

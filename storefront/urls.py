@@ -5,6 +5,7 @@ from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
 
 from storefront import views
+from storefront.ops import site_files
 from storefront.sitemap import SITEMAPS
 
 shop_front = (
@@ -12,10 +13,10 @@ shop_front = (
         path("", views.home, name="home"),
         path("products/<slug:slug>/", views.product, name="product"),
         path("cart/<int:pk>/", views.cart_line, name="cart-line"),
-        path("brand.css", views.brand, name="brand"),
-        path("robots.txt", views.robots, name="robots"),
+        path("brand.css", site_files.brand, name="brand"),
+        path("robots.txt", site_files.robots, name="robots"),
         path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
-        path("favicon.ico", views.favicon),
+        path("favicon.ico", site_files.favicon),
     ],
     "storefront",
 )

@@ -6,12 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.templatetags.static import static
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST, require_safe
 
 from storefront.cart import (
@@ -19,15 +16,15 @@ from storefront.cart import (
     InvalidQuantity,
     Removed,
     cart_of,
-    removed_by,
+    requested_quantity,
     set_quantity,
-    wanted_quantity,
 )
 from storefront.models import Product
 from storefront.ops.compiled_queries import CompiledQuery
 from storefront.ops.pages import HtmxRequest, SeeOther, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
 from storefront.ops.templatetags.fragment_cache import values_of
+from storefront.undo import delete_removed_cookie, removed_before, set_removed_cookie
 
 SCARCE = 5
 HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
@@ -39,20 +36,20 @@ product_at = CompiledQuery(lambda slug: Product.objects.on_sale().filter(slug=sl
 
 @dataclass(frozen=True)
 class ProductCard:
-    """A product with how many of it are in the cart, and what is wrong with the last wish."""
+    """A product with its quantity in the cart, and what was wrong with the one last entered."""
 
     product: Product
     cart: Cart
     error: str = ""
 
     @property
-    def quantity(self) -> int:
-        return self.cart.quantity_of(self.product)
+    def cache_key(self) -> tuple[object, ...]:
+        """All that the card shows: two cards of one key are rendered once."""
+        return values_of(self.product), self.quantity, self.left, self.error
 
     @property
-    def looks(self) -> tuple[object, ...]:
-        """All that its card shows: two that look the same are rendered once."""
-        return values_of(self.product), self.quantity, self.left, self.error
+    def quantity(self) -> int:
+        return self.cart.quantity_of(self.product)
 
     @property
     def left(self) -> int | None:
@@ -66,8 +63,7 @@ class ProductCard:
 
 @require_safe
 def home(request: HtmxRequest) -> HttpResponse:
-    context = shop_front(shopper_of(request), removed=_just_removed(request))
-    return _forgetting_removed(request, page(request, HOME, context))
+    return _page_with_undo(request, HOME, shop_front(shopper_of(request)))
 
 
 @require_safe
@@ -75,157 +71,106 @@ def product(request: HtmxRequest, slug: str) -> HttpResponse:
     found = product_at(slug)
     if not found:
         raise Http404
-    context = product_page(shopper_of(request), found[0], removed=_just_removed(request))
-    return _forgetting_removed(request, page(request, PRODUCT, context))
+    return _page_with_undo(request, PRODUCT, product_page(shopper_of(request), found[0]))
 
 
 @require_POST
 def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
     product = get_object_or_404(Product, pk=pk)
     shopper = shopper_or_new(request)
+    removed, error = None, ""
     try:
-        count = set_quantity(shopper, product, wanted_quantity(request.POST))
+        removed = set_quantity(shopper, product, requested_quantity(request.POST))
     except InvalidQuantity as refused:
-        answer = _refusal(request, shopper, product, str(refused))
+        error = str(refused)
+    if wants_fragment(request):
+        response = _changed_parts(request, shopper, product, removed, error)
+    elif error:
+        response = _refusal(request, shopper, product, error)
     else:
-        answer = _changed(request, shopper, product, Removed(product, count) if count else None)
-    return set_shopper_cookie(answer, shopper)
+        response = _way_back(request, product, removed)
+    return set_shopper_cookie(response, shopper)
 
 
 def shop_front(
-    shopper: UUID | None,
-    *,
-    error: str = "",
-    at: Product | None = None,
-    removed: Removed | None = None,
+    shopper: UUID | None, *, error: str = "", about: Product | None = None
 ) -> dict[str, Any]:
-    """The home page's context; `error` stands beside the product `at`, else above Buy."""
+    """The home page's context; an error stands beside the product it is `about`, else above Buy."""
     products = products_on_sale()
     cart = cart_of(shopper, products)
     return {
         "cart": cart,
-        "shelf": [
-            ProductCard(product, cart, error if product == at else "") for product in products
+        "cards": [
+            ProductCard(product, cart, error if product == about else "") for product in products
         ],
         # A product that is no longer on the shelf has no field to stand beside.
-        "cart_error": "" if at and at.is_on_sale else error,
-        "removed": _still(removed, cart),
+        "cart_error": "" if about and about.is_on_sale else error,
     }
 
 
-def product_page(
-    shopper: UUID | None, product: Product, *, error: str = "", removed: Removed | None = None
-) -> dict[str, Any]:
+def product_page(shopper: UUID | None, product: Product, *, error: str = "") -> dict[str, Any]:
     """The context of one product with the cart beside it."""
     cart = cart_of(shopper, [product])
-    return {
-        "cart": cart,
-        "item": ProductCard(product, cart, error),
-        "removed": _still(removed, cart),
-        "back_to": "product",
-    }
+    return {"cart": cart, "card": ProductCard(product, cart, error), "back_to": "product"}
 
 
-def _refusal(request: HtmxRequest, shopper: UUID, product: Product, words: str) -> HttpResponse:
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    if wants_fragment(request):
-        cart = cart_of(shopper, [product])
-        context = {
-            "cart": cart,
-            "item": ProductCard(product, cart, words),
-            "has_field": _has_field(request, product),
-            "cart_error": "" if product.is_on_sale else words,
-        }
-        return page(request, HOME, context, partial="cart-change", status=status)
-    if _is_from_product_page(request) and product.is_on_sale:
-        context = product_page(shopper, product, error=words)
-        return page(request, PRODUCT, context, status=status)
-    return page(request, HOME, shop_front(shopper, error=words, at=product), status=status)
+def _page_with_undo(request: HtmxRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    removed = removed_before(request, context["cart"])
+    response = page(request, template, context | {"removed": removed})
+    delete_removed_cookie(request, response)
+    return response
 
 
-def _changed(
-    request: HtmxRequest, shopper: UUID, product: Product, removed: Removed | None
+def _changed_parts(
+    request: HtmxRequest, shopper: UUID, product: Product, removed: Removed | None, error: str
 ) -> HttpResponse:
-    if wants_fragment(request):
-        cart = cart_of(shopper, [product])
-        context = {
-            "cart": cart,
-            "item": ProductCard(product, cart),
-            "has_field": _has_field(request, product),
-            "removed": removed if product.is_on_sale else None,
-            # Focus goes on where the button was that is gone now.
-            "leads_to_undo": request.htmx.trigger == f"remove-{product.pk}",
-            "leads_to_line": product.pk if request.htmx.trigger == "undo" else None,
-        }
-        return page(request, HOME, context, partial="cart-change")
-    is_from_product = _is_from_product_page(request) and product.is_on_sale
-    back = product.get_absolute_url() if is_from_product else reverse("storefront:home")
-    answer = SeeOther(back)
-    if removed and product.is_on_sale:
-        _note_removed(answer, removed)
-    return answer
+    """Answer htmx with the cart, and the product's quantity if the page shows it."""
+    cart = cart_of(shopper, [product])
+    context = {
+        "cart": cart,
+        "card": ProductCard(product, cart, error),
+        "is_card_shown": _shows(request, product),
+        "cart_error": "" if product.is_on_sale else error,
+        "removed": removed,
+        # The pressed button is gone: the focus goes to the one in its place.
+        "focus_undo": request.htmx.trigger == f"remove-{product.pk}",
+        "focus_remove": product.pk if request.htmx.trigger == "undo" else None,
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
+    return page(request, "storefront/_cart_change.html", context, status=status)
 
 
-def _note_removed(answer: HttpResponse, removed: Removed) -> None:
-    """Let the page that the answer leads to offer Undo; once, and not for long."""
-    answer.set_cookie(
-        settings.REMOVED_COOKIE_NAME,
-        removed.note,
-        max_age=60,
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )
+def _refusal(request: HtmxRequest, shopper: UUID, product: Product, error: str) -> HttpResponse:
+    """Show the page of a plain form again, with what is wrong beside the field."""
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    if _is_from_its_page(request, product):
+        return page(request, PRODUCT, product_page(shopper, product, error=error), status=status)
+    return page(request, HOME, shop_front(shopper, error=error, about=product), status=status)
 
 
-def _just_removed(request: HtmxRequest) -> Removed | None:
-    return removed_by(request.COOKIES.get(settings.REMOVED_COOKIE_NAME, ""))
+def _way_back(request: HtmxRequest, product: Product, removed: Removed | None) -> HttpResponse:
+    """Lead a plain form back to its page, which offers Undo."""
+    home, own_page = reverse("storefront:home"), product.get_absolute_url()
+    response = SeeOther(own_page if _is_from_its_page(request, product) else home)
+    if removed:
+        set_removed_cookie(response, removed)
+    return response
 
 
-def _forgetting_removed(request: HtmxRequest, answer: HttpResponse) -> HttpResponse:
-    if settings.REMOVED_COOKIE_NAME in request.COOKIES:
-        answer.delete_cookie(settings.REMOVED_COOKIE_NAME, samesite="Lax")
-    return answer
+def _is_from_its_page(request: HttpRequest, product: Product) -> bool:
+    """Whether a form comes from the product's own page, which is gone once it isn't sold."""
+    return product.is_on_sale and request.POST.get("back") == "product"
 
 
-def _has_field(request: HtmxRequest, product: Product) -> bool:
+def _shows(request: HtmxRequest, product: Product) -> bool:
     """Whether the page that asks shows the product: the page of another one does not."""
-    shown = _path_of(request.htmx.current_url or "")
-    is_product_page = shown.startswith(PRODUCT_PAGES)
-    return product.is_on_sale and (not is_product_page or shown == product.get_absolute_url())
+    path = _path_of(request.htmx.current_url or "")
+    is_product_page = path.startswith(PRODUCT_PAGES)
+    return product.is_on_sale and (not is_product_page or path == product.get_absolute_url())
 
 
-def _path_of(address: str) -> str:
+def _path_of(url: str) -> str:
     try:
-        return urlsplit(address).path
+        return urlsplit(url).path
     except ValueError:  # no browser is at such an address
         return ""
-
-
-def _is_from_product_page(request: HttpRequest) -> bool:
-    return request.POST.get("back") == "product"
-
-
-def _still(removed: Removed | None, cart: Cart) -> Removed | None:
-    """Nothing to undo once it is in the cart again."""
-    return removed if removed and not cart.quantity_of(removed.product) else None
-
-
-@require_safe
-@cache_control(public=True, max_age=86_400)
-def brand(request: HttpRequest) -> HttpResponse:
-    """The merchant's colour, which no template may write into the page: styles are files."""
-    return render(request, "storefront/brand.css", content_type="text/css")
-
-
-@require_safe
-@cache_control(public=True, max_age=86_400)
-def robots(request: HttpRequest) -> HttpResponse:
-    return render(request, "storefront/robots.txt", content_type="text/plain")
-
-
-@require_safe
-@cache_control(public=True, max_age=86_400)
-def favicon(request: HttpRequest) -> HttpResponse:
-    """What browsers and robots ask for by this name without being told to."""
-    return redirect(static("favicon.ico"))

@@ -52,17 +52,18 @@ def page(
     return response
 
 
-def site(request: HttpRequest) -> str:
+def base_url(request: HttpRequest) -> str:
     """Return where the shop is, such as https://shop.example."""
     return settings.SITE_URL or f"{request.scheme}://{request.get_host()}"
 
 
 def shop(request: HttpRequest) -> dict[str, Any]:
     """What every template may say about the shop and the request (a context processor)."""
+    is_get = request.method == "GET"
     return about_the_shop() | {
-        "site": site(request),
+        "base_url": base_url(request),
         # Where the page renews itself from: what was posted can't be asked for again.
-        "here": request.get_full_path() if request.method == "GET" else reverse("storefront:home"),
+        "current_url": request.get_full_path() if is_get else reverse("storefront:home"),
     }
 
 

@@ -1,3 +1,5 @@
+"""Amounts in templates, for people and for machines."""
+
 from django import template
 
 from storefront.money import decimal_amount, format_money
@@ -7,11 +9,11 @@ register = template.Library()
 
 @register.filter
 def money(cents: int, currency: str | None = None) -> str:
-    """`{{ order.total_cents|money:order.currency }}`; the shop's own currency unless told."""
+    """`{{ order.total_cents|money:order.currency }}`; in the shop's currency by default."""
     return format_money(cents, currency)
 
 
 @register.filter
 def amount(cents: int, currency: str | None = None) -> str:
-    """The number alone, as machines read it."""
+    """`{{ product.price_cents|amount }}`: the number alone, as machines read it."""
     return decimal_amount(cents, currency)

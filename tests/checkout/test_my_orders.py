@@ -319,6 +319,13 @@ def test_home_costs_four_queries_however_many_there_are(
     assert "Older orders" not in older.text
 
 
+def test_home_costs_no_more_when_it_announces_what_has_changed(
+    order: Order, ada: Shopper, django_assert_num_queries
+):
+    with django_assert_num_queries(4):
+        ada.get(f"/?waiting={order.reference}")
+
+
 @pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 400, ""])
 def test_a_page_that_is_none_is_the_first(order: Order, ada: Shopper, number: str):
     assert states(ada.get(f"/orders/?page={number}")).keys() <= {str(order.pk)}
