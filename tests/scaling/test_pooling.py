@@ -6,8 +6,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.ops.test_migrate import OURS, failures_of
 from tests.scaling.programs import pgbouncer
-from tests.storefront.test_releasing import OURS, failures_of
 from tools.postgresql import free_port
 from tools.shop_process import ShopProcess
 from tools.visitor import Visitor, at_once
