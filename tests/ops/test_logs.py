@@ -3,6 +3,8 @@
 import json
 import logging
 import os
+import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -11,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from storefront.ops import logs
-from tests.hearing import Line, Log
+from tests.hearing import Log
+from tools.postgresql import free_port
 from tools.shop_process import ShopProcess, new_database
 from tools.stripe_stand_in.webhooks import SECRET
+from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 ANSWERS = "storefront.requests"
@@ -46,14 +50,11 @@ BARE = {
 }
 
 
-def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "manage.py", *words],
+        [sys.executable, *arguments],
         cwd=ROOT,
-        env={
-            **BARE,
-            **environment,
-        },
+        env=BARE | environment,
         capture_output=True,
         text=True,
         timeout=60,
@@ -61,77 +62,101 @@ def command(*words: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
+def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return python("manage.py", *arguments, **environment)
+
+
 @pytest.mark.once
-class TestProcesses:
-    def test_a_command_keeps_its_result_apart_from_the_log(self, tmp_path: Path):
+class TestACommand:
+    def test_logs_nothing_about_the_mode(self, tmp_path: Path):
         url = f"sqlite:///{tmp_path / 'shop.sqlite3'}"
-        command("migrate", "--verbosity=0", DATABASE_URL=url)
-        command("seed_products", DATABASE_URL=url)
-        dump = command("dumpdata", "storefront.product", DATABASE_URL=url)
-        assert len(json.loads(dump.stdout)) == 3
-        [start] = [json.loads(line) for line in dump.stderr.splitlines()]
-        assert start["message"] == "No Stripe keys. Demo mode ENABLED: nothing is charged."
+        for command in ("migrate", "seed_products", "reconcile_orders", "check"):
+            assert manage(command, DATABASE_URL=url).stderr == ""
 
-    def test_a_developer_reads_words(self):
-        assert " INFO checkout: No Stripe keys. Demo" in command("check", DEBUG="true").stderr
+    def test_logs_apart_from_its_result(self):
+        code = "import logging; logging.getLogger('storefront').warning('Hi'); print('result')"
+        shell = manage("shell", "--no-imports", "--command", code)
+        assert shell.stdout == "result\n"
+        assert json.loads(shell.stderr)["message"] == "Hi"
 
-    def test_a_level_that_is_none_stops_the_start(self):
+    def test_stops_at_a_level_that_is_none(self):
         with pytest.raises(subprocess.CalledProcessError) as stopped:
-            command("check", LOG_LEVEL="loud")
+            manage("check", LOG_LEVEL="loud")
         words = "LOG_LEVEL can't be read. Allowed: debug, info, warning, error."
         assert words in stopped.value.stderr
 
-    def test_a_web_server_says_everything_in_json_on_stdout(self, tmp_path: Path):
+
+@pytest.mark.once
+class TestAServer:
+    def test_logs_the_mode_in_words_that_a_developer_reads(self):
+        loaded = python("-c", "import storefront.wsgi", DEBUG="true")
+        assert loaded.stdout == ""
+        assert " INFO storefront.startup: No Stripe keys. Demo mode" in loaded.stderr
+
+    def test_logs_the_mode_in_any_locale(self):
+        keys = {"STRIPE_PUBLISHABLE_KEY": "pk_test_1", "STRIPE_SECRET_KEY": "sk_test_1"}
+        loaded = python("-c", "import storefront.wsgi", **keys, PYTHONIOENCODING="ascii")
+        assert "✓ Stripe keys detected" in loaded.stderr
+
+    def test_of_gunicorn_logs_everything_in_json(self, tmp_path: Path):
         with new_database(tmp_path) as url:
             shop = ShopProcess(
                 url,
                 STRIPE_PUBLISHABLE_KEY="pk_test_1",
                 STRIPE_SECRET_KEY="sk_test_1",
                 STRIPE_WEBHOOK_SECRET=SECRET,
-                # Python's warnings go to stderr, which is in the same file here.
+                # Python's warnings go to stderr as well.
                 PYTHONWARNINGS="ignore",
             )
             with shop.prepare():
                 urllib.request.urlopen(f"{shop.url}/", timeout=30).close()
                 shop.stop()
             lines = [json.loads(line) for line in shop.log.read_text().splitlines()]
-        assert "✓ Stripe keys detected. Real Stripe mode ENABLED." in messages(lines)
-        assert {"gunicorn.error", "checkout", ANSWERS} == {line["logger"] for line in lines}
-        assert any("Booting worker with pid: " in message for message in messages(lines))
+        messages = [line["message"] for line in lines]
+        assert messages.count("✓ Stripe keys detected. Real Stripe mode ENABLED.") == 1
+        assert {"gunicorn.error", "storefront.startup", ANSWERS} == {
+            line["logger"] for line in lines
+        }
+        assert any("Booting worker with pid: " in message for message in messages)
 
-    def test_a_web_server_leaves_stderr_to_python(self):
-        loaded = subprocess.run(
-            [sys.executable, "-c", "import storefront.wsgi"],
-            cwd=ROOT,
-            env=BARE,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        assert json.loads(loaded.stdout)["message"].startswith("No Stripe keys.")
-        assert "No Stripe keys" not in loaded.stderr
+    def test_for_developers_logs_the_mode_once(self, tmp_path: Path):
+        port, log = free_port(), tmp_path / "log"
+        with log.open("w") as output:
+            server = subprocess.Popen(
+                [sys.executable, "manage.py", "runserver", str(port)],
+                cwd=ROOT,
+                env=BARE | {"DEBUG": "true", "DATABASE_URL": f"sqlite:///{tmp_path / 'shop'}"},
+                stderr=output,
+                start_new_session=True,  # the one that reloads and the one that serves
+            )
+        try:
+            wait_until(lambda: is_open(port), "runserver does not serve.")
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+        assert log.read_text().count("Demo mode ENABLED") == 1
 
-    def test_a_worker_says_what_it_did_in_json_on_stdout(self, tmp_path: Path):
+    def test_that_reconciles_logs_the_mode_and_what_it_did(self, tmp_path: Path):
         with new_database(tmp_path) as url:
             shop = ShopProcess(url).prepare()
             worker = subprocess.Popen(
                 [sys.executable, "manage.py", "reconcile_orders", "--every", "60"],
                 cwd=ROOT,
                 env=shop.environment,
-                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 text=True,
             )
             try:
-                assert worker.stdout
-                start, report = (json.loads(worker.stdout.readline()) for _ in range(2))
+                assert worker.stderr
+                mode, report = (json.loads(worker.stderr.readline()) for _ in range(2))
             finally:
                 worker.kill()
                 worker.communicate()
-        assert start["message"].startswith("No Stripe keys.")
+        assert mode["message"].startswith("No Stripe keys.")
         assert report["message"] == "Demo shop: Stripe is not asked; 0 follow-ups done."
         assert (report["followed_up"], report["waiting"]) == (0, 0)
 
 
-def messages(lines: list[Line]) -> list[str]:
-    return [line["message"] for line in lines]
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
