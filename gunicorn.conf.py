@@ -12,7 +12,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from storefront.ops.logs import JsonLines, unbreakable
+from storefront.ops.logs import JsonLines, as_utf8
 
 # A sync worker serves nobody while one idle connection is open, as browsers keep them.
 worker_class = "gthread"
@@ -62,9 +62,9 @@ class logger_class(Logger):  # noqa: N801 (gunicorn's name)
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
+        as_utf8(sys.stderr)
         for handler in self.error_log.handlers:
             handler.setFormatter(JsonLines())
-            handler.setStream(unbreakable(sys.stdout))
 
 
 def post_worker_init(worker: Any) -> None:

@@ -15,7 +15,8 @@ from storefront.ops import logs
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_dot_env(BASE_DIR)
 
-# A PaaS collects the static files before the shop's secrets are there.
+# A PaaS collects the static files before the shop's secrets are there. Django reads its settings
+# before it looks at the command, so the command line alone says so.
 collecting_static = "collectstatic" in sys.argv
 
 # --- Who and where ----------------------------------------------------------------------
@@ -219,7 +220,7 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "stream": logs.stream(),
+            "stream": logs.as_utf8(sys.stderr),
         }
     },
     "root": {"handlers": ["console"], "level": "WARNING"},

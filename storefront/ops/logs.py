@@ -8,7 +8,6 @@ import io
 import json
 import logging
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -109,18 +108,8 @@ def _request_of(record: logging.LogRecord) -> "HttpRequest | None":
     return request if hasattr(request, "resolver_match") else None
 
 
-def stream() -> TextIO:
-    """Return stdout for servers; whatever else runs may have its result to print there."""
-    return unbreakable(sys.stdout) if _is_server() else sys.stderr
-
-
-def unbreakable(stream: TextIO) -> TextIO:
+def as_utf8(stream: TextIO) -> TextIO:
     """Let the stream take any text, whatever the machine's own encoding is."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     return stream
-
-
-def _is_server() -> bool:
-    has_loop = any(word.startswith("--every") for word in sys.argv)
-    return "storefront.wsgi" in sys.modules or "runserver" in sys.argv or has_loop

@@ -6,8 +6,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.ops.test_migrate import OURS, failures_of
 from tests.scaling.programs import pgbouncer
-from tests.storefront.test_releasing import OURS, failures_of
 from tools.at_once import at_once
 from tools.http_shopper import HttpShopper
 from tools.postgresql import free_port

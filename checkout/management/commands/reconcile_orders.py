@@ -18,6 +18,7 @@ from django.utils import timezone
 from checkout.outbox import send_due
 from checkout.purging import purge
 from checkout.reconciling import ReconcileReport, reconcile
+from storefront.startup import log_mode
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Command(BaseCommand):
         if not options["every"]:
             self.stdout.write(str(self._run(older_than)))
             return
+        log_mode()
         while True:
             self._run_and_log(older_than)
             time.sleep(options["every"])

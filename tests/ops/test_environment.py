@@ -11,7 +11,7 @@ pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).parents[2]
 PROBE = """
-import django; django.setup()
+import storefront.wsgi
 from django.conf import settings
 print({name})
 """
@@ -20,7 +20,7 @@ SECRET = "whsec_planted"
 
 
 def start(name: str = "settings.DEBUG", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Start a process of the shop with nothing but this environment."""
+    """Load the shop as a server does, with nothing but this environment."""
     return subprocess.run(
         [sys.executable, "-c", PROBE.format(name=name)],
         cwd=ROOT,

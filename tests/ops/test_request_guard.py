@@ -31,7 +31,8 @@ HEADERS = {
     "Permissions-Policy": r".*camera=\(\).*",
     "Cache-Control": ".*(no-store|public).*",
     "Strict-Transport-Security": "max-age=31536000",
-    "Content-Security-Policy": "default-src 'none';.*frame-ancestors 'none';.*",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self';.*frame-ancestors 'none'; "
+    "form-action 'self' https://checkout.stripe.com",
 }
 
 

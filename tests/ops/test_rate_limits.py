@@ -80,7 +80,7 @@ class TestEveryRoute:
     def test_but_the_webhook_which_asks_for_a_signature(self, address: str):
         assert not is_limited(address)
 
-    @pytest.mark.urls("tests.storefront.test_limits")
+    @pytest.mark.urls("tests.ops.test_rate_limits")
     def test_one_that_is_not_limited_would_be_noticed(self):
         assert is_limited("/usual/")
         assert not is_limited("/exempt/", REMOTE_ADDR="192.0.2.1")
