@@ -82,5 +82,7 @@ class Reader:
 
 def drops(rest: str) -> Iterator[DropConstraint]:
     app, constraint = rest.split(".")
-    for file in (f"{app}/models.py", f"{app}/migrations/0001_initial.py"):
-        yield DropConstraint(file, constraint)
+    for file in [*ROOT.glob(f"{app}/models*"), *ROOT.glob(f"{app}/models/*.py")]:
+        if file.is_file() and constraint in file.read_text():
+            yield DropConstraint(str(file.relative_to(ROOT)), constraint)
+    yield DropConstraint(f"{app}/migrations/0001_initial.py", constraint)
