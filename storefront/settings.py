@@ -124,7 +124,7 @@ STRIPE_API_BASE = stripe_keys.api_base(STRIPE_SECRET_KEY)
 STRIPE_KEY_PRESENT = bool(STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY)
 STRIPE_DEMO_MODE = not STRIPE_KEY_PRESENT
 STRIPE_LIVE_MODE = STRIPE_SECRET_KEY.startswith(stripe_keys.LIVE_KEYS)
-# How long a shopper has for paying, and goods are put aside. Stripe takes 30 minutes to a day.
+# How long a shopper has for paying, and goods stay reserved. Stripe takes 30 minutes to a day.
 CHECKOUT_LIFETIME = timedelta(minutes=env.number("CHECKOUT_MINUTES", 30, least=30, most=1_435))
 # Where a Buy form may lead: Stripe's page, and a domain of your own for it.
 CHECKOUT_ORIGINS = [
@@ -133,9 +133,9 @@ CHECKOUT_ORIGINS = [
     if origin
 ]
 
-# --- What is forgotten, and when: checkout/purging.py --------------------------------
+# --- What is purged, and when: checkout/purging.py --------------------------------------
 KEEP_CARTS = timedelta(days=env.number("KEEP_CARTS_DAYS", 90, least=1, most=3_650))
-# Stripe keeps news that it could not deliver for 30 days, and it has to find its order.
+# Stripe keeps events that it could not deliver for 30 days, and they have to find their order.
 KEEP_UNPAID_ORDERS = timedelta(days=env.number("KEEP_UNPAID_DAYS", 90, least=35, most=3_650))
 KEEP_EVENTS = timedelta(days=env.number("KEEP_EVENTS_DAYS", 90, least=35, most=3_650))
 
@@ -228,7 +228,7 @@ LOGGING = {
         "storefront": {"level": LOG_LEVEL},
         "checkout": {"level": LOG_LEVEL},
         "django": {"level": "INFO", "handlers": []},
-        # storefront.requests tells every answer, in the form of all lines and by its route.
+        # storefront.requests logs every answer, in the form of all lines and by its route.
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "CRITICAL", "handlers": []},
     },

@@ -1,4 +1,4 @@
-"""Undo without scripts: a cookie tells the next page what was removed from the cart."""
+"""Undo without scripts: a cookie names to the next page what was removed from the cart."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse

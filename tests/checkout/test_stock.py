@@ -1,4 +1,4 @@
-"""Stock: nobody pays for what isn't there, and what isn't paid for comes back once."""
+"""Stock: no shopper pays for what isn't there, and what isn't paid for comes back once."""
 
 import re
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def ended(order: Order, kind: str) -> object:
     return event_about(order, f"checkout.session.{kind}", payment_status="unpaid")
 
 
-class TestGoodsPutAside:
+class TestReservedGoods:
     def test_are_sold_when_paid(self, order: Order, scarce: Product):
         deliver(event_about(order))
         assert left(scarce) == 1
@@ -63,20 +63,22 @@ class TestGoodsPutAside:
         deliver(ended(order, kind))
         assert left(scarce) == 3
 
-    def test_stay_aside_through_a_bank_debit(self, order: Order, scarce: Product):
+    def test_stay_reserved_through_a_bank_debit(self, order: Order, scarce: Product):
         deliver(ended(order, "completed"))
         assert left(scarce) == 1
         deliver(ended(order, "async_payment_failed"))
         assert left(scarce) == 3
 
-    def test_stay_aside_through_an_expiry_during_a_bank_debit(self, order: Order, scarce: Product):
+    def test_stay_reserved_through_an_expiry_during_a_bank_debit(
+        self, order: Order, scarce: Product
+    ):
         deliver(ended(order, "completed"))
         deliver(ended(order, "expired"))
         assert left(scarce) == 1
         deliver(ended(order, "async_payment_failed"))
         assert left(scarce) == 3
 
-    def test_come_back_when_money_under_review_is_given_back(self, order: Order, scarce: Product):
+    def test_come_back_when_money_under_review_is_refunded(self, order: Order, scarce: Product):
         deliver(event_about(order, amount_total=1))
         assert left(scarce) == 1
         refund = {"payment_intent": f"pi_{order.pk.hex}", "amount_refunded": 1}
@@ -109,7 +111,7 @@ class TestGoodsPutAside:
         assert ada.buys().status_code == 303
         assert left(scarce) == 1
 
-    def test_that_are_gone_when_she_tries_again_are_not_asked_money_for(
+    def test_that_are_gone_at_the_next_try_are_not_offered_for_payment(
         self, stripe: StandIn, ada: Shopper, scarce: Product
     ):
         stripe.fault("POST", CREATE, status=429)
@@ -127,7 +129,7 @@ class TestGoodsPutAside:
         deliver(ended(order, "expired"))
         assert left(scarce) == 0
 
-    def test_are_not_put_aside_twice_by_two_clicks(
+    def test_are_not_reserved_twice_by_two_clicks(
         self, order: Order, ada: Shopper, scarce: Product
     ):
         ada.buys()
@@ -142,7 +144,7 @@ class TestGoodsPutAside:
 
 
 class TestTooFew:
-    def test_are_told_when_buying(self, order: Order, bo: Shopper, scarce: Product):
+    def test_are_named_by_the_refusal_to_buy(self, order: Order, bo: Shopper, scarce: Product):
         bo.puts(scarce, 2)
         response = bo.buys()
         assert response.status_code == 422
@@ -154,7 +156,7 @@ class TestTooFew:
         bo.puts(scarce, 1)
         assert "Mouse is sold out" in bo.buys().text
 
-    def test_give_everything_of_the_order_back(
+    def test_release_everything_of_the_order(
         self, order: Order, bo: Shopper, scarce: Product, laptop: Product
     ):
         Product.objects.filter(pk=laptop.pk).update(stock=5)
@@ -163,18 +165,18 @@ class TestTooFew:
         bo.buys()
         assert (left(laptop), left(scarce)) == (5, 1)
 
-    def test_are_told_in_the_cart_before(self, order: Order, bo: Shopper, scarce: Product):
+    def test_are_named_in_the_cart_before(self, order: Order, bo: Shopper, scarce: Product):
         bo.puts(scarce, 2)
         assert "Only 1 left" in bo.get("/").text
         assert "Only 1 left" in bo.puts(scarce, 3, htmx=True).text
         Product.objects.update(stock=0)
         assert "Sold out" in bo.get("/").text
 
-    def test_are_not_told_to_who_has_them_put_aside(self, order: Order, ada: Shopper):
+    def test_are_not_named_to_the_shopper_with_the_reservation(self, order: Order, ada: Shopper):
         Product.objects.update(stock=0)
         assert "Sold out" not in ada.get("/").text
 
-    def test_are_told_as_json(self, stripe: StandIn, bo: Shopper, scarce: Product):
+    def test_are_named_in_json(self, stripe: StandIn, bo: Shopper, scarce: Product):
         response = bo.buys_by_json({"items": [{"product_id": scarce.pk, "quantity": 4}]})
         assert response.status_code == 400
         assert "Only 3 of Mouse left" in response.json()["error"]
@@ -199,7 +201,7 @@ class TestLateMoney:
         assert "refund or restock" in order.review_reason
         assert ada.cart == {"Mouse": 2}
 
-    def test_told_twice_takes_once(self, order: Order, scarce: Product):
+    def test_delivered_twice_takes_once(self, order: Order, scarce: Product):
         deliver(ended(order, "expired"))
         for _ in range(2):
             deliver(event_about(order))
@@ -244,10 +246,10 @@ class TestTwoClicks:
 
     @pytest.fixture
     def meanwhile(self, stripe: StandIn, monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
-        def do_before_stripe_answers(deed: Callable[[Order], None]) -> None:
+        def do_before_stripe_answers(action: Callable[[Order], None]) -> None:
             def open_session(order: Order, *args: Any, **kwargs: Any) -> CheckoutSession:
                 session = ask_stripe(order, *args, **kwargs)
-                deed(order)
+                action(order)
                 return session
 
             ask_stripe = gateway.open_session
@@ -303,7 +305,7 @@ class TestTwoClicks:
         assert ada.buys().status_code == 303
         assert [s["status"] for s in stripe.sessions.values()] == ["expired", "open"]
 
-    def test_a_payment_that_is_told_before_stripe_answers_takes_no_more(
+    def test_a_payment_that_arrives_before_stripe_answers_takes_no_more(
         self, ada: Shopper, scarce: Product, meanwhile: Meanwhile
     ):
         def is_paid(order: Order) -> None:

@@ -67,7 +67,7 @@ class TestSettingAQuantity:
         bo.puts(mouse, 5)
         assert (ada.cart, bo.cart) == ({"Mouse": 2}, {"Mouse": 5})
 
-    def test_costs_four_queries_and_one_more_to_remember_what_was_removed(
+    def test_costs_four_queries_and_one_more_to_offer_undo(
         self, ada: Shopper, mouse: Product, laptop: Product, django_assert_num_queries
     ):
         ada.puts(laptop, 1)
@@ -177,25 +177,25 @@ class TestTheShoppersCookie:
 
 
 class TestBuy:
-    """The button and its form are always there, so that the page does not move; it may rest."""
+    """The button and its form are always there, so that nothing moves; it may be disabled."""
 
     def button(self, ada: Shopper) -> str:
         form = str(ada.get("/").text).partition('action="/create-checkout-session/"')[2]
         return form.partition("<button")[2].partition("</button>")[0]
 
-    def test_rests_while_there_is_nothing_to_buy(self, ada: Shopper, mouse: Product):
+    def test_is_disabled_while_there_is_nothing_to_buy(self, ada: Shopper, mouse: Product):
         assert "disabled" in self.button(ada)
         ada.puts(mouse, 1)
         assert "disabled" not in self.button(ada)
         assert self.button(ada).endswith("$29.99")
 
-    def test_rests_while_nothing_in_it_is_still_sold(self, ada: Shopper, mouse: Product):
+    def test_is_disabled_while_nothing_in_it_is_still_sold(self, ada: Shopper, mouse: Product):
         ada.puts(mouse, 1)
         Product.objects.update(is_on_sale=False)
         assert "disabled" in self.button(ada)
 
 
-class TestTakingOut:
+class TestRemoving:
     def test_offers_to_put_it_back(self, ada: Shopper, mouse: Product):
         ada.puts(mouse, 2)
         answer = ada.puts(mouse, 0, htmx=True)
@@ -230,9 +230,9 @@ class TestTakingOut:
         Product.objects.update(is_on_sale=False)
         assert 'id="undo"' not in ada.puts(mouse, 0, htmx=True).text
 
-    @pytest.mark.parametrize("note", ["1xx", "1x99", "1", "x1", "", f"1x{'9' * 30}"])
-    def test_a_cookie_that_makes_no_sense_offers_nothing(self, ada: Shopper, note: str):
-        ada.browser.cookies[settings.REMOVED_COOKIE_NAME] = note
+    @pytest.mark.parametrize("value", ["1xx", "1x99", "1", "x1", "", f"1x{'9' * 30}"])
+    def test_a_cookie_that_makes_no_sense_offers_nothing(self, ada: Shopper, value: str):
+        ada.browser.cookies[settings.REMOVED_COOKIE_NAME] = value
         answer = ada.get("/")
         assert (answer.status_code, 'id="undo"' in answer.text) == (200, False)
 
@@ -243,30 +243,32 @@ class TestTakingOut:
         ada.browser.cookies[settings.REMOVED_COOKIE_NAME] = f"{quantity}x{mouse.pk}"
         assert 'id="undo"' not in ada.get("/").text
 
-    @pytest.mark.parametrize(("pressed", "leads"), [("remove-{}", True), ("quantity-of-{}", False)])
-    def test_leads_the_focus_to_undo_if_its_button_is_gone(
-        self, ada: Shopper, mouse: Product, pressed: str, leads: bool
+    @pytest.mark.parametrize(
+        ("pressed", "is_focused"), [("remove-{}", True), ("quantity-of-{}", False)]
+    )
+    def test_moves_the_focus_to_undo_if_its_button_is_gone(
+        self, ada: Shopper, mouse: Product, pressed: str, is_focused: bool
     ):
         ada.puts(mouse, 2)
         headers = {"HX-Request": "true", "HX-Trigger": pressed.format(mouse.pk)}
         path = f"/cart/{mouse.pk}/"
         answer = ada.browser.post(path, {"quantity": 0}, headers=headers)
-        assert ("autofocus" in answer.text) == leads
+        assert ("autofocus" in answer.text) == is_focused
 
 
 class TestANewPrice:
-    def test_is_told_beside_the_line_before_buy(self, ada: Shopper, mouse: Product):
+    def test_stands_beside_the_line_before_buy(self, ada: Shopper, mouse: Product):
         ada.puts(mouse, 1)
         assert "New price" not in ada.get("/").text
         Product.objects.update(price_cents=3_499)
         assert "New price; it was $29.99" in ada.get("/").text
 
-    def test_is_still_told_when_the_quantity_changes(self, ada: Shopper, mouse: Product):
+    def test_stays_there_when_the_quantity_changes(self, ada: Shopper, mouse: Product):
         ada.puts(mouse, 1)
         Product.objects.update(price_cents=3_499)
         assert "New price; it was $29.99" in ada.puts(mouse, 2, htmx=True).text
 
-    def test_is_no_news_to_who_puts_it_in_again(self, ada: Shopper, mouse: Product):
+    def test_is_the_usual_one_for_a_product_put_in_again(self, ada: Shopper, mouse: Product):
         ada.puts(mouse, 1)
         Product.objects.update(price_cents=3_499)
         ada.puts(mouse, 0)

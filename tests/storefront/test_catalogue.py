@@ -38,7 +38,7 @@ class TestSeedProducts:
         call_command("seed_products")
         assert [name for name, _ in shelf()] == ["Laptop", "Mouse, wireless", "Keyboard"]
 
-    def test_bears_two_products_of_one_name(self):
+    def test_tolerates_two_products_of_one_name(self):
         for _ in range(2):
             product("Mouse")
         call_command("seed_products")
@@ -78,7 +78,9 @@ class TestTheHomePage:
         with django_assert_num_queries(1):
             ada.get("/")
 
-    def test_bears_a_picture_that_was_not_collected(self, ada: Shopper, mouse: Product, settings):
+    def test_tolerates_a_picture_that_was_not_collected(
+        self, ada: Shopper, mouse: Product, settings
+    ):
         manifest = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
         settings.STORAGES = settings.STORAGES | {"staticfiles": manifest}
         Product.objects.update(picture="products/mose.svg")

@@ -1,4 +1,4 @@
-"""A product's own page, and what search engines and other sites are told."""
+"""A product's own page, and what search engines and other sites learn of the shop."""
 
 import pytest
 from django.core.management import call_command
@@ -48,7 +48,7 @@ class TestAProductPage:
         assert ">Mouse</h1>" in answer.text
         assert "Please enter a whole number from 0 to 999." in answer.text
 
-    def test_of_another_product_gets_no_field_that_it_has_not(
+    def test_of_another_product_gets_no_field_of_this_one(
         self, ada: Shopper, mouse: Product, laptop: Product
     ):
         ada.puts(laptop, 1)
@@ -60,7 +60,7 @@ class TestAProductPage:
         assert "quantity-of" not in answer.text
         assert "Laptop removed" in answer.text
 
-    def test_is_not_confused_by_an_address_that_is_none(self, ada: Shopper, mouse: Product):
+    def test_tolerates_an_address_that_is_none(self, ada: Shopper, mouse: Product):
         headers = {"HX-Request": "true", "HX-Current-URL": "http://[x"}
         answer = ada.browser.post(f"/cart/{mouse.pk}/", {"quantity": 1}, headers=headers)
         assert "Mouse: 1 in the cart" in answer.text
@@ -111,8 +111,8 @@ class TestAShopFromBeforeProductPages:
         Product.objects.all().delete()
 
 
-class TestWhatOthersAreTold:
-    def test_by_the_page_of_a_product(self, ada: Shopper, settings: Settings):
+class TestWhatOthersLearn:
+    def test_from_the_page_of_a_product(self, ada: Shopper, settings: Settings):
         settings.SITE_URL = "https://shop.example"
         settings.SECURE_SSL_REDIRECT = False
         product("Mouse", 2_990, description='A "good" mouse', stock=3)
@@ -126,7 +126,7 @@ class TestWhatOthersAreTold:
         assert '<meta itemprop="priceCurrency" content="USD">' in text
         assert 'href="https://schema.org/InStock"' in text
 
-    def test_by_a_product_that_is_sold_out(self, ada: Shopper):
+    def test_from_a_product_that_is_sold_out(self, ada: Shopper):
         product("Mouse", stock=0)
         text = ada.get("/products/mouse/").text
         assert 'href="https://schema.org/OutOfStock"' in text
