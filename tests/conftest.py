@@ -1,6 +1,7 @@
 """What all tests share: the database, plain static files, and the browser tests at the end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import hypothesis
@@ -20,6 +21,7 @@ from tests.log_capture import Log, capture_log
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
 
+CLOSING_LINE = "closing line"
 BROWSER_TESTS = Path(__file__).parent / "browser"
 
 # A busy machine is slow now and then, which is no failure.
@@ -42,13 +44,23 @@ def is_browser_test(item: pytest.Item) -> bool:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Name the tests that passed only when they were tried again."""
+    """Write the tests' closing lines, and name those that passed only when tried again."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for line in [value for name, value in report.user_properties if name == CLOSING_LINE]:
+                terminalreporter.write_line(line)
     first, *others = (
         {report.nodeid for report in terminalreporter.getreports(outcome)}
         for outcome in ("rerun", "failed", "error")
     )
     for name in sorted(first.difference(*others)):
         terminalreporter.write_line(f"flaky: {name}")
+
+
+@pytest.fixture
+def at_the_end(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Says a line below all results, also from a test that runs in another process."""
+    return partial(record_property, CLOSING_LINE)
 
 
 @pytest.fixture(scope="session")

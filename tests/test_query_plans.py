@@ -152,14 +152,14 @@ class TestAShopper:
     ALL_THAT_WAIT = ("orders_in_a_state", "orders_by_age")
 
     @pytest.fixture
-    def paid(self, ada: Shopper, mouse: Product) -> Order:
+    def paid_order(self, ada: Shopper, mouse: Product) -> Order:
         ada.puts(mouse, 1)
         ada.buys()
         deliver(event_about(ada.order))
         return ada.order
 
     @pytest.fixture
-    def waiting(self, ada: Shopper, mouse: Product, paid: Order) -> Order:
+    def pending_order(self, ada: Shopper, mouse: Product, paid_order: Order) -> Order:
         ada.puts(mouse, 2)
         ada.buys()
         return ada.order
@@ -180,16 +180,16 @@ class TestAShopper:
             "stripe-webhook": lambda: [deliver(event_about(order, **update)) for update in UPDATES],
         }
 
-    def test_is_answered_by_indexes(self, ada: Shopper, mouse: Product, waiting: Order):
-        for act in self.acts(ada, mouse, waiting).values():
+    def test_is_answered_by_indexes(self, ada: Shopper, mouse: Product, pending_order: Order):
+        for act in self.acts(ada, mouse, pending_order).values():
             look(act, broad=self.ALL_THAT_WAIT)
 
     def test_does_nothing_that_is_forgotten_here(
-        self, ada: Shopper, mouse: Product, waiting: Order
+        self, ada: Shopper, mouse: Product, pending_order: Order
     ):
-        assert set(names()) - QUIET == set(self.acts(ada, mouse, waiting))
+        assert set(names()) - QUIET == set(self.acts(ada, mouse, pending_order))
 
-    def test_a_waiting_page_asks_one_table_once(self, ada: Shopper, waiting: Order):
+    def test_a_waiting_page_asks_one_table_once(self, ada: Shopper, pending_order: Order):
         address = re.findall(r'hx-get="(/orders/[^"]+)"', ada.get("/").text)[0]
         with queries() as seen:
             assert ada.asks_by_htmx(address.replace("&amp;", "&")).status_code == 204

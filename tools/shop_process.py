@@ -52,10 +52,10 @@ class ShopProcess:
         self.workers = workers
         self.threads = threads
         self.log = log or Path(tempfile.mkdtemp(prefix="shop-")) / "log"
-        wishes = {"SITE_URL": self.url, "DATABASE_URL": database_url, **environment}
+        options = {"SITE_URL": self.url, "DATABASE_URL": database_url, **environment}
         self.environment = {
             name: value
-            for name, value in {**os.environ, **wishes}.items()
+            for name, value in {**os.environ, **options}.items()
             if value is not None and name not in ("PORT", "WEB_CONCURRENCY")
         }
         self.seconds_to_start = 0.0

@@ -9,7 +9,7 @@ from tools.stripe_stand_in import StandIn
 
 
 @pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
+def pending_order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
     """Ada has pressed Buy for a mouse and is at Stripe's page."""
     ada.puts(mouse, 1)
     ada.buys()

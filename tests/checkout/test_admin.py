@@ -20,7 +20,7 @@ def merchant(db: None) -> Client:
 
 
 @pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
+def reviewed_order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
     ada.puts(mouse, 1)
     ada.buys()
     deliver(event_about(ada.order, amount_total=1))
@@ -51,12 +51,12 @@ class TestTheMerchant:
         assert "There is no such file" in response.text
         assert merchant.post(page, form(mouse, picture="products/mouse.svg")).status_code == 302
 
-    def test_sees_orders_and_why_one_needs_a_look(self, merchant: Client, order: Order):
-        assert order.reference in merchant.get("/admin/checkout/order/").text
-        page = merchant.get(f"/admin/checkout/order/{order.pk}/change/")
+    def test_sees_orders_and_why_one_needs_a_look(self, merchant: Client, reviewed_order: Order):
+        assert reviewed_order.reference in merchant.get("/admin/checkout/order/").text
+        page = merchant.get(f"/admin/checkout/order/{reviewed_order.pk}/change/")
         assert "the amount is not 2999" in page.text
 
-    def test_sees_stripes_events(self, merchant: Client, order: Order):
+    def test_sees_stripes_events(self, merchant: Client, reviewed_order: Order):
         event = StripeEvent.objects.get()
         assert event.type in merchant.get("/admin/checkout/stripeevent/").text
         page = merchant.get(f"/admin/checkout/stripeevent/{event.pk}/change/")
@@ -64,13 +64,13 @@ class TestTheMerchant:
 
     @pytest.mark.parametrize("action", ["add/", "{pk}/delete/"])
     def test_can_neither_make_nor_remove_an_order(
-        self, merchant: Client, order: Order, action: str
+        self, merchant: Client, reviewed_order: Order, action: str
     ):
-        page = "/admin/checkout/order/" + action.format(pk=order.pk)
+        page = "/admin/checkout/order/" + action.format(pk=reviewed_order.pk)
         assert merchant.post(page, {"post": "yes"}).status_code == 403
 
-    def test_cannot_change_a_payments_state(self, merchant: Client, order: Order):
-        page = f"/admin/checkout/order/{order.pk}/change/"
+    def test_cannot_change_a_payments_state(self, merchant: Client, reviewed_order: Order):
+        page = f"/admin/checkout/order/{reviewed_order.pk}/change/"
         assert merchant.post(page, {"status": "PAID"}).status_code == 403
-        order.refresh_from_db()
-        assert order.status == "REVIEW"
+        reviewed_order.refresh_from_db()
+        assert reviewed_order.status == "REVIEW"

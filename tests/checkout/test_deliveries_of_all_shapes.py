@@ -74,24 +74,26 @@ def fits(event: Any, order: Order) -> bool:
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=harm())
-def test_odd_values_anywhere_are_borne(order: Order, kind: str, changes: list[tuple[str, Any]]):
+def test_odd_values_anywhere_are_borne(
+    pending_order: Order, kind: str, changes: list[tuple[str, Any]]
+):
     StripeEvent.objects.all().delete()
     is_back = not kind.startswith("checkout.")
-    Order.objects.filter(pk=order.pk).update(
+    Order.objects.filter(pk=pending_order.pk).update(
         status="PAID" if is_back else "PENDING",
         paid_at=timezone.now() if is_back else None,
-        payment_intent=f"pi_{order.pk.hex}" if is_back else "",
+        payment_intent=f"pi_{pending_order.pk.hex}" if is_back else "",
         review_reason="",
         refunded_cents=0,
     )
     money: dict[str, Any] = {"amount": 2_999, "amount_refunded": 2_999, "status": "lost"}
     if is_back:
         money["id"] = "re_1"
-    event = harmed(event_about(order, kind, **money), changes)
+    event = harmed(event_about(pending_order, kind, **money), changes)
     assert deliver(event).status_code in (200, 400)
-    order.refresh_from_db()
-    if not is_back and order.status == "PAID":
-        assert fits(event, order)
+    pending_order.refresh_from_db()
+    if not is_back and pending_order.status == "PAID":
+        assert fits(event, pending_order)
 
 
 OLD: dict[str, dict[str, Any]] = {
@@ -117,31 +119,31 @@ OLD: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("version", OLD)
-def test_shapes_of_other_versions_are_understood(order: Order, version: str):
-    event = event_about(order, **OLD[version]) | {"api_version": version}
+def test_shapes_of_other_versions_are_understood(pending_order: Order, version: str):
+    event = event_about(pending_order, **OLD[version]) | {"api_version": version}
     event["data"]["object"].pop("status")
     assert deliver(event).status_code == 200
-    order.refresh_from_db()
-    assert order.status == "PAID"
-    assert order.email == ("" if "future" in version else "ada@example.com")
+    pending_order.refresh_from_db()
+    assert pending_order.status == "PAID"
+    assert pending_order.email == ("" if "future" in version else "ada@example.com")
 
 
-def test_an_old_expired_session_names_its_payment_intent(order: Order):
-    event = event_about(order, "checkout.session.expired", payment_status="unpaid")
+def test_an_old_expired_session_names_its_payment_intent(pending_order: Order):
+    event = event_about(pending_order, "checkout.session.expired", payment_status="unpaid")
     assert event["data"]["object"]["payment_intent"]
     deliver(event)
-    order.refresh_from_db()
-    assert (order.status, order.payment_intent) == ("EXPIRED", "")
+    pending_order.refresh_from_db()
+    assert (pending_order.status, pending_order.payment_intent) == ("EXPIRED", "")
 
 
-def test_a_refund_of_old_names_is_heard(order: Order):
-    deliver(event_about(order))
+def test_a_refund_of_old_names_is_heard(pending_order: Order):
+    deliver(event_about(pending_order))
     refund: dict[str, Any] = {"id": "re_1", "amount": 2_999, "status": "succeeded"}
-    deliver(event_about(order, "charge.refund.updated", **refund))
-    order.refresh_from_db()
-    assert (order.status, order.refunded_cents) == ("REFUNDED", 2_999)
+    deliver(event_about(pending_order, "charge.refund.updated", **refund))
+    pending_order.refresh_from_db()
+    assert (pending_order.status, pending_order.refunded_cents) == ("REFUNDED", 2_999)
 
 
 @pytest.mark.parametrize("name", ["x" * 65_536, "\x00", "\ud800", "é" * 9_000])
-def test_a_long_or_broken_type_is_borne(order: Order, name: str):
-    assert deliver(event_about(order, name)).status_code in (200, 400)
+def test_a_long_or_broken_type_is_borne(pending_order: Order, name: str):
+    assert deliver(event_about(pending_order, name)).status_code in (200, 400)

@@ -42,44 +42,44 @@ class TestDeliveries:
         [({}, "applied"), ({"amount_total": 1}, "review"), ({"payment_status": "?"}, "applied")],
     )
     def test_are_counted_by_type_and_outcome(
-        self, order: Order, session: dict[str, Any], outcome: str
+        self, pending_order: Order, session: dict[str, Any], outcome: str
     ):
         labels = {"type": "checkout.session.completed", "outcome": outcome}
         before = told(WEBHOOKS, **labels)
-        deliver(event_about(order, **session))
+        deliver(event_about(pending_order, **session))
         assert told(WEBHOOKS, **labels) == before + 1
 
-    def test_that_repeat_are_told_apart(self, order: Order):
-        event = event_about(order)
+    def test_that_repeat_are_told_apart(self, pending_order: Order):
+        event = event_about(pending_order)
         before = told(WEBHOOKS, outcome="no change")
         deliver(event)
         deliver(event)
         assert told(WEBHOOKS, outcome="no change") == before + 1
 
     @pytest.mark.parametrize("kind", ["customer.created", "x" * 200])
-    def test_of_any_other_type_are_one(self, order: Order, kind: str):
+    def test_of_any_other_type_are_one(self, pending_order: Order, kind: str):
         before = told(WEBHOOKS, type="other", outcome="ignored")
-        deliver(event_about(order, kind))
+        deliver(event_about(pending_order, kind))
         assert told(WEBHOOKS, type="other", outcome="ignored") == before + 1
         assert told(WEBHOOKS, type=kind) == 0
 
-    def test_that_are_forged_are_counted(self, order: Order):
+    def test_that_are_forged_are_counted(self, pending_order: Order):
         before = told(WEBHOOKS, type="other", outcome="forged")
-        deliver(event_about(order), header="t=1,v1=2")
+        deliver(event_about(pending_order), header="t=1,v1=2")
         assert told(WEBHOOKS, type="other", outcome="forged") == before + 1
 
-    def test_that_are_no_events_are_counted(self, order: Order):
+    def test_that_are_no_events_are_counted(self, pending_order: Order):
         before = told(WEBHOOKS, type="other", outcome="malformed")
         deliver({"type": ["a", "list"]})
         assert told(WEBHOOKS, type="other", outcome="malformed") == before + 1
 
-    def test_that_fail_are_counted(self, order: Order, monkeypatch: pytest.MonkeyPatch):
+    def test_that_fail_are_counted(self, pending_order: Order, monkeypatch: pytest.MonkeyPatch):
         def locked(*args: object) -> None:
             raise OperationalError("database is locked")
 
         before = told(WEBHOOKS, outcome="failed")
         monkeypatch.setattr("checkout.events.receive", locked)
-        assert deliver(event_about(order)).status_code == 500
+        assert deliver(event_about(pending_order)).status_code == 500
         assert told(WEBHOOKS, type="checkout.session.completed", outcome="failed") == before + 1
 
 
@@ -111,7 +111,9 @@ class TestCallsToStripe:
         ada.buys()
         assert told(CALLS, result="no answer") == before + 1
 
-    def test_about_another_cart_are_told_apart(self, order: Order, ada: Shopper, mouse: Product):
+    def test_about_another_cart_are_told_apart(
+        self, pending_order: Order, ada: Shopper, mouse: Product
+    ):
         before = told(CALLS, operation="expire session", result="ok")
         ada.puts(mouse, 2)
         ada.buys()
@@ -119,11 +121,11 @@ class TestCallsToStripe:
 
 
 class TestOrders:
-    def test_are_counted_by_state(self, order: Order, bo: Shopper, mouse: Product):
+    def test_are_counted_by_state(self, pending_order: Order, bo: Shopper, mouse: Product):
         bo.puts(mouse, 1)
         bo.buys()
         assert (told(ORDERS, status="PENDING"), told(ORDERS, status="PAID")) == (2, 0)
-        deliver(event_about(order))
+        deliver(event_about(pending_order))
         assert (told(ORDERS, status="PENDING"), told(ORDERS, status="PAID")) == (1, 1)
 
     def test_that_there_are_none_is_told_too(self):
@@ -133,32 +135,34 @@ class TestOrders:
             assert f'shop_orders{{status="{status}"}} 0.0' in text
 
     def test_that_wait_are_told_by_the_age_of_the_oldest(
-        self, order: Order, bo: Shopper, mouse: Product
+        self, pending_order: Order, bo: Shopper, mouse: Product
     ):
         bo.puts(mouse, 1)
         bo.buys()
-        Order.objects.filter(pk=order.pk).update(created_at=timezone.now() - timedelta(hours=2))
+        Order.objects.filter(pk=pending_order.pk).update(
+            created_at=timezone.now() - timedelta(hours=2)
+        )
         assert 7_200 <= told(AGE, status="PENDING") < 7_260
-        deliver(event_about(order))
+        deliver(event_about(pending_order))
         assert 0 < told(AGE, status="PENDING") < 60
 
-    def test_at_the_bank_are_told_apart(self, order: Order):
-        deliver(event_about(order, payment_status="unpaid"))
+    def test_at_the_bank_are_told_apart(self, pending_order: Order):
+        deliver(event_about(pending_order, payment_status="unpaid"))
         assert told(AGE, status="PENDING") == 0
         assert told(AGE, status="PROCESSING") > 0
 
-    def test_that_stripe_does_not_know_wait_for_nobody(self, order: Order):
+    def test_that_stripe_does_not_know_wait_for_nobody(self, pending_order: Order):
         Order.objects.update(session_id=None)
         assert told(AGE) == 0
 
     def test_are_not_counted_at_each_look(
-        self, order: Order, django_assert_num_queries: DjangoAssertNumQueries
+        self, pending_order: Order, django_assert_num_queries: DjangoAssertNumQueries
     ):
         told(ORDERS)
         with django_assert_num_queries(3):
             Client().get("/metrics", headers={"Authorization": "Bearer t"})
 
-    def test_are_counted_and_found_by_their_index(self, order: Order):
+    def test_are_counted_and_found_by_their_index(self, pending_order: Order):
         """SQLite's planner; PostgreSQL reads a table whole while it is as small as here."""
         if connection.vendor != "sqlite":
             pytest.skip("PostgreSQL's plan depends on the size of the table.")
@@ -169,23 +173,23 @@ class TestOrders:
 
 
 class TestTheLastEvent:
-    def test_is_told_by_its_time(self, order: Order):
+    def test_is_told_by_its_time(self, pending_order: Order):
         before = time.time()
-        deliver(event_about(order))
+        deliver(event_about(pending_order))
         assert before <= told(LAST) <= time.time()
 
-    def test_is_the_newest(self, order: Order):
-        deliver(event_about(order))
+    def test_is_the_newest(self, pending_order: Order):
+        deliver(event_about(pending_order))
         StripeEvent.objects.update(received_at=timezone.now() - timedelta(days=1))
-        deliver(event_about(order))
+        deliver(event_about(pending_order))
         assert told(LAST) > time.time() - 60
 
     def test_is_none_before_the_first(self):
         text = Client().get("/metrics", headers={"Authorization": "Bearer t"}).text
         assert LAST not in text
 
-    def test_is_none_that_was_forged(self, order: Order):
-        deliver(event_about(order), header="t=1,v1=2")
+    def test_is_none_that_was_forged(self, pending_order: Order):
+        deliver(event_about(pending_order), header="t=1,v1=2")
         assert told(LAST) == 0
 
 

@@ -93,55 +93,61 @@ class TestCarts:
 class TestOrders:
     @pytest.mark.parametrize(("days", "is_there"), [(91, False), (89, True)])
     def test_that_expired_go_with_their_items_and_events(
-        self, order: Order, days: int, is_there: bool
+        self, pending_order: Order, days: int, is_there: bool
     ):
-        expire(order, days)
+        expire(pending_order, days)
         assert f"{int(not is_there)} orders that were never paid" in forget()
         for rows in (Order.objects, OrderItem.objects, StripeEvent.objects):
             assert rows.exists() == is_there
 
-    def test_that_failed_go(self, order: Order):
-        deliver(event_about(order, payment_status="unpaid"))
-        failed = event_about(order, "checkout.session.async_payment_failed")
+    def test_that_failed_go(self, pending_order: Order):
+        deliver(event_about(pending_order, payment_status="unpaid"))
+        failed = event_about(pending_order, "checkout.session.async_payment_failed")
         deliver(failed)
-        make_old(order, 91)
+        make_old(pending_order, 91)
         forget()
         assert not Order.objects.exists()
 
     @pytest.mark.parametrize(("days", "is_there"), [(91, False), (89, True)])
-    def test_that_never_had_a_session_go(self, order: Order, days: int, is_there: bool):
-        make_old(order, days, session_id=None, session_expires_at=None)
+    def test_that_never_had_a_session_go(self, pending_order: Order, days: int, is_there: bool):
+        make_old(pending_order, days, session_id=None, session_expires_at=None)
         forget()
         assert Order.objects.exists() == is_there
 
-    def test_that_stripe_was_not_asked_about_stay(self, stripe: StandIn, order: Order):
-        make_old(order, 91)
+    def test_that_stripe_was_not_asked_about_stay(self, stripe: StandIn, pending_order: Order):
+        make_old(pending_order, 91)
         forget()
         assert Order.objects.exists()
 
-    def test_that_stripe_does_not_know_go_once_it_was_asked(self, stripe: StandIn, order: Order):
-        make_old(order, 91, session_id="cs_of_another_account")
+    def test_that_stripe_does_not_know_go_once_it_was_asked(
+        self, stripe: StandIn, pending_order: Order
+    ):
+        make_old(pending_order, 91, session_id="cs_of_another_account")
         reconcile()
         forget()
         assert not Order.objects.exists()
 
-    def test_whose_payment_nobody_told_are_paid_and_stay(self, stripe: StandIn, order: Order):
-        stripe.pay(order.session_id or "")
-        make_old(order, 91)
+    def test_whose_payment_nobody_told_are_paid_and_stay(
+        self, stripe: StandIn, pending_order: Order
+    ):
+        stripe.pay(pending_order.session_id or "")
+        make_old(pending_order, 91)
         reconcile()
         forget()
         assert Order.objects.get().status == "PAID"
 
-    def test_of_which_something_was_heard_lately_stay(self, order: Order):
-        expire(order, 91)
+    def test_of_which_something_was_heard_lately_stay(self, pending_order: Order):
+        expire(pending_order, 91)
         StripeEvent.objects.update(received_at=days_ago(89))
         forget()
         assert Order.objects.exists()
 
-    def test_that_hold_stock_stay_until_it_is_given_back(self, order: Order, mouse: Product):
-        expire(order, 91)
+    def test_that_hold_stock_stay_until_it_is_given_back(
+        self, pending_order: Order, mouse: Product
+    ):
+        expire(pending_order, 91)
         reservation = Reservation.objects.create(
-            order=order.pk, shopper=order.shopper, product=mouse, quantity=1
+            order=pending_order.pk, shopper=pending_order.shopper, product=mouse, quantity=1
         )
         forget()
         assert Order.objects.exists()
@@ -150,24 +156,24 @@ class TestOrders:
         assert not Order.objects.exists()
 
     @pytest.mark.parametrize("status", ["PAID", "REFUNDED", "REVIEW", "PROCESSING"])
-    def test_that_money_has_touched_or_may_touch_stay(self, order: Order, status: str):
+    def test_that_money_has_touched_or_may_touch_stay(self, pending_order: Order, status: str):
         paid_at = days_ago(3_000) if status in ("PAID", "REFUNDED") else None
-        make_old(order, 3_000, status=status, paid_at=paid_at)
+        make_old(pending_order, 3_000, status=status, paid_at=paid_at)
         assert "0 orders" in forget()
         assert Order.objects.get().status == status
 
-    def test_just_under_the_age_are_paid_by_late_money(self, order: Order, ada: Shopper):
-        expire(order, 89.99)
+    def test_just_under_the_age_are_paid_by_late_money(self, pending_order: Order, ada: Shopper):
+        expire(pending_order, 89.99)
         forget()
-        assert deliver(event_about(order)).status_code == 200
+        assert deliver(event_about(pending_order)).status_code == 200
         assert ada.order.status == "PAID"
-        make_old(order, 500)
+        make_old(pending_order, 500)
         forget()
         assert ada.order.status == "PAID"
 
-    def test_go_in_batches(self, order: Order, monkeypatch: pytest.MonkeyPatch):
+    def test_go_in_batches(self, pending_order: Order, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(purging, "BATCH", 2)
-        expire(order, 91)
+        expire(pending_order, 91)
         for _ in range(4):
             Order.objects.create(
                 shopper=uuid4(),
@@ -205,11 +211,11 @@ class TestEvents:
         assert "0 events" in forget()
         assert StripeEvent.objects.exists()
 
-    def test_of_an_order_that_stays_are_its_history(self, order: Order):
-        deliver(event_about(order))
+    def test_of_an_order_that_stays_are_its_history(self, pending_order: Order):
+        deliver(event_about(pending_order))
         StripeEvent.objects.update(received_at=days_ago(3_000), follow_up_done_at=days_ago(3_000))
         forget()
-        assert StripeEvent.objects.filter(order=order).exists()
+        assert StripeEvent.objects.filter(order=pending_order).exists()
 
 
 def test_sessions_that_have_ended_go(db: None):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 ADA = UUID(int=1)
 
 
-def order(**fields: Any) -> Order:
+def new_order(**fields: Any) -> Order:
     return Order.objects.create(**{"shopper": ADA, "total_cents": 1, "currency": "usd"} | fields)
 
 
@@ -31,28 +31,28 @@ def refused(store: Callable[[], object]) -> bool:
 class TestAnOrder:
     @pytest.mark.parametrize("status", ["PAID", "REFUNDED"])
     def test_has_a_date_when_paid(self, status: str):
-        assert refused(lambda: order(status=status))
-        assert not refused(lambda: order(status=status, paid_at=timezone.now()))
+        assert refused(lambda: new_order(status=status))
+        assert not refused(lambda: new_order(status=status, paid_at=timezone.now()))
 
     @pytest.mark.parametrize("status", ["PENDING", "PROCESSING", "FAILED", "EXPIRED"])
     def test_has_none_when_not(self, status: str):
-        assert refused(lambda: order(status=status, paid_at=timezone.now()))
-        assert not refused(lambda: order(status=status))
+        assert refused(lambda: new_order(status=status, paid_at=timezone.now()))
+        assert not refused(lambda: new_order(status=status))
 
     def test_has_a_session_of_its_own(self):
-        order(session_id="cs_1")
-        assert refused(lambda: order(session_id="cs_1"))
-        assert not refused(lambda: [order(session_id=None), order(session_id=None)])
+        new_order(session_id="cs_1")
+        assert refused(lambda: new_order(session_id="cs_1"))
+        assert not refused(lambda: [new_order(session_id=None), new_order(session_id=None)])
 
     def test_is_open_once_for_a_shopper_and_a_wish(self):
-        first = order(fingerprint="mice")
-        assert refused(lambda: order(fingerprint="mice"))
-        assert not refused(lambda: order(fingerprint="mice", shopper=uuid4()))
+        first = new_order(fingerprint="mice")
+        assert refused(lambda: new_order(fingerprint="mice"))
+        assert not refused(lambda: new_order(fingerprint="mice", shopper=uuid4()))
         first.supersede(timezone.now())
-        assert not refused(lambda: order(fingerprint="mice"))
+        assert not refused(lambda: new_order(fingerprint="mice"))
 
     def test_holds_nothing_that_is_bought_no_times(self):
-        item = OrderItem(order=order(), name="Mouse", unit_price_cents=1, quantity=0)
+        item = OrderItem(order=new_order(), name="Mouse", unit_price_cents=1, quantity=0)
         assert refused(item.save)
         item.quantity = 1
         assert not refused(item.save)
@@ -64,7 +64,7 @@ class TestWhatStripeSays:
         assert refused(lambda: StripeEvent.objects.create(event_id="evt_1"))
 
     def test_has_one_follow_up_of_a_kind_for_an_order(self):
-        row = {"order": order(), "follow_up": "order paid"}
+        row = {"order": new_order(), "follow_up": "order paid"}
         StripeEvent.objects.create(event_id="evt_1", **row)
         assert refused(lambda: StripeEvent.objects.create(event_id="evt_2", **row))
         assert not refused(
@@ -73,8 +73,8 @@ class TestWhatStripeSays:
 
     def test_counts_a_refund_once(self):
         row = {"refund_id": "re_1", "amount_cents": 1}
-        Refund.objects.create(order=order(), **row)
-        assert refused(lambda: Refund.objects.create(order=order(), **row))
+        Refund.objects.create(order=new_order(), **row)
+        assert refused(lambda: Refund.objects.create(order=new_order(), **row))
 
 
 class TestTheShelf:

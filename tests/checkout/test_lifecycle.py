@@ -64,16 +64,16 @@ CASES = [
 
 
 @pytest.mark.parametrize(("kind", "detail", "source", "goal"), CASES)
-def test_an_event_in_a_state(order: Order, kind: str, detail: str, source: str, goal: str):
-    put_into(order, source)
+def test_an_event_in_a_state(pending_order: Order, kind: str, detail: str, source: str, goal: str):
+    put_into(pending_order, source)
     session = dict(DETAILS[detail])
     if not kind.startswith("checkout."):
-        session["payment_intent"] = f"pi_{order.pk.hex}"
+        session["payment_intent"] = f"pi_{pending_order.pk.hex}"
     if kind == "refund.created":
         session["status"] = "succeeded"
-    assert deliver(event_about(order, kind, **session)).status_code == 200
-    order.refresh_from_db()
-    assert order.status == goal
+    assert deliver(event_about(pending_order, kind, **session)).status_code == 200
+    pending_order.refresh_from_db()
+    assert pending_order.status == goal
 
 
 def put_into(order: Order, status: str) -> None:

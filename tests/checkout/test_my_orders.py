@@ -33,26 +33,30 @@ def states(response: Any) -> dict[str, str]:
 
 
 class TestThePanel:
-    def test_is_on_the_home_page(self, order: Order, ada: Shopper):
-        assert states(ada.get("/")) == {str(order.pk): "PENDING"}
+    def test_is_on_the_home_page(self, pending_order: Order, ada: Shopper):
+        assert states(ada.get("/")) == {str(pending_order.pk): "PENDING"}
 
-    def test_shows_an_order_as_paid_after_the_webhook(self, order: Order, ada: Shopper):
-        deliver(event_about(order))
-        assert states(ada.get("/")) == {str(order.pk): "PAID"}
+    def test_shows_an_order_as_paid_after_the_webhook(self, pending_order: Order, ada: Shopper):
+        deliver(event_about(pending_order))
+        assert states(ada.get("/")) == {str(pending_order.pk): "PAID"}
 
     def test_puts_what_waits_for_money_first(
-        self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
+        self, stripe: StandIn, pending_order: Order, ada: Shopper, laptop: Product
     ):
         ada.puts(laptop, 1)
         ada.buys()
         deliver(event_about(ada.order))
-        Order.objects.filter(pk=order.pk).update(superseded_at=None)
+        Order.objects.filter(pk=pending_order.pk).update(superseded_at=None)
         assert list(states(ada.get("/")).values()) == ["PENDING", "PAID"]
 
-    def test_hides_an_expired_order_except_from_who_returns_to_it(self, order: Order, ada: Shopper):
-        deliver(event_about(order, "checkout.session.expired", payment_status="unpaid"))
+    def test_hides_an_expired_order_except_from_who_returns_to_it(
+        self, pending_order: Order, ada: Shopper
+    ):
+        deliver(event_about(pending_order, "checkout.session.expired", payment_status="unpaid"))
         assert states(ada.get("/")) == {}
-        assert states(ada.get(f"/?canceled={order.pk}")) == {str(order.pk): "EXPIRED"}
+        assert states(ada.get(f"/?canceled={pending_order.pk}")) == {
+            str(pending_order.pk): "EXPIRED"
+        }
 
     def test_hides_an_order_that_never_reached_stripe(
         self, stripe: StandIn, ada: Shopper, mouse: Product
@@ -63,124 +67,131 @@ class TestThePanel:
         assert states(ada.get("/")) == {}
 
     def test_hides_an_order_that_a_changed_cart_replaced(
-        self, order: Order, ada: Shopper, mouse: Product
+        self, pending_order: Order, ada: Shopper, mouse: Product
     ):
         ada.puts(mouse, 2)
         ada.buys()
         assert states(ada.get("/")) == {str(ada.order.pk): "PENDING"}
 
-    def test_shows_a_payment_under_review(self, order: Order, ada: Shopper):
-        deliver(event_about(order, amount_total=1))
-        assert states(ada.get("/")) == {str(order.pk): "REVIEW"}
+    def test_shows_a_payment_under_review(self, pending_order: Order, ada: Shopper):
+        deliver(event_about(pending_order, amount_total=1))
+        assert states(ada.get("/")) == {str(pending_order.pk): "REVIEW"}
 
-    def test_is_empty_for_another_shopper(self, order: Order, bo: Shopper, mouse: Product):
+    def test_is_empty_for_another_shopper(self, pending_order: Order, bo: Shopper, mouse: Product):
         bo.puts(mouse, 1)
         for page in ("/", "/orders/"):
             assert states(bo.get(page)) == {}
 
-    def test_is_empty_for_a_stranger(self, order: Order, bo: Shopper):
-        for page in ("/", "/orders/", f"/?order={order.pk}", f"/orders/?order={order.pk}"):
+    def test_is_empty_for_a_stranger(self, pending_order: Order, bo: Shopper):
+        for page in (
+            "/",
+            "/orders/",
+            f"/?order={pending_order.pk}",
+            f"/orders/?order={pending_order.pk}",
+        ):
             assert states(bo.get(page)) == {}
 
 
 class TestComingBack:
-    def test_from_paying_says_that_we_wait(self, order: Order, ada: Shopper):
-        text = ada.get(f"/?order={order.pk}").text
+    def test_from_paying_says_that_we_wait(self, pending_order: Order, ada: Shopper):
+        text = ada.get(f"/?order={pending_order.pk}").text
         assert "Waiting for Stripe’s confirmation. You don’t need to pay again." in text
 
-    def test_from_cancelling_says_that_nothing_was_charged(self, order: Order, ada: Shopper):
-        text = ada.get(f"/?canceled={order.pk}").text
+    def test_from_cancelling_says_that_nothing_was_charged(
+        self, pending_order: Order, ada: Shopper
+    ):
+        text = ada.get(f"/?canceled={pending_order.pk}").text
         assert "Nothing was charged. Your cart is as you left it." in text
         assert ada.cart == {"Mouse": 1}
 
-    def test_puts_the_order_above_the_catalogue(self, order: Order, ada: Shopper):
-        text = ada.get(f"/?order={order.pk}").text
+    def test_puts_the_order_above_the_catalogue(self, pending_order: Order, ada: Shopper):
+        text = ada.get(f"/?order={pending_order.pk}").text
         assert text.index('id="my-orders"') < text.index('id="catalogue-title"')
 
     @pytest.mark.parametrize(
         "junk",
         ["", "x", "1' or 1=1", "\x00", "a" * 5_000, "9" * 5_000, "\N{SUPERSCRIPT TWO}"],
     )
-    def test_with_junk_shows_the_shop(self, order: Order, ada: Shopper, junk: str):
+    def test_with_junk_shows_the_shop(self, pending_order: Order, ada: Shopper, junk: str):
         response = ada.browser.get("/", {"order": junk, "canceled": junk, "since": junk})
         assert response.status_code == 200
 
 
 class TestPolling:
-    def test_goes_on_while_an_order_waits(self, order: Order, ada: Shopper):
-        page = ada.get(f"/?order={order.pk}")
+    def test_goes_on_while_an_order_waits(self, pending_order: Order, ada: Shopper):
+        page = ada.get(f"/?order={pending_order.pk}")
         assert poll_url(page)
         assert ada.asks_by_htmx(poll_url(page)).status_code == 204
 
     def test_an_unchanged_look_costs_one_query(
-        self, order: Order, ada: Shopper, django_assert_num_queries
+        self, pending_order: Order, ada: Shopper, django_assert_num_queries
     ):
         address = poll_url(ada.get("/"))
         with django_assert_num_queries(1):
             assert ada.asks_by_htmx(address).status_code == 204
 
-    def test_brings_the_paid_order_and_then_ends(self, order: Order, ada: Shopper):
-        address = poll_url(ada.get(f"/?order={order.pk}"))
-        deliver(event_about(order))
+    def test_brings_the_paid_order_and_then_ends(self, pending_order: Order, ada: Shopper):
+        address = poll_url(ada.get(f"/?order={pending_order.pk}"))
+        deliver(event_about(pending_order))
         news = ada.asks_by_htmx(address)
-        assert states(news) == {str(order.pk): "PAID"}
+        assert states(news) == {str(pending_order.pk): "PAID"}
         assert poll_url(news) == ""
         assert "<html" not in news.text
 
     def test_is_announced_by_a_page_that_renews_itself_after_an_outage(
-        self, order: Order, ada: Shopper
+        self, pending_order: Order, ada: Shopper
     ):
-        news = f'hx-swap-oob="innerHTML">Order {order.reference} is paid.</p>'
+        news = f'hx-swap-oob="innerHTML">Order {pending_order.reference} is paid.</p>'
         addresses = {
-            f"/?order={order.pk}": f"waiting={order.reference}",
-            "/orders/?page=1": f"waiting={order.reference}",
-            f"/orders/{order.pk}/?": f"waiting={order.reference}",
+            f"/?order={pending_order.pk}": f"waiting={pending_order.reference}",
+            "/orders/?page=1": f"waiting={pending_order.reference}",
+            f"/orders/{pending_order.pk}/?": f"waiting={pending_order.reference}",
         }
         for address, shown in addresses.items():
             assert "is paid" not in ada.get(f"{address}&{shown}").text
-        deliver(event_about(order))
+        deliver(event_about(pending_order))
         for address, shown in addresses.items():
             assert news in ada.get(f"{address}&{shown}").text
             assert news not in ada.get(address).text
 
-    def test_empties_the_cart_beside_it(self, order: Order, ada: Shopper, mouse: Product):
+    def test_empties_the_cart_beside_it(self, pending_order: Order, ada: Shopper, mouse: Product):
         address = poll_url(ada.get("/"))
-        deliver(event_about(order))
+        deliver(event_about(pending_order))
         news = ada.asks_by_htmx(address).text
         assert '<section id="cart" class="cart" aria-labelledby="cart-title" hx-swap-oob' in news
         assert '<output id="cart-total">$0.00</output>' in news
         assert f'id="quantity-{mouse.pk}" class="quantity" hx-swap-oob="true"' in news
 
-    def test_brings_no_cart_where_there_is_none(self, order: Order, ada: Shopper):
+    def test_brings_no_cart_where_there_is_none(self, pending_order: Order, ada: Shopper):
         address = poll_url(ada.get("/orders/"))
-        deliver(event_about(order))
+        deliver(event_about(pending_order))
         assert 'id="cart"' not in ada.asks_by_htmx(address).text
 
     def test_announces_the_news_once(
-        self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
+        self, stripe: StandIn, pending_order: Order, ada: Shopper, laptop: Product
     ):
         address = poll_url(ada.get("/"))
-        deliver(event_about(order))
-        assert f"Order {order.reference} is paid." in ada.asks_by_htmx(address).text
+        deliver(event_about(pending_order))
+        assert f"Order {pending_order.reference} is paid." in ada.asks_by_htmx(address).text
         ada.puts(laptop, 1)
         ada.buys()
         address = poll_url(ada.get("/"))
         deliver(event_about(ada.order))
         news = ada.asks_by_htmx(address).text
-        assert f"Order {order.reference} is paid." not in news
+        assert f"Order {pending_order.reference} is paid." not in news
         assert f"Order {ada.order.reference} is paid." in news
 
-    def test_goes_on_through_a_bank_debit(self, order: Order, ada: Shopper):
+    def test_goes_on_through_a_bank_debit(self, pending_order: Order, ada: Shopper):
         address = poll_url(ada.get("/"))
-        deliver(event_about(order, payment_status="unpaid"))
+        deliver(event_about(pending_order, payment_status="unpaid"))
         news = ada.asks_by_htmx(address)
-        assert states(news) == {str(order.pk): "PROCESSING"}
+        assert states(news) == {str(pending_order.pk): "PROCESSING"}
         assert poll_url(news)
         # Nothing has left the cart, where somebody may just be typing.
         assert 'id="cart"' not in news.text
 
-    def test_never_begins_when_nothing_waits(self, order: Order, ada: Shopper):
-        deliver(event_about(order))
+    def test_never_begins_when_nothing_waits(self, pending_order: Order, ada: Shopper):
+        deliver(event_about(pending_order))
         assert poll_url(ada.get("/")) == ""
 
     @pytest.mark.parametrize("path", ["/", "/orders/", "/orders/{}/"])
@@ -193,31 +204,31 @@ class TestPolling:
         ],
     )
     def test_slows_down_as_the_order_ages(
-        self, order: Order, ada: Shopper, path: str, age: int, seconds: int
+        self, pending_order: Order, ada: Shopper, path: str, age: int, seconds: int
     ):
-        fresh = ada.get(path.format(order.pk))
+        fresh = ada.get(path.format(pending_order.pk))
         assert poll_interval(fresh) == QUICKEST
-        placed(order, age)
+        placed(pending_order, age)
         # A longer interval is a change, so that the browser learns of it.
         fragment = ada.asks_by_htmx(poll_url(fresh))
         assert poll_interval(fragment) == seconds
         assert ada.asks_by_htmx(poll_url(fragment)).status_code == 204
-        assert poll_interval(ada.get(path.format(order.pk))) == seconds
+        assert poll_interval(ada.get(path.format(pending_order.pk))) == seconds
 
     def test_is_quick_again_for_who_comes_back_from_a_long_payment(
-        self, order: Order, ada: Shopper
+        self, pending_order: Order, ada: Shopper
     ):
-        placed(order, 4 * PATIENT_FOR)
-        back = ada.get(f"/?order={order.pk}")
+        placed(pending_order, 4 * PATIENT_FOR)
+        back = ada.get(f"/?order={pending_order.pk}")
         assert poll_interval(back) == QUICKEST
         since = int(time.time()) - BRISK_FOR - 1
         later = ada.asks_by_htmx(re.sub(r"since=\d+", f"since={since}", poll_url(back)))
         assert poll_interval(later) == SLOWER
 
     def test_goes_by_the_newest_order_that_waits(
-        self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
+        self, stripe: StandIn, pending_order: Order, ada: Shopper, laptop: Product
     ):
-        placed(order, 4 * PATIENT_FOR)
+        placed(pending_order, 4 * PATIENT_FOR)
         ada.puts(laptop, 1)
         ada.buys()
         Order.objects.update(superseded_at=None)
@@ -226,75 +237,75 @@ class TestPolling:
         assert poll_interval(ada.get("/")) == LONGEST_POLL_INTERVAL
 
     def test_brings_a_refund_of_another_order(
-        self, stripe: StandIn, order: Order, ada: Shopper, laptop: Product
+        self, stripe: StandIn, pending_order: Order, ada: Shopper, laptop: Product
     ):
-        deliver(event_about(order))
+        deliver(event_about(pending_order))
         ada.puts(laptop, 1)
         ada.buys()
         address = poll_url(ada.get("/"))
-        payment = {"payment_intent": f"pi_{order.pk.hex}", "amount_refunded": 1_000}
-        deliver(event_about(order, "charge.refunded", **payment))
+        payment = {"payment_intent": f"pi_{pending_order.pk.hex}", "amount_refunded": 1_000}
+        deliver(event_about(pending_order, "charge.refunded", **payment))
         assert "$10.00 of it went back to you" in ada.asks_by_htmx(address).text
 
     @pytest.mark.parametrize("why", ["HX-Boosted", "HX-History-Restore-Request"])
     def test_a_page_is_a_page_when_the_whole_of_it_is_swapped(
-        self, order: Order, ada: Shopper, why: str
+        self, pending_order: Order, ada: Shopper, why: str
     ):
         address = poll_url(ada.get("/"))
         response = ada.get(address, **{"HX-Request": "true", why: "true"})
         assert response.status_code == 200
         assert "<html" in response.text
 
-    def test_a_page_is_a_page_without_htmx(self, order: Order, ada: Shopper):
+    def test_a_page_is_a_page_without_htmx(self, pending_order: Order, ada: Shopper):
         response = ada.get(poll_url(ada.get("/")))
         assert response.status_code == 200
         assert "<html" in response.text
 
-    def test_answers_are_never_stored(self, order: Order, ada: Shopper):
-        for page in ("/", "/orders/", f"/orders/{order.pk}/"):
+    def test_answers_are_never_stored(self, pending_order: Order, ada: Shopper):
+        for page in ("/", "/orders/", f"/orders/{pending_order.pk}/"):
             response = ada.get(page)
             assert response["Cache-Control"] == "no-store"
             assert "HX-Request" in response["Vary"]
 
 
 class TestTheOrderPage:
-    def test_is_a_receipt(self, order: Order, ada: Shopper):
-        deliver(event_about(order))
-        text = ada.get(f"/orders/{order.pk}/").text
-        assert order.reference in text
+    def test_is_a_receipt(self, pending_order: Order, ada: Shopper):
+        deliver(event_about(pending_order))
+        text = ada.get(f"/orders/{pending_order.pk}/").text
+        assert pending_order.reference in text
         assert "$29.99" in text
         assert "through Stripe." in text
 
-    def test_of_somebody_else_is_not_found(self, order: Order, bo: Shopper, mouse: Product):
-        assert bo.get(f"/orders/{order.pk}/").status_code == 404
+    def test_of_somebody_else_is_not_found(self, pending_order: Order, bo: Shopper, mouse: Product):
+        assert bo.get(f"/orders/{pending_order.pk}/").status_code == 404
         bo.puts(mouse, 1)
-        assert bo.get(f"/orders/{order.pk}/").status_code == 404
+        assert bo.get(f"/orders/{pending_order.pk}/").status_code == 404
 
-    def test_of_a_forged_cookie_is_not_found(self, order: Order, ada: Shopper, bo: Shopper):
+    def test_of_a_forged_cookie_is_not_found(self, pending_order: Order, ada: Shopper, bo: Shopper):
         bo.browser.cookies["shopper"] = str(ada.id)
-        assert bo.get(f"/orders/{order.pk}/").status_code == 404
+        assert bo.get(f"/orders/{pending_order.pk}/").status_code == 404
 
-    def test_leads_on_to_paying_while_the_session_is_open(self, order: Order, ada: Shopper):
-        page = f"/orders/{order.pk}/"
+    def test_leads_on_to_paying_while_the_session_is_open(self, pending_order: Order, ada: Shopper):
+        page = f"/orders/{pending_order.pk}/"
         assert "Continue to payment" in ada.get(page).text
         Order.objects.update(session_expires_at=timezone.now())
         assert "Continue to payment" not in ada.get(page).text
 
     def test_leads_no_more_to_paying_when_another_cart_replaced_it(
-        self, order: Order, ada: Shopper, mouse: Product
+        self, pending_order: Order, ada: Shopper, mouse: Product
     ):
         ada.puts(mouse, 2)
         ada.buys()
-        assert "Continue to payment" not in ada.get(f"/orders/{order.pk}/").text
+        assert "Continue to payment" not in ada.get(f"/orders/{pending_order.pk}/").text
 
-    def test_is_a_page_without_htmx(self, order: Order, ada: Shopper):
-        assert "<html" in ada.get(poll_url(ada.get(f"/orders/{order.pk}/"))).text
+    def test_is_a_page_without_htmx(self, pending_order: Order, ada: Shopper):
+        assert "<html" in ada.get(poll_url(ada.get(f"/orders/{pending_order.pk}/"))).text
 
-    def test_watches_too_until_the_order_is_settled(self, order: Order, ada: Shopper):
-        page = ada.get(f"/orders/{order.pk}/")
+    def test_watches_too_until_the_order_is_settled(self, pending_order: Order, ada: Shopper):
+        page = ada.get(f"/orders/{pending_order.pk}/")
         address = poll_url(page)
         assert ada.asks_by_htmx(address).status_code == 204
-        deliver(event_about(order))
+        deliver(event_about(pending_order))
         news = ada.asks_by_htmx(address)
         assert "Thank you" in news.text
         assert "hx-get" not in news.text
@@ -320,13 +331,13 @@ def test_home_costs_four_queries_however_many_there_are(
 
 
 def test_home_costs_no_more_when_it_announces_what_has_changed(
-    order: Order, ada: Shopper, django_assert_num_queries
+    pending_order: Order, ada: Shopper, django_assert_num_queries
 ):
     with django_assert_num_queries(4):
-        ada.get(f"/?waiting={order.reference}")
+        ada.get(f"/?waiting={pending_order.reference}")
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x", "9" * 400, ""])
-def test_a_page_that_is_none_is_the_first(order: Order, ada: Shopper, number: str):
-    assert states(ada.get(f"/orders/?page={number}")).keys() <= {str(order.pk)}
+def test_a_page_that_is_none_is_the_first(pending_order: Order, ada: Shopper, number: str):
+    assert states(ada.get(f"/orders/?page={number}")).keys() <= {str(pending_order.pk)}
     assert ada.get(f"/orders/?page={number}").status_code == 200

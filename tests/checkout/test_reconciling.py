@@ -48,20 +48,22 @@ class TestEventsThatStripeCouldNotDeliver:
         yield
         stripe.webhook_url = None
 
-    def test_are_replayed(self, stripe: StandIn, order: Order):
-        stripe.pay(order.session_id or "")
+    def test_are_replayed(self, stripe: StandIn, pending_order: Order):
+        stripe.pay(pending_order.session_id or "")
         stripe.advance(24 * 3600)
         stripe.wait_until_quiet()
         assert "1 undelivered events" in reconcile(minutes=60)
-        assert status(order) == "PAID"
-        event = StripeEvent.objects.get(order=order)
+        assert status(pending_order) == "PAID"
+        event = StripeEvent.objects.get(order=pending_order)
         assert event.event_id == stripe.events_of("checkout.session.completed")[0]["id"]
 
-    def test_are_replayed_in_the_order_in_which_they_happened(self, stripe: StandIn, order: Order):
-        stripe.pay(order.session_id or "")
-        stripe.refund(order.session_id or "")
+    def test_are_replayed_in_the_order_in_which_they_happened(
+        self, stripe: StandIn, pending_order: Order
+    ):
+        stripe.pay(pending_order.session_id or "")
+        stripe.refund(pending_order.session_id or "")
         reconcile()
-        assert status(order) == "REFUNDED"
+        assert status(pending_order) == "REFUNDED"
         assert StripeEvent.objects.earliest("id").type == "checkout.session.completed"
 
     def test_are_replayed_a_batch_in_each_run_the_oldest_first(
@@ -81,13 +83,13 @@ class TestEventsThatStripeCouldNotDeliver:
     def test_are_replayed_although_one_of_them_fails(
         self,
         stripe: StandIn,
-        order: Order,
+        pending_order: Order,
         bo: Shopper,
         mouse: Product,
         monkeypatch: pytest.MonkeyPatch,
         caplog: pytest.LogCaptureFixture,
     ):
-        paid = [order, bought(bo, mouse)]
+        paid = [pending_order, bought(bo, mouse)]
         for each in paid:
             stripe.pay(each.session_id or "")
         stripe.wait_until_quiet()
@@ -107,8 +109,10 @@ class TestEventsThatStripeCouldNotDeliver:
         assert "1 applied" in reconcile()
         assert status(paid[0]) == "PAID"
 
-    def test_and_come_later_all_the_same_change_nothing(self, stripe: StandIn, order: Order):
-        stripe.pay(order.session_id or "")
+    def test_and_come_later_all_the_same_change_nothing(
+        self, stripe: StandIn, pending_order: Order
+    ):
+        stripe.pay(pending_order.session_id or "")
         reconcile()
         for event in stripe.events_of("checkout.session.completed"):
             assert deliver(event).status_code == 200
@@ -116,56 +120,58 @@ class TestEventsThatStripeCouldNotDeliver:
 
 
 class TestOrdersWhoseEveryEventWasLost:
-    def test_are_paid(self, stripe: StandIn, order: Order, ada: Shopper):
-        stripe.pay(order.session_id or "")
+    def test_are_paid(self, stripe: StandIn, pending_order: Order, ada: Shopper):
+        stripe.pay(pending_order.session_id or "")
         assert "1 applied" in reconcile()
-        assert status(order) == "PAID"
+        assert status(pending_order) == "PAID"
         assert ada.cart == {}
 
-    def test_expire(self, stripe: StandIn, order: Order):
+    def test_expire(self, stripe: StandIn, pending_order: Order):
         stripe.advance(40 * 60)
         reconcile()
-        assert status(order) == "EXPIRED"
+        assert status(pending_order) == "EXPIRED"
 
-    def test_wait_for_the_bank_and_then_are_paid(self, stripe: StandIn, order: Order):
-        stripe.pay_later(order.session_id or "")
+    def test_wait_for_the_bank_and_then_are_paid(self, stripe: StandIn, pending_order: Order):
+        stripe.pay_later(pending_order.session_id or "")
         reconcile()
-        assert status(order) == "PROCESSING"
-        stripe.settle(order.session_id or "")
+        assert status(pending_order) == "PROCESSING"
+        stripe.settle(pending_order.session_id or "")
         reconcile()
-        assert status(order) == "PAID"
+        assert status(pending_order) == "PAID"
 
-    def test_fail_with_the_bank(self, stripe: StandIn, order: Order):
-        stripe.pay_later(order.session_id or "")
-        stripe.fail(order.session_id or "")
+    def test_fail_with_the_bank(self, stripe: StandIn, pending_order: Order):
+        stripe.pay_later(pending_order.session_id or "")
+        stripe.fail(pending_order.session_id or "")
         reconcile()
-        assert status(order) == "FAILED"
+        assert status(pending_order) == "FAILED"
 
-    def test_stay_as_they_are_while_the_session_is_open(self, stripe: StandIn, order: Order):
+    def test_stay_as_they_are_while_the_session_is_open(
+        self, stripe: StandIn, pending_order: Order
+    ):
         assert "nothing to change" in reconcile()
-        assert status(order) == "PENDING"
+        assert status(pending_order) == "PENDING"
 
     def test_are_not_asked_about_before_the_webhook_had_its_time(
-        self, stripe: StandIn, order: Order
+        self, stripe: StandIn, pending_order: Order
     ):
-        stripe.pay(order.session_id or "")
+        stripe.pay(pending_order.session_id or "")
         reconcile(minutes=5)
-        assert status(order) == "PENDING"
+        assert status(pending_order) == "PENDING"
 
-    def test_are_mended_once_however_often_it_runs(self, stripe: StandIn, order: Order):
-        stripe.pay(order.session_id or "")
+    def test_are_mended_once_however_often_it_runs(self, stripe: StandIn, pending_order: Order):
+        stripe.pay(pending_order.session_id or "")
         reconcile()
         assert "0 waiting orders looked at; nothing to change" in reconcile()
         assert StripeEvent.objects.count() == 1
 
-    def test_of_a_session_that_stripe_does_not_know_wait_on(self, order: Order):
+    def test_of_a_session_that_stripe_does_not_know_wait_on(self, pending_order: Order):
         Order.objects.update(session_id="cs_test_unknown")
         report = reconcile()
         assert "1 waiting orders looked at; nothing to change" in report
         assert "Stripe did not answer" not in report
 
-    def test_that_wait_for_the_bank_are_told_so_once(self, stripe: StandIn, order: Order):
-        stripe.pay_later(order.session_id or "")
+    def test_that_wait_for_the_bank_are_told_so_once(self, stripe: StandIn, pending_order: Order):
+        stripe.pay_later(pending_order.session_id or "")
         for _ in range(3):
             reconcile()
         assert StripeEvent.objects.count() == 1
@@ -177,19 +183,19 @@ class TestMoreOrdersThanOneRunAsksAbout:
         monkeypatch.setattr(reconciling, "MAX_QUERIES_PER_RUN", 1)
 
     def test_have_their_turn_one_after_the_other(
-        self, stripe: StandIn, order: Order, bo: Shopper, mouse: Product
+        self, stripe: StandIn, pending_order: Order, bo: Shopper, mouse: Product
     ):
         bo.puts(mouse, 2)
         bo.buys()
-        for shopper in (order, bo.order):
+        for shopper in (pending_order, bo.order):
             stripe.pay(shopper.session_id or "")
         reconcile()
-        assert {status(order), status(bo.order)} == {"PENDING", "PAID"}
+        assert {status(pending_order), status(bo.order)} == {"PENDING", "PAID"}
         reconcile()
-        assert {status(order), status(bo.order)} == {"PAID"}
+        assert {status(pending_order), status(bo.order)} == {"PAID"}
 
     def test_are_asked_about_again_when_all_have_had_their_turn(
-        self, stripe: StandIn, order: Order, bo: Shopper, mouse: Product
+        self, stripe: StandIn, pending_order: Order, bo: Shopper, mouse: Product
     ):
         bo.puts(mouse, 2)
         bo.buys()
@@ -199,44 +205,48 @@ class TestMoreOrdersThanOneRunAsksAbout:
         sessions = [name for name in asked if name.startswith("cs_")]
         assert len(sessions) == 4
         assert sessions[:2] == sessions[2:]
-        assert set(sessions) == {order.session_id, bo.order.session_id}
+        assert set(sessions) == {pending_order.session_id, bo.order.session_id}
 
 
 class TestStripeDown:
-    def test_is_told_in_the_report_and_harms_nothing(self, stripe: StandIn, order: Order):
+    def test_is_told_in_the_report_and_harms_nothing(self, stripe: StandIn, pending_order: Order):
         stripe.fault("*", "/v1", status=500, times=10)
         assert "Stripe did not answer" in reconcile()
-        assert status(order) == "PENDING"
+        assert status(pending_order) == "PENDING"
 
 
 class TestStripeRefusing:
     """A restricted key may be allowed one question and not the next."""
 
-    def test_the_list_of_events_does_not_end_the_round(self, stripe: StandIn, order: Order):
-        stripe.pay(order.session_id or "")
+    def test_the_list_of_events_does_not_end_the_round(self, stripe: StandIn, pending_order: Order):
+        stripe.pay(pending_order.session_id or "")
         stripe.fault("GET", "/v1/events", status=403)
         report = reconcile()
-        assert status(order) == "PAID"
+        assert status(pending_order) == "PAID"
         assert "Stripe refused a question (PermissionError 403" in report
 
     def test_one_session_does_not_keep_the_others_from_their_turn(
-        self, stripe: StandIn, order: Order, bo: Shopper, mouse: Product
+        self, stripe: StandIn, pending_order: Order, bo: Shopper, mouse: Product
     ):
         bo.puts(mouse, 2)
         bo.buys()
         stripe.pay(bo.order.session_id or "")
-        stripe.fault("GET", f"{SESSIONS}/{order.session_id}", status=400)
+        stripe.fault("GET", f"{SESSIONS}/{pending_order.session_id}", status=400)
         assert "Stripe refused a question" in reconcile()
         assert bo.order.status == "PAID"
-        order.refresh_from_db()
-        assert order.asked_at is None  # so that nobody forgets what Stripe was not asked about
+        pending_order.refresh_from_db()
+        assert (
+            pending_order.asked_at is None
+        )  # so that nobody forgets what Stripe was not asked about
 
-    def test_to_show_the_payment_intent_is_no_hindrance(self, stripe: StandIn, order: Order):
-        stripe.pay(order.session_id or "")
-        stripe.fault("GET", f"{SESSIONS}/{order.session_id}", status=403)
+    def test_to_show_the_payment_intent_is_no_hindrance(
+        self, stripe: StandIn, pending_order: Order
+    ):
+        stripe.pay(pending_order.session_id or "")
+        stripe.fault("GET", f"{SESSIONS}/{pending_order.session_id}", status=403)
         assert "refused" not in reconcile()
-        assert status(order) == "PAID"
-        assert order.payment_intent.startswith("pi_")
+        assert status(pending_order) == "PAID"
+        assert pending_order.payment_intent.startswith("pi_")
 
 
 class TestStockThatNobodyWillPayFor:
@@ -322,33 +332,35 @@ class TestStockThatNobodyWillPayFor:
 
 class TestFollowUps:
     def test_are_all_done_in_one_run(
-        self, stripe: StandIn, order: Order, monkeypatch: pytest.MonkeyPatch
+        self, stripe: StandIn, pending_order: Order, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setattr(outbox, "BATCH", 1)
         for number in range(3):
             follow_up = {"follow_up": "order paid", "outcome": "applied", "type": "x"}
-            paid = Order.objects.create(shopper=order.shopper, total_cents=1, currency="usd")
+            paid = Order.objects.create(
+                shopper=pending_order.shopper, total_cents=1, currency="usd"
+            )
             StripeEvent.objects.create(event_id=f"evt_{number}", order=paid, **follow_up)
         assert "3 follow-ups done" in reconcile()
 
-    def test_are_done_once(self, stripe: StandIn, order: Order):
-        stripe.pay(order.session_id or "")
+    def test_are_done_once(self, stripe: StandIn, pending_order: Order):
+        stripe.pay(pending_order.session_id or "")
         assert "1 follow-ups done" in reconcile()
         assert "follow-ups" not in reconcile()
         assert StripeEvent.objects.get().follow_up_done_at
 
-    def test_are_written_with_the_move_alone(self, stripe: StandIn, order: Order):
-        stripe.pay_later(order.session_id or "")
+    def test_are_written_with_the_move_alone(self, stripe: StandIn, pending_order: Order):
+        stripe.pay_later(pending_order.session_id or "")
         reconcile()
         assert not StripeEvent.objects.exclude(follow_up="").exists()
 
     def test_that_fail_are_tried_again_later(
-        self, stripe: StandIn, order: Order, monkeypatch: pytest.MonkeyPatch
+        self, stripe: StandIn, pending_order: Order, monkeypatch: pytest.MonkeyPatch
     ):
-        def broken(order: Order) -> None:
+        def broken(pending_order: Order) -> None:
             raise OSError("no route to the mail server")
 
-        stripe.pay(order.session_id or "")
+        stripe.pay(pending_order.session_id or "")
         with monkeypatch.context() as patch:
             patch.setitem(outbox.HANDLERS, "order paid", broken)
             reconcile()
@@ -358,8 +370,10 @@ class TestFollowUps:
         StripeEvent.objects.update(follow_up_after=timezone.now())
         assert "1 follow-ups done" in reconcile()
 
-    def test_begun_by_who_died_are_not_repeated_but_told(self, stripe: StandIn, order: Order):
-        stripe.pay(order.session_id or "")
+    def test_begun_by_who_died_are_not_repeated_but_told(
+        self, stripe: StandIn, pending_order: Order
+    ):
+        stripe.pay(pending_order.session_id or "")
         for event in stripe.events_of("checkout.session.completed"):
             deliver(event)
         StripeEvent.objects.update(follow_up_claimed_at=timezone.now() - timedelta(hours=1))

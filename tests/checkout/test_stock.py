@@ -40,7 +40,7 @@ def products_changed_in(queries: CaptureQueriesContext) -> list[int]:
 
 
 @pytest.fixture
-def order(stripe: StandIn, ada: Shopper, scarce: Product) -> Order:
+def pending_order(stripe: StandIn, ada: Shopper, scarce: Product) -> Order:
     ada.puts(scarce, 2)
     ada.buys()
     assert left(scarce) == 1
@@ -52,37 +52,39 @@ def ended(order: Order, kind: str) -> object:
 
 
 class TestReservedGoods:
-    def test_are_sold_when_paid(self, order: Order, scarce: Product):
-        deliver(event_about(order))
+    def test_are_sold_when_paid(self, pending_order: Order, scarce: Product):
+        deliver(event_about(pending_order))
         assert left(scarce) == 1
         assert not Reservation.objects.exists()
 
     @pytest.mark.parametrize("kind", ["expired", "async_payment_failed"])
-    def test_come_back_once_when_not_paid(self, order: Order, scarce: Product, kind: str):
-        deliver(ended(order, kind))
-        deliver(ended(order, kind))
+    def test_come_back_once_when_not_paid(self, pending_order: Order, scarce: Product, kind: str):
+        deliver(ended(pending_order, kind))
+        deliver(ended(pending_order, kind))
         assert left(scarce) == 3
 
-    def test_stay_reserved_through_a_bank_debit(self, order: Order, scarce: Product):
-        deliver(ended(order, "completed"))
+    def test_stay_reserved_through_a_bank_debit(self, pending_order: Order, scarce: Product):
+        deliver(ended(pending_order, "completed"))
         assert left(scarce) == 1
-        deliver(ended(order, "async_payment_failed"))
+        deliver(ended(pending_order, "async_payment_failed"))
         assert left(scarce) == 3
 
     def test_stay_reserved_through_an_expiry_during_a_bank_debit(
-        self, order: Order, scarce: Product
+        self, pending_order: Order, scarce: Product
     ):
-        deliver(ended(order, "completed"))
-        deliver(ended(order, "expired"))
+        deliver(ended(pending_order, "completed"))
+        deliver(ended(pending_order, "expired"))
         assert left(scarce) == 1
-        deliver(ended(order, "async_payment_failed"))
+        deliver(ended(pending_order, "async_payment_failed"))
         assert left(scarce) == 3
 
-    def test_come_back_when_money_under_review_is_refunded(self, order: Order, scarce: Product):
-        deliver(event_about(order, amount_total=1))
+    def test_come_back_when_money_under_review_is_refunded(
+        self, pending_order: Order, scarce: Product
+    ):
+        deliver(event_about(pending_order, amount_total=1))
         assert left(scarce) == 1
-        refund = {"payment_intent": f"pi_{order.pk.hex}", "amount_refunded": 1}
-        deliver(event_about(order, "charge.refunded", **refund))
+        refund = {"payment_intent": f"pi_{pending_order.pk.hex}", "amount_refunded": 1}
+        deliver(event_about(pending_order, "charge.refunded", **refund))
         assert left(scarce) == 3
 
     def test_change_in_the_order_of_the_products_whatever_the_carts(
@@ -122,15 +124,17 @@ class TestReservedGoods:
         assert ada.buys().status_code == 422
         assert len(stripe.requests) == asked
 
-    def test_come_back_when_the_cart_changes(self, order: Order, ada: Shopper, scarce: Product):
+    def test_come_back_when_the_cart_changes(
+        self, pending_order: Order, ada: Shopper, scarce: Product
+    ):
         ada.puts(scarce, 3)
         assert ada.buys().status_code == 303
         assert left(scarce) == 0
-        deliver(ended(order, "expired"))
+        deliver(ended(pending_order, "expired"))
         assert left(scarce) == 0
 
     def test_are_not_reserved_twice_by_two_clicks(
-        self, order: Order, ada: Shopper, scarce: Product
+        self, pending_order: Order, ada: Shopper, scarce: Product
     ):
         ada.buys()
         assert left(scarce) == 1
@@ -144,7 +148,9 @@ class TestReservedGoods:
 
 
 class TestTooFew:
-    def test_are_named_by_the_refusal_to_buy(self, order: Order, bo: Shopper, scarce: Product):
+    def test_are_named_by_the_refusal_to_buy(
+        self, pending_order: Order, bo: Shopper, scarce: Product
+    ):
         bo.puts(scarce, 2)
         response = bo.buys()
         assert response.status_code == 422
@@ -157,7 +163,7 @@ class TestTooFew:
         assert "Mouse is sold out" in bo.buys().text
 
     def test_release_everything_of_the_order(
-        self, order: Order, bo: Shopper, scarce: Product, laptop: Product
+        self, pending_order: Order, bo: Shopper, scarce: Product, laptop: Product
     ):
         Product.objects.filter(pk=laptop.pk).update(stock=5)
         bo.puts(scarce, 2)
@@ -165,14 +171,16 @@ class TestTooFew:
         bo.buys()
         assert (left(laptop), left(scarce)) == (5, 1)
 
-    def test_are_named_in_the_cart_before(self, order: Order, bo: Shopper, scarce: Product):
+    def test_are_named_in_the_cart_before(self, pending_order: Order, bo: Shopper, scarce: Product):
         bo.puts(scarce, 2)
         assert "Only 1 left" in bo.get("/").text
         assert "Only 1 left" in bo.puts(scarce, 3, htmx=True).text
         Product.objects.update(stock=0)
         assert "Sold out" in bo.get("/").text
 
-    def test_are_not_named_to_the_shopper_with_the_reservation(self, order: Order, ada: Shopper):
+    def test_are_not_named_to_the_shopper_with_the_reservation(
+        self, pending_order: Order, ada: Shopper
+    ):
         Product.objects.update(stock=0)
         assert "Sold out" not in ada.get("/").text
 
@@ -183,34 +191,34 @@ class TestTooFew:
 
 
 class TestLateMoney:
-    def test_takes_the_goods_if_they_are_still_there(self, order: Order, scarce: Product):
-        deliver(ended(order, "expired"))
-        deliver(event_about(order))
-        order.refresh_from_db()
-        assert (order.status, left(scarce)) == ("PAID", 1)
+    def test_takes_the_goods_if_they_are_still_there(self, pending_order: Order, scarce: Product):
+        deliver(ended(pending_order, "expired"))
+        deliver(event_about(pending_order))
+        pending_order.refresh_from_db()
+        assert (pending_order.status, left(scarce)) == ("PAID", 1)
         assert not Reservation.objects.exists()
 
     def test_for_goods_that_are_gone_needs_a_look(
-        self, order: Order, ada: Shopper, scarce: Product
+        self, pending_order: Order, ada: Shopper, scarce: Product
     ):
-        deliver(ended(order, "expired"))
+        deliver(ended(pending_order, "expired"))
         Product.objects.update(stock=1)
-        deliver(event_about(order))
-        order.refresh_from_db()
-        assert (order.status, left(scarce)) == ("REVIEW", 1)
-        assert "refund or restock" in order.review_reason
+        deliver(event_about(pending_order))
+        pending_order.refresh_from_db()
+        assert (pending_order.status, left(scarce)) == ("REVIEW", 1)
+        assert "refund or restock" in pending_order.review_reason
         assert ada.cart == {"Mouse": 2}
 
-    def test_delivered_twice_takes_once(self, order: Order, scarce: Product):
-        deliver(ended(order, "expired"))
+    def test_delivered_twice_takes_once(self, pending_order: Order, scarce: Product):
+        deliver(ended(pending_order, "expired"))
         for _ in range(2):
-            deliver(event_about(order))
+            deliver(event_about(pending_order))
         assert left(scarce) == 1
 
 
 class TestTheMerchantsCount:
     def test_is_not_overwritten_by_a_form_opened_before_a_sale(
-        self, order: Order, scarce: Product, admin_client
+        self, pending_order: Order, scarce: Product, admin_client
     ):
         page = f"/admin/storefront/product/{scarce.pk}/change/"
         form = {
@@ -222,7 +230,7 @@ class TestTheMerchantsCount:
         admin_client.post(page, form | {"stock": 10})
         assert left(scarce) == 8
 
-    def test_never_goes_below_nothing(self, order: Order, scarce: Product, admin_client):
+    def test_never_goes_below_nothing(self, pending_order: Order, scarce: Product, admin_client):
         page = f"/admin/storefront/product/{scarce.pk}/change/"
         form = {
             "name": "Mouse", "description": "", "price_cents": 2_999, "picture": "",

@@ -71,51 +71,55 @@ class TestTwoTabs:
 
 
 class TestTwoDeliveries:
-    def test_of_one_payment_pay_once(self, order: Order, ada: Shopper, meanwhile: Meanwhile):
-        meanwhile(Order, "move", lambda: deliver(event_about(order)))
-        assert deliver(event_about(order)).status_code == 200
+    def test_of_one_payment_pay_once(
+        self, pending_order: Order, ada: Shopper, meanwhile: Meanwhile
+    ):
+        meanwhile(Order, "move", lambda: deliver(event_about(pending_order)))
+        assert deliver(event_about(pending_order)).status_code == 200
         assert outcomes() == ["applied", "no change"]
         assert ada.order.status == "PAID"
 
     def test_of_payment_and_expiry_leave_it_paid(
-        self, order: Order, ada: Shopper, meanwhile: Meanwhile
+        self, pending_order: Order, ada: Shopper, meanwhile: Meanwhile
     ):
-        meanwhile(Order, "move", lambda: deliver(event_about(order)))
-        deliver(event_about(order, "checkout.session.expired", payment_status="unpaid"))
+        meanwhile(Order, "move", lambda: deliver(event_about(pending_order)))
+        deliver(event_about(pending_order, "checkout.session.expired", payment_status="unpaid"))
         assert ada.order.status == "PAID"
         assert outcomes() == ["applied", "no change"]
 
     def test_of_one_session_never_stored_are_no_misfit(
-        self, order: Order, ada: Shopper, meanwhile: Meanwhile
+        self, pending_order: Order, ada: Shopper, meanwhile: Meanwhile
     ):
         Order.objects.update(session_id=None)
-        meanwhile(Order, "move", lambda: deliver(event_about(order)))
-        deliver(event_about(order))
+        meanwhile(Order, "move", lambda: deliver(event_about(pending_order)))
+        deliver(event_about(pending_order))
         assert (ada.order.status, ada.order.review_reason) == ("PAID", "")
 
     def test_of_two_sessions_are_two_payments(
-        self, order: Order, ada: Shopper, meanwhile: Meanwhile
+        self, pending_order: Order, ada: Shopper, meanwhile: Meanwhile
     ):
         Order.objects.update(session_id=None)
-        meanwhile(Order, "move", lambda: deliver(event_about(order, id="cs_quick")))
-        deliver(event_about(order, id="cs_slow", payment_intent="pi_slow"))
+        meanwhile(Order, "move", lambda: deliver(event_about(pending_order, id="cs_quick")))
+        deliver(event_about(pending_order, id="cs_slow", payment_intent="pi_slow"))
         assert (ada.order.status, ada.order.session_id) == ("PAID", "cs_quick")
         assert "Money arrived in cs_slow" in ada.order.review_reason
 
     def test_of_two_sessions_leave_the_order_its_own(
-        self, order: Order, ada: Shopper, meanwhile: Meanwhile
+        self, pending_order: Order, ada: Shopper, meanwhile: Meanwhile
     ):
         Order.objects.update(session_id=None)
-        debit = event_about(order, id="cs_debit", payment_status="unpaid", payment_intent=None)
+        debit = event_about(
+            pending_order, id="cs_debit", payment_status="unpaid", payment_intent=None
+        )
         meanwhile(Order, "move", lambda: deliver(debit))
-        deliver(event_about(order, id="cs_card"))
+        deliver(event_about(pending_order, id="cs_card"))
         assert (ada.order.status, ada.order.session_id) == ("REVIEW", "cs_debit")
 
     def test_of_payment_and_refund_are_brought_together_by_the_worker(
-        self, stripe: StandIn, order: Order, ada: Shopper, meanwhile: Meanwhile
+        self, stripe: StandIn, pending_order: Order, ada: Shopper, meanwhile: Meanwhile
     ):
-        stripe.pay(order.session_id or "")
-        stripe.refund(order.session_id or "")
+        stripe.pay(pending_order.session_id or "")
+        stripe.refund(pending_order.session_id or "")
         (paid,) = stripe.events_of("checkout.session.completed")
         (refunded,) = stripe.events_of("charge.refunded")
         meanwhile(Order, "move", lambda: deliver(refunded))
@@ -167,14 +171,14 @@ class TestTwoClicks:
         assert ada.order.attempt == 2
 
     def test_one_of_which_comes_after_the_payment_are_two_orders(
-        self, order: Order, ada: Shopper, meanwhile: Meanwhile
+        self, pending_order: Order, ada: Shopper, meanwhile: Meanwhile
     ):
         meanwhile(Order.objects, "create", lambda: None)
         looks = iter([False, False, True])
-        paid = event_about(order)
+        paid = event_about(pending_order)
         meanwhile(Order.objects, "for_shopper", lambda: deliver(paid), lambda shopper: next(looks))
         assert ada.buys().status_code == 303
-        assert sorted(order.status for order in ada.orders) == ["PAID", "PENDING"]
+        assert sorted(pending_order.status for pending_order in ada.orders) == ["PAID", "PENDING"]
 
 
 class TestTwoWhoGiveGoodsBack:
@@ -256,14 +260,14 @@ class TestForgetting:
 
 class TestTwoWorkers:
     def test_do_what_is_due_once(
-        self, order: Order, meanwhile: Meanwhile, monkeypatch: pytest.MonkeyPatch
+        self, pending_order: Order, meanwhile: Meanwhile, monkeypatch: pytest.MonkeyPatch
     ):
         told: list[Order] = []
         monkeypatch.setitem(outbox.HANDLERS, "order paid", told.append)
-        deliver(event_about(order))
+        deliver(event_about(pending_order))
         meanwhile(outbox, "_send", reconcile)
         reconcile()
-        assert told == [order]
+        assert told == [pending_order]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -24,28 +24,28 @@ def assert_nothing_came_of_it(order: Order) -> None:
 
 class TestAVerifiedDelivery:
     @pytest.mark.parametrize("path", ["/stripe/webhook/", "/stripe/webhook"])
-    def test_turns_the_order_paid(self, order: Order, path: str):
-        assert deliver(event_about(order), path=path).status_code == 200
-        order.refresh_from_db()
-        assert order.status == "PAID"
+    def test_turns_the_order_paid(self, pending_order: Order, path: str):
+        assert deliver(event_about(pending_order), path=path).status_code == 200
+        pending_order.refresh_from_db()
+        assert pending_order.status == "PAID"
 
-    def test_may_be_signed_by_the_sdk(self, order: Order):
-        body = json.dumps(event_about(order))
+    def test_may_be_signed_by_the_sdk(self, pending_order: Order):
+        body = json.dumps(event_about(pending_order))
         header = sdk.WebhookSignature.generate_signature_header(body, SECRET)
         assert deliver(body.encode(), header=header).status_code == 200
-        order.refresh_from_db()
-        assert order.status == "PAID"
+        pending_order.refresh_from_db()
+        assert pending_order.status == "PAID"
 
     @pytest.mark.parametrize("secret", ["whsec_old", "whsec_new"])
     def test_may_be_signed_with_either_secret_while_one_is_rolled(
-        self, order: Order, settings, secret: str
+        self, pending_order: Order, settings, secret: str
     ):
         settings.STRIPE_WEBHOOK_SECRET = "whsec_old,whsec_new"
-        body = json.dumps(event_about(order)).encode()
+        body = json.dumps(event_about(pending_order)).encode()
         assert deliver(body, header=signature(body, secret)).status_code == 200
 
-    def test_needs_no_token_of_a_form(self, order: Order):
-        body = json.dumps(event_about(order)).encode()
+    def test_needs_no_token_of_a_form(self, pending_order: Order):
+        body = json.dumps(event_about(pending_order)).encode()
         response = Client(enforce_csrf_checks=True).post(
             "/stripe/webhook/",
             body,
@@ -54,13 +54,13 @@ class TestAVerifiedDelivery:
         )
         assert response.status_code == 200
 
-    def test_is_not_redirected_to_https(self, order: Order, settings):
+    def test_is_not_redirected_to_https(self, pending_order: Order, settings):
         settings.SECURE_SSL_REDIRECT = True
-        assert deliver(event_about(order)).status_code == 200
+        assert deliver(event_about(pending_order)).status_code == 200
 
     @pytest.mark.parametrize("error", [RuntimeError, IntegrityError])
     def test_that_fails_half_way_leaves_nothing_and_asks_again(
-        self, order: Order, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+        self, pending_order: Order, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
     ):
         def broken(*args: object, **kwargs: object) -> None:
             raise error("the disk is full")
@@ -68,7 +68,7 @@ class TestAVerifiedDelivery:
         with monkeypatch.context() as patch:
             patch.setattr(StripeEvent, "save", broken)
             client = Client(raise_request_exception=False)
-            body = json.dumps(event_about(order)).encode()
+            body = json.dumps(event_about(pending_order)).encode()
             response = client.post(
                 "/stripe/webhook/",
                 body,
@@ -76,49 +76,49 @@ class TestAVerifiedDelivery:
                 headers={"Stripe-Signature": signature(body)},
             )
         assert response.status_code == 500
-        assert_nothing_came_of_it(order)
+        assert_nothing_came_of_it(pending_order)
         assert deliver(body).status_code == 200
-        order.refresh_from_db()
-        assert order.status == "PAID"
+        pending_order.refresh_from_db()
+        assert pending_order.status == "PAID"
 
 
 class TestWhatStripeDidNotSend:
-    def test_without_a_signature_is_refused(self, order: Order):
-        assert deliver(event_about(order), header="").status_code == 400
-        assert_nothing_came_of_it(order)
+    def test_without_a_signature_is_refused(self, pending_order: Order):
+        assert deliver(event_about(pending_order), header="").status_code == 400
+        assert_nothing_came_of_it(pending_order)
 
     @pytest.mark.parametrize(
         "header", ["t=1", "v1=abc", "t=abc,v1=abc", "t=,v1=", "🐁", "t=1,v1=é", "x" * 10_000]
     )
-    def test_with_a_broken_signature_is_refused(self, order: Order, header: str):
-        assert deliver(event_about(order), header=header).status_code == 400
-        assert_nothing_came_of_it(order)
+    def test_with_a_broken_signature_is_refused(self, pending_order: Order, header: str):
+        assert deliver(event_about(pending_order), header=header).status_code == 400
+        assert_nothing_came_of_it(pending_order)
 
-    def test_signed_with_another_secret_is_refused(self, order: Order):
-        body = json.dumps(event_about(order)).encode()
+    def test_signed_with_another_secret_is_refused(self, pending_order: Order):
+        body = json.dumps(event_about(pending_order)).encode()
         assert deliver(body, header=signature(body, "whsec_forged")).status_code == 400
-        assert_nothing_came_of_it(order)
+        assert_nothing_came_of_it(pending_order)
 
-    def test_changed_on_the_way_is_refused(self, order: Order):
-        body = json.dumps(event_about(order)).encode()
+    def test_changed_on_the_way_is_refused(self, pending_order: Order):
+        body = json.dumps(event_about(pending_order)).encode()
         changed = body.replace(b"2999", b"0001")
         assert changed != body
         assert deliver(changed, header=signature(body)).status_code == 400
-        assert_nothing_came_of_it(order)
+        assert_nothing_came_of_it(pending_order)
 
-    def test_older_than_five_minutes_is_refused(self, order: Order):
-        body = json.dumps(event_about(order)).encode()
+    def test_older_than_five_minutes_is_refused(self, pending_order: Order):
+        body = json.dumps(event_about(pending_order)).encode()
         header = signature(body, timestamp=int(time.time()) - 301)
         assert deliver(body, header=header).status_code == 400
-        assert_nothing_came_of_it(order)
+        assert_nothing_came_of_it(pending_order)
 
     @pytest.mark.parametrize("secret", ["whsec_old", "whsec_new"])
-    def test_older_is_refused_with_either_secret(self, order: Order, settings, secret: str):
+    def test_older_is_refused_with_either_secret(self, pending_order: Order, settings, secret: str):
         settings.STRIPE_WEBHOOK_SECRET = "whsec_old,whsec_new"
-        body = json.dumps(event_about(order)).encode()
+        body = json.dumps(event_about(pending_order)).encode()
         header = signature(body, secret, timestamp=int(time.time()) - 301)
         assert deliver(body, header=header).status_code == 400
-        assert_nothing_came_of_it(order)
+        assert_nothing_came_of_it(pending_order)
 
     @pytest.mark.parametrize(
         "body",
@@ -145,29 +145,29 @@ class TestWhatStripeDidNotSend:
             b'{"id": ' + b"9" * 5_000 + b"}",
         ],
     )
-    def test_signed_but_no_event_is_refused(self, order: Order, body: bytes):
+    def test_signed_but_no_event_is_refused(self, pending_order: Order, body: bytes):
         assert deliver(body).status_code == 400
-        assert_nothing_came_of_it(order)
+        assert_nothing_came_of_it(pending_order)
 
     def test_by_get_is_refused(self):
         assert Client().get("/stripe/webhook/").status_code == 405
 
-    def test_is_refused_as_long_as_no_secret_is_set(self, order: Order, settings):
+    def test_is_refused_as_long_as_no_secret_is_set(self, pending_order: Order, settings):
         settings.STRIPE_WEBHOOK_SECRET = ""
-        assert deliver(event_about(order)).status_code == 503
-        assert_nothing_came_of_it(order)
+        assert deliver(event_about(pending_order)).status_code == 503
+        assert_nothing_came_of_it(pending_order)
 
     def test_leaves_no_trace_of_its_body_in_the_log(
-        self, order: Order, caplog: pytest.LogCaptureFixture
+        self, pending_order: Order, caplog: pytest.LogCaptureFixture
     ):
-        deliver(event_about(order), header="t=1,v1=forged")
+        deliver(event_about(pending_order), header="t=1,v1=forged")
         assert "ada@example.com" not in caplog.text
 
 
 def test_a_webhook_costs_at_most_six_queries(
-    order: Order, laptop: Product, ada: Shopper, django_assert_max_num_queries
+    pending_order: Order, laptop: Product, ada: Shopper, django_assert_max_num_queries
 ):
-    event = event_about(order)
+    event = event_about(pending_order)
     with django_assert_max_num_queries(6):
         deliver(event)
     assert ada.cart == {}

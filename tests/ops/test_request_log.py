@@ -26,7 +26,7 @@ ANSWERS, QUERIES = "storefront.requests", "storefront.queries"
 
 
 @pytest.fixture
-def order(stripe: StandIn, ada: Shopper, mouse: Product, log: Log) -> Order:
+def pending_order(stripe: StandIn, ada: Shopper, mouse: Product, log: Log) -> Order:
     ada.puts(mouse, 1)
     ada.buys()
     log.forget()
@@ -54,13 +54,13 @@ class TestAnAnswer:
         assert line["message"] == f"GET /products/<slug:slug>/: 200 in {line['duration_ms']} ms"
 
     def test_says_which_order_it_was_about_but_not_its_address(
-        self, log: Log, ada: Shopper, order: Order
+        self, log: Log, ada: Shopper, pending_order: Order
     ):
-        ada.get(f"/orders/{order.pk}/")
+        ada.get(f"/orders/{pending_order.pk}/")
         line = log.line(ANSWERS)
-        assert (line["route"], line["order"]) == ("/orders/<uuid:pk>/", str(order.pk))
+        assert (line["route"], line["order"]) == ("/orders/<uuid:pk>/", str(pending_order.pk))
         assert "/orders/7" not in log.text
-        assert f"/{order.pk}" not in log.text
+        assert f"/{pending_order.pk}" not in log.text
 
     def test_at_an_address_that_is_none_names_no_address(self, log: Log):
         Client().get("/orders/my-secret-typed-wrong/")
@@ -74,8 +74,8 @@ class TestAnAnswer:
             answer.close()
         assert (answer.status_code, log.text) == (200, "")
 
-    def test_to_a_poll_without_news_is_left_out(self, log: Log, ada: Shopper, order: Order):
-        path = poll_url(ada.get(f"/orders/{order.pk}/"))
+    def test_to_a_poll_without_news_is_left_out(self, log: Log, ada: Shopper, pending_order: Order):
+        path = poll_url(ada.get(f"/orders/{pending_order.pk}/"))
         log.forget()
         assert ada.asks_by_htmx(path).status_code == 204
         assert log.text == ""
@@ -120,8 +120,8 @@ class TestARequestsId:
         assert len({answer["X-Request-ID"] for answer in answers}) == 3
         assert len({line["request_id"] for line in log.lines(ANSWERS)}) == 3
 
-    def test_ends_with_the_request(self, log: Log, ada: Shopper, order: Order):
-        ada.get(f"/orders/{order.pk}/")
+    def test_ends_with_the_request(self, log: Log, ada: Shopper, pending_order: Order):
+        ada.get(f"/orders/{pending_order.pk}/")
         log.forget()
         logging.getLogger("storefront").warning("Nobody has asked.")
         assert {"request_id", "order"} & log.line("storefront").keys() == set()
@@ -146,36 +146,40 @@ class TestARequestsId:
 
 
 class TestAPayment:
-    def test_that_does_not_fit_is_told_with_event_order_and_request(self, log: Log, order: Order):
-        event = event_about(order, amount_total=1)
+    def test_that_does_not_fit_is_told_with_event_order_and_request(
+        self, log: Log, pending_order: Order
+    ):
+        event = event_about(pending_order, amount_total=1)
         answer = deliver(event)
         told, answered = log.line("checkout.review"), log.line(ANSWERS)
         assert told["level"] == "ERROR"
         for line in (told, answered):
             assert line["event"] == event["id"]
-            assert line["order"] == str(order.pk)
+            assert line["order"] == str(pending_order.pk)
             assert line["request_id"] == answer["X-Request-ID"]
 
-    def test_refunded_is_told_with_event_and_order(self, log: Log, stripe: StandIn, order: Order):
-        stripe.pay(order.session_id or "")
+    def test_refunded_is_told_with_event_and_order(
+        self, log: Log, stripe: StandIn, pending_order: Order
+    ):
+        stripe.pay(pending_order.session_id or "")
         for event in stripe.events_of("checkout.session.completed"):
             deliver(event)
         log.forget()
-        stripe.refund(order.session_id or "")
+        stripe.refund(pending_order.session_id or "")
         [event, *_] = stripe.events_of("charge.refunded")
         deliver(event)
         line = log.line(ANSWERS)
-        assert (line["event"], line["order"]) == (event["id"], str(order.pk))
+        assert (line["event"], line["order"]) == (event["id"], str(pending_order.pk))
 
-    def test_with_a_forged_signature_leaves_a_warning(self, log: Log, order: Order):
-        deliver(event_about(order), header="t=1,v1=2")
+    def test_with_a_forged_signature_leaves_a_warning(self, log: Log, pending_order: Order):
+        deliver(event_about(pending_order), header="t=1,v1=2")
         assert log.line("checkout.webhooks")["level"] == "WARNING"
         assert "event" not in log.line(ANSWERS)
 
 
 class TestWhatIsPersonal:
     @pytest.fixture
-    def nosy(self, ada: Shopper, order: Order) -> tuple[Client, list[str]]:
+    def nosy(self, ada: Shopper, pending_order: Order) -> tuple[Client, list[str]]:
         """A browser that tells a lot, and what of it no line may repeat."""
         browser = Client(
             raise_request_exception=False,
@@ -205,13 +209,13 @@ class TestWhatIsPersonal:
         assert len(log.lines(ANSWERS)) == 1
         assert [secret for secret in secrets if secret in log.text] == []
 
-    def test_is_in_no_line_about_a_payment(self, log: Log, ada: Shopper, order: Order):
-        deliver(event_about(order, amount_total=1))
+    def test_is_in_no_line_about_a_payment(self, log: Log, ada: Shopper, pending_order: Order):
+        deliver(event_about(pending_order, amount_total=1))
         assert "ada@example.com" not in log.text
         assert str(ada.id) not in log.text
 
     def test_is_in_no_line_about_what_broke(
-        self, log: Log, order: Order, monkeypatch: pytest.MonkeyPatch, ada: Shopper
+        self, log: Log, pending_order: Order, monkeypatch: pytest.MonkeyPatch, ada: Shopper
     ):
         def broken(*args: object, **options: object) -> None:
             values = "DETAIL:  Failing row contains (ada@example.com,\n 12 Road)."
@@ -219,30 +223,30 @@ class TestWhatIsPersonal:
 
         monkeypatch.setattr("checkout.views.one_order", broken)
         ada.browser.raise_request_exception = False
-        assert ada.get(f"/orders/{order.pk}/?seen=x").status_code == 500
+        assert ada.get(f"/orders/{pending_order.pk}/?seen=x").status_code == 500
         line = log.line("django.request")
         assert line["message"] == "Internal Server Error: /orders/<uuid:pk>/"
         assert "in broken" in line["exception"]
         assert line["exception"].endswith("it violates a check")
-        assert f"/{order.pk}" not in log.text
+        assert f"/{pending_order.pk}" not in log.text
 
-    def test_is_in_no_line_about_a_form_without_a_token(self, log: Log, order: Order):
-        Client(enforce_csrf_checks=True).post(f"/orders/{order.pk}/link/")
+    def test_is_in_no_line_about_a_form_without_a_token(self, log: Log, pending_order: Order):
+        Client(enforce_csrf_checks=True).post(f"/orders/{pending_order.pk}/link/")
         line = log.line("django.security.csrf")
         assert line["message"] == "Forbidden (CSRF cookie not set.): /orders/<uuid:pk>/link/"
 
     def test_is_in_no_line_about_a_database_that_is_away(
-        self, log: Log, order: Order, monkeypatch: pytest.MonkeyPatch, ada: Shopper
+        self, log: Log, pending_order: Order, monkeypatch: pytest.MonkeyPatch, ada: Shopper
     ):
         def away(*args: object, **options: object) -> None:
             raise OperationalError("gone")
 
         monkeypatch.setattr("checkout.views.one_order", away)
-        assert ada.get(f"/orders/{order.pk}/?seen=x").status_code == 503
+        assert ada.get(f"/orders/{pending_order.pk}/?seen=x").status_code == 503
         assert (
             "did not answer /orders/<uuid:pk>/" in log.line("storefront.ops.error_pages")["message"]
         )
-        assert f"/{order.pk}" not in log.text
+        assert f"/{pending_order.pk}" not in log.text
 
 
 class TestASlowQuery:

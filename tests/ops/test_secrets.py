@@ -144,7 +144,7 @@ class TestAShopThatWorks:
             logger.removeHandler(handler)
 
     @pytest.fixture
-    def order(self, ada: Shopper, mouse: Product) -> Order:
+    def paid_order(self, ada: Shopper, mouse: Product) -> Order:
         """Paid, with an e-mail address, and reviewed for another amount of money."""
         ada.puts(mouse, 1)
         ada.buys()
@@ -156,11 +156,11 @@ class TestAShopThatWorks:
         assert order.email == f"{PLANT}@example.com"
         return order
 
-    def test_answers_without_its_secrets(self, order: Order, ada: Shopper, log: list[str]):
+    def test_answers_without_its_secrets(self, paid_order: Order, ada: Shopper, log: list[str]):
         merchant = Client(raise_request_exception=False)
         merchant.force_login(User.objects.create_superuser("merchant", password=PLANT))
         ada.browser.raise_request_exception = False
-        for address in {*ADDRESSES, f"/orders/{order.pk}/"}:
+        for address in {*ADDRESSES, f"/orders/{paid_order.pk}/"}:
             for method in ("GET", "POST"):
                 shown = ada.browser.generic(method, address)
                 assert planted_in(f"{shown.headers} {shown.text}") == []
@@ -186,8 +186,14 @@ class TestAShopThatWorks:
         assert any("Refused a webhook" in line for line in log)
         assert planted_in("\n".join(log)) == []
 
-    def test_has_nothing_to_hide_in_the_names_of_things(self, order: Order):
-        things = [order, *order.items.all(), *order.events.all(), gateway._client(), shop_settings]
+    def test_has_nothing_to_hide_in_the_names_of_things(self, paid_order: Order):
+        things = [
+            paid_order,
+            *paid_order.items.all(),
+            *paid_order.events.all(),
+            gateway._client(),
+            shop_settings,
+        ]
         assert planted_in(pprint.pformat([*things, *map(str, things)])) == []
 
 

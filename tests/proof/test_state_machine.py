@@ -466,7 +466,7 @@ PROFILE = settings(
 
 
 def test_no_payment_is_lost_doubled_or_invented(
-    transactional_db: None, real_mode: None, capsys: pytest.CaptureFixture[str]
+    transactional_db: None, real_mode: None, at_the_end: Callable[[str], None]
 ) -> None:
     began = time.monotonic()
     first = number = int(os.environ.get("SEED") or random.SystemRandom().randrange(1_000_000))
@@ -480,10 +480,9 @@ def test_no_payment_is_lost_doubled_or_invented(
         violations = 0
     finally:
         seeds = f"seed {first}" if number == first else f"seeds {first} to {number}"
-        with capsys.disabled():
-            print(
-                f"\nstate machine: {Figures.steps:,} steps in {Figures.examples:,} examples, "
-                f"{seeds}, {violations} violations"
-                f"\n  {Figures.crashes:,} crashes, {time.monotonic() - began:.0f} s; moves:"
-                f"\n  {Figures.words()}"
-            )
+        at_the_end(
+            f"state machine: {Figures.steps:,} steps in {Figures.examples:,} examples, "
+            f"{seeds}, {violations} violations"
+            f"\n  {Figures.crashes:,} crashes, {time.monotonic() - began:.0f} s; moves:"
+            f"\n  {Figures.words()}"
+        )

@@ -42,6 +42,7 @@ class Witness:
         self.expected: dict[int, int | None] = {}
         self.carts: dict[tuple[str, int], int] = {}
         self.peaks: defaultdict[str, int] = defaultdict(int)
+        self.refunded_from: dict[str, str] = {}
         self.told: list[str] = []
         self.copies: list[Json] = []
         self.optional: set[str] = set()
@@ -118,6 +119,16 @@ class Witness:
         assert order.status in allowed, f"{known.status} became {order.status}."
         if known.status in UNPAID and order.status in SOLD:
             self._note_sale(order, before)
+        self._check_return(known, order)
+
+    def _check_return(self, known: OrderRow, order: OrderRow) -> None:
+        """What was refunded returns to where it came from when a refund fails."""
+        if order.status == "REFUNDED":
+            # In one step only from being paid, however short that was.
+            self.refunded_from[order.id] = "REVIEW" if known.status == "REVIEW" else "PAID"
+        if known.status == "REFUNDED":
+            came_from = self.refunded_from.pop(order.id)
+            assert order.status == came_from, f"{came_from}, refunded, became {order.status}."
 
     def _note_sale(self, order: OrderRow, before: Rows) -> None:
         items = self._items_of(order)

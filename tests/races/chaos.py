@@ -53,9 +53,6 @@ TABLES = (
     "storefront_cartline",
 )
 
-closing_lines: list[str] = []
-"""What the tests have to say at the end, even if they are silent otherwise."""
-
 Strike = Callable[[], bool]
 """Strikes something down. False if it was not there to be struck."""
 

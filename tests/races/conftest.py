@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.races.chaos import closing_lines
 from tools.stage import Stage, new_stage
 
 
@@ -23,9 +22,3 @@ def stage(running_stage: Stage) -> Stage:
     running_stage.stripe.reset()
     running_stage.stripe.listen(running_stage.shop.webhook_url)
     return running_stage
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Also in use for tests elsewhere, so each line is written once and gone."""
-    while closing_lines:
-        terminalreporter.write_line(closing_lines.pop(0))

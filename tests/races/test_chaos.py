@@ -3,13 +3,13 @@
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.races.chaos import CHECKOUT_MINUTES, Chaos, closing_lines, in_proof, seed
+from tests.races.chaos import CHECKOUT_MINUTES, Chaos, in_proof, seed
 from tests.races.tampering import TAMPERINGS, Tampering
 from tools.invariants import AT_REST, complaints
 from tools.postgresql import Cluster, programs
@@ -40,6 +40,7 @@ def running_stage(
 class Run:
     chaos: Chaos
     seen: Snapshot
+    summary: str
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +50,11 @@ def run(running_stage: Stage) -> Run:
     began, chaos = time.monotonic(), Chaos(running_stage, seed())
     strikes = {chaos.kill_a_worker: 12, chaos.kill_the_reconciler: 3, chaos.kill_them_all: 1}
     seen = chaos.run(KILLS, strikes)
-    report("kills", chaos, seen, began)
-    return Run(chaos, seen)
+    return Run(chaos, seen, summary("kills", chaos, seen, began))
 
 
-def test_processes_killed_at_any_moment_lose_nothing(run: Run):
+def test_processes_killed_at_any_moment_lose_nothing(run: Run, at_the_end: Callable[[str], None]):
+    at_the_end(run.summary)
     assert complaints(run.seen, AT_REST) == []
     assert (run.chaos.troubles, run.chaos.reconciler.deaths) == ([], 0)
     assert run.chaos.answers[500] == 0, errors_in(run.chaos.stage.shop.log)
@@ -69,7 +70,9 @@ def test_the_invariants_notice(run: Run, tamper: Tampering, words: str):
     assert re.search(words, "\n".join(complaints(tamper(run.seen), AT_REST)))
 
 
-def test_a_database_restarted_under_load_loses_nothing(tmp_path: Path):
+def test_a_database_restarted_under_load_loses_nothing(
+    tmp_path: Path, at_the_end: Callable[[str], None]
+):
     began = time.monotonic()
     with cluster() as server, stage_on(server.url, tmp_path) as stage:
         stage.stripe.listen(stage.shop.webhook_url)
@@ -80,7 +83,7 @@ def test_a_database_restarted_under_load_loses_nothing(tmp_path: Path):
             return True
 
         seen = chaos.run(RESTARTS, {restart_the_database: 1})
-    report("restarts of PostgreSQL", chaos, seen, began)
+    at_the_end(summary("restarts of PostgreSQL", chaos, seen, began))
     assert complaints(seen, AT_REST) == []
     assert (chaos.troubles, chaos.reconciler.deaths) == ([], 0)
 
@@ -107,7 +110,7 @@ def cluster() -> Cluster:
     return Cluster(durable=True)
 
 
-def report(what: str, chaos: Chaos, seen: Snapshot, began: float) -> None:
+def summary(what: str, chaos: Chaos, seen: Snapshot, began: float) -> str:
     wrong = complaints(seen, AT_REST)
     line = (
         f"chaos: {chaos.struck} {what}, {len(seen.orders):,} purchases, "
@@ -116,4 +119,4 @@ def report(what: str, chaos: Chaos, seen: Snapshot, began: float) -> None:
         f"({time.monotonic() - began:.0f} s)"
     )
     print(line, dict(chaos.answers), f"reconciler died {chaos.reconciler.deaths} times")
-    closing_lines.append(line)
+    return line

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.races.conftest import pytest_terminal_summary  # noqa: F401
 from tests.scaling.programs import Missing, path_of, pgbouncer
 from tools.shop_process import new_database
 

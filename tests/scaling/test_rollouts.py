@@ -2,14 +2,14 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.races.chaos import CHECKOUT_MINUTES, Strike, closing_lines, in_proof, seed
+from tests.races.chaos import CHECKOUT_MINUTES, Strike, in_proof, seed
 from tests.scaling.conftest import SIZE
 from tests.scaling.next_release import ADDED_FILE, EXPAND, next_release
 from tests.scaling.rollout import Frontage, Rollout, frontage
@@ -48,13 +48,16 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_no_purchase_fails_and_no_payment_is_lost(
-    stage: Frontage, release: Path, request: pytest.FixtureRequest
+    stage: Frontage,
+    release: Path,
+    request: pytest.FixtureRequest,
+    at_the_end: Callable[[str], None],
 ):
     began, chaos = time.monotonic(), Rollout(stage, seed(), PURCHASES_BETWEEN)
     to_release: Strike = partial(chaos.release, release)
     strikes: dict[Strike, int] = {chaos.fleet.roll: 5, chaos.kill_one: 5, to_release: 1}
     seen = chaos.run(STRIKES, strikes)
-    closing_lines.append(chaos.summary(seen, time.monotonic() - began, request.node.callspec.id))
+    at_the_end(chaos.summary(seen, time.monotonic() - began, request.node.callspec.id))
     assert complaints(seen, AT_REST) == []
     assert chaos.failures == []
     assert (chaos.troubles, chaos.reconciler.deaths) == ([], 0)

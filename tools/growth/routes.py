@@ -23,8 +23,8 @@ WARM_UP = 20
 
 
 @dataclass
-class Till:
-    """One shop, its one connection that is kept, and how long each answer took."""
+class TimedShop:
+    """One shop, asked over one connection, and how long each answer took."""
 
     shop: ShopProcess
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -61,56 +61,56 @@ def compare(full: str, rounds: int = ROUNDS) -> str:
         shops = [ShopProcess(url, **real_mode_with(stripe.url)) for url in (empty, full)]
         shops[0].prepare()
         fill_shelf(shops[0])
-        tills = [Till(stack.enter_context(shop)) for shop in shops]
+        timed_shops = [TimedShop(stack.enter_context(shop)) for shop in shops]
         for number in range(WARM_UP + rounds):
             if number == WARM_UP:
-                for till in tills:
-                    till.seconds.clear()
-            for till in tills[:: 1 if number % 2 else -1]:
-                visit(till)
-        return table(*tills)
+                for timed in timed_shops:
+                    timed.seconds.clear()
+            for timed in timed_shops[:: 1 if number % 2 else -1]:
+                visit(timed)
+        return table(*timed_shops)
 
 
 def fill_shelf(shop: ShopProcess) -> None:
     shop.manage("shell", "-v0", "-c", "from tools.growth.fill import shelf; shelf()")
 
 
-def visit(till: Till) -> None:
+def visit(timed: TimedShop) -> None:
     """Everything that a shopper does, twice, and once for nothing: they are not known at first."""
-    till.a_new_shopper()
-    till.get("home, a new visitor", "/")
-    till.shopper.cookies["csrftoken"] = CSRF_TOKEN
-    till.post("(first line)", "/cart/1/", "quantity=1")
-    till.post("cart update", "/cart/1/", "quantity=2")
-    first = buy_and_pay(till)
-    till.post("(first line)", "/cart/2/", "quantity=1")
-    buy_and_pay(till)
+    timed.a_new_shopper()
+    timed.get("home, a new visitor", "/")
+    timed.shopper.cookies["csrftoken"] = CSRF_TOKEN
+    timed.post("(first line)", "/cart/1/", "quantity=1")
+    timed.post("cart update", "/cart/1/", "quantity=2")
+    first = buy_and_pay(timed)
+    timed.post("(first line)", "/cart/2/", "quantity=1")
+    buy_and_pay(timed)
     for product in (1, 2, 3):
-        till.post("(more lines)", f"/cart/{product}/", "quantity=2")
-    till.get("home, 3 lines and 2 orders", "/")
-    till.get("product page", "/products/mouse/")
-    till.get("orders page", "/orders/")
-    till.get("order page", f"/orders/{first}/")
-    link = till.post("private link", f"/orders/{first}/link/")
-    till.get("private receipt", found(r"(/receipts/[\w.-]+/)", link))
+        timed.post("(more lines)", f"/cart/{product}/", "quantity=2")
+    timed.get("home, 3 lines and 2 orders", "/")
+    timed.get("product page", "/products/mouse/")
+    timed.get("orders page", "/orders/")
+    timed.get("order page", f"/orders/{first}/")
+    link = timed.post("private link", f"/orders/{first}/link/")
+    timed.get("private receipt", found(r"(/receipts/[\w.-]+/)", link))
 
 
-def buy_and_pay(till: Till) -> str:
+def buy_and_pay(timed: TimedShop) -> str:
     """Buy, wait, be paid, see it; returns the order."""
-    buy = till.ask("Buy", "POST", "/create-checkout-session/", "", FORM)
+    buy = timed.ask("Buy", "POST", "/create-checkout-session/", "", FORM)
     session = buy.rpartition("/")[2]
-    panel = till.get("(home)", "/")
+    panel = timed.get("(home)", "/")
     order, address = (
         found(r'data-order="([^"]+)"', panel),
         found(r'hx-get="(/orders/\?[^"]+)"', panel),
     )
-    till.get("poll, unchanged", address, **HTMX)
+    timed.get("poll, unchanged", address, **HTMX)
     total = int(found(r'name="total_cents" value="(\d+)"', panel))
     event = event_about(paid_session(session, order, total))
-    till.ask("webhook, completed", "POST", WEBHOOK, *signed(event))
-    panel = till.get("poll, changed", address, **HTMX)
+    timed.ask("webhook, completed", "POST", WEBHOOK, *signed(event))
+    panel = timed.get("poll, changed", address, **HTMX)
     if 'data-status="PAID"' not in panel:
-        raise RuntimeError(f"The order is not paid:\n{panel}\n{till.shop.log_tail()}")
+        raise RuntimeError(f"The order is not paid:\n{panel}\n{timed.shop.log_tail()}")
     return order
 
 
@@ -121,12 +121,12 @@ def found(pattern: str, text: str) -> str:
     return html.unescape(match[1])
 
 
-def table(empty: Till, full: Till) -> str:
+def table(empty: TimedShop, full: TimedShop) -> str:
     lines = [
         "| route | empty, ms | full, ms | ratio |",
         "| --- | ---: | ---: | ---: |",
     ]
     for route in sorted(route for route in empty.seconds if not route.startswith("(")):
-        one, other = (statistics.median(till.seconds[route]) * 1_000 for till in (empty, full))
+        one, other = (statistics.median(timed.seconds[route]) * 1_000 for timed in (empty, full))
         lines.append(f"| {route} | {one:.2f} | {other:.2f} | {other / one:.2f} |")
     return "\n".join(lines)

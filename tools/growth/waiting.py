@@ -1,4 +1,4 @@
-"""A crowd that waits for its payments at the pace that the pages set, while others buy.
+"""A crowd that waits for its payments, polling as the pages say, while others buy.
 
 Five buy in a second, and each waits 400 seconds for the bank: so 2,000 wait at any time, of every
 age up to that. The order that has waited longest is paid when a new shopper has bought.
@@ -20,8 +20,8 @@ from django.http import HttpResponse
 
 from checkout.models import Order
 from storefront.ops.shopper import set_shopper_cookie
+from tools.growth.browser import AsyncBrowser
 from tools.growth.cpu import Meter
-from tools.growth.line import Line
 from tools.growth.routes import found
 from tools.http_shopper import CSRF_TOKEN
 from tools.postgresql import free_port
@@ -55,7 +55,7 @@ class Records:
 class Waiter:
     """A shopper whose page asks for updates of an order, as often as the page itself says."""
 
-    line: Line
+    browser: AsyncBrowser
     order: str
     session: str
     cents: int
@@ -75,10 +75,12 @@ class Scene:
         self.waiting: deque[Waiter] = deque()
         self.tasks: set[asyncio.Task[None]] = set()
 
-    async def ask(self, what: str, line: Line, *request: str, **headers: str) -> tuple[str, str]:
+    async def ask(
+        self, what: str, browser: AsyncBrowser, *request: str, **headers: str
+    ) -> tuple[str, str]:
         began = time.perf_counter()
         try:
-            status, head, body = await line.ask(*request, **headers)
+            status, head, body = await browser.ask(*request, **headers)
         except ConnectionError as error:
             self.records.errors.append(f"{what}: {error}")
             return "", ""
@@ -90,7 +92,9 @@ class Scene:
         """Open the page that the waiter has been looking at since coming back from Stripe."""
         since = int(time.time() - (time.monotonic() - waiter.born))
         path = f"/orders/?order={waiter.order}&since={since}&cart=beside"
-        waiter.look_at((await self.ask("arriving", waiter.line, "GET", path, HX_Request="true"))[1])
+        waiter.look_at(
+            (await self.ask("arriving", waiter.browser, "GET", path, HX_Request="true"))[1]
+        )
         self.waiting.append(waiter)
 
     def let_wait(self, waiter: Waiter, first: float) -> None:
@@ -101,24 +105,26 @@ class Scene:
     async def wait(self, waiter: Waiter, pause: float) -> None:
         while waiter.address:
             await asyncio.sleep(pause)
-            _, panel = await self.ask("poll", waiter.line, "GET", waiter.address, HX_Request="true")
+            _, panel = await self.ask(
+                "poll", waiter.browser, "GET", waiter.address, HX_Request="true"
+            )
             if panel:
                 waiter.look_at(panel)
             pause = waiter.pace
-        waiter.line.close()
+        waiter.browser.close()
 
     async def buy(self) -> None:
         """A new shopper buys, comes back from Stripe and waits; the oldest is paid."""
-        line = Line(self.host, self.port, f"csrftoken={CSRF_TOKEN}")
+        browser = AsyncBrowser(self.host, self.port, f"csrftoken={CSRF_TOKEN}")
         form = {"Content_Type": "application/x-www-form-urlencoded", "X_CSRFToken": CSRF_TOKEN}
-        head, _ = await self.ask("cart update", line, "POST", "/cart/2/", "quantity=1", **form)
-        line.cookie += "; " + found(r"(?i)set-cookie: (shopper=[^;]+)", head)
-        head, _ = await self.ask("Buy", line, "POST", "/create-checkout-session/", "", **form)
+        head, _ = await self.ask("cart update", browser, "POST", "/cart/2/", "quantity=1", **form)
+        browser.cookie += "; " + found(r"(?i)set-cookie: (shopper=[^;]+)", head)
+        head, _ = await self.ask("Buy", browser, "POST", "/create-checkout-session/", "", **form)
         session = found(r"(?i)location: \S+/(cs_\w+)", head)
-        _, home = await self.ask("home", line, "GET", "/")
+        _, home = await self.ask("home", browser, "GET", "/")
         order = found(r'data-order="([^"]+)"', home)
         cents = int(found(r'name="total_cents" value="(\d+)"', home))
-        waiter = Waiter(line, order, session, cents, time.monotonic())
+        waiter = Waiter(browser, order, session, cents, time.monotonic())
         waiter.look_at(home)
         self.waiting.append(waiter)
         self.let_wait(waiter, waiter.pace)
@@ -128,9 +134,9 @@ class Scene:
     async def pay(self, waiter: Waiter) -> None:
         session = paid_session(waiter.session, waiter.order, waiter.cents)
         body, headers = signed(event_about(session))
-        line = Line(self.host, self.port)
-        await self.ask("webhook", line, "POST", WEBHOOK, body.decode(), **headers)
-        line.close()
+        browser = AsyncBrowser(self.host, self.port)
+        await self.ask("webhook", browser, "POST", WEBHOOK, body.decode(), **headers)
+        browser.close()
 
 
 async def play(scene: Scene, waiters: list[Waiter], seconds: int, meter: Meter) -> None:
@@ -172,13 +178,13 @@ def hold(database: str, shoppers: int = 2_000, seconds: int = 120) -> str:
         stack.enter_context(shop)
         scene = Scene("127.0.0.1", int(urlsplit(shop.url).port or 0), records)
         meter = Meter(shop=shop.group, stand_in=stripe.pid, **database_process())
-        waiters = those_who_wait(scene, shoppers)
+        waiters = waiting_shoppers(scene, shoppers)
         connection.close()
         asyncio.run(play(scene, waiters, seconds, meter))
     return report(records, meter, seconds, len(scene.waiting))
 
 
-def those_who_wait(scene: Scene, count: int) -> list[Waiter]:
+def waiting_shoppers(scene: Scene, count: int) -> list[Waiter]:
     """Shoppers of the filled shop with an open order, the oldest first."""
     now = time.monotonic()
     pending = Order.objects.filter(status="PENDING", superseded_at=None).order_by("created_at")
@@ -193,8 +199,8 @@ WAITER = ("pk", "shopper", "session_id", "total_cents")
 
 def _waiter(scene: Scene, row: Any, born: float) -> Waiter:
     cookie = set_shopper_cookie(HttpResponse(), row.shopper).cookies["shopper"].value
-    line = Line(scene.host, scene.port, f"shopper={cookie}")
-    return Waiter(line, str(row.pk), row.session_id, row.total_cents, born)
+    browser = AsyncBrowser(scene.host, scene.port, f"shopper={cookie}")
+    return Waiter(browser, str(row.pk), row.session_id, row.total_cents, born)
 
 
 def database_process() -> dict[str, int]:

@@ -16,11 +16,11 @@ def main() -> None:
     """Serve, say how to start the shop against it, and announce each request and delivery."""
     # A shell that starts it in the background lets it ignore Ctrl-C's signal.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    wishes = _wishes()
+    options = _options()
     stand_in = StandIn(
-        wishes.webhook_url,
-        wishes.secret,
-        wishes.port,
+        options.webhook_url,
+        options.secret,
+        options.port,
         announce=lambda line: print(line, flush=True),
     )
     try:
@@ -30,10 +30,10 @@ def main() -> None:
     except KeyboardInterrupt:
         print("\nThe stand-in stops. Nothing was charged.")
     except OSError as error:
-        raise SystemExit(f"Port {wishes.port} can't be used: {error}") from error
+        raise SystemExit(f"Port {options.port} can't be used: {error}") from error
 
 
-def _wishes() -> argparse.Namespace:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.stripe_stand_in", description=__doc__)
     parser.add_argument("--port", type=int, default=12111)
     parser.add_argument("--webhook-url", default="http://localhost:8000/stripe/webhook/")

@@ -46,7 +46,7 @@ class TestDelivering:
             with pytest.raises(stripe.SignatureVerificationError):
                 stripe.WebhookSignature.verify_header(body, header, SECRET, tolerance=300)
 
-    def test_an_event_is_a_photograph(self, s: StandIn, shop: Shop) -> None:
+    def test_an_event_is_a_snapshot(self, s: StandIn, shop: Shop) -> None:
         s.hold()
         id = s.pay_later(opened(s))["id"]
         s.settle(id)

@@ -1,4 +1,4 @@
-"""One connection of a browser, kept between its requests: small, since thousands share a core."""
+"""A browser with one connection that is kept: small, since thousands share a core."""
 
 import asyncio
 import re
@@ -7,7 +7,7 @@ from typing import Self
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-class Line(asyncio.Protocol):
+class AsyncBrowser(asyncio.Protocol):
     """Asks one thing at a time. A kept connection that the server has closed is opened again."""
 
     def __init__(self, host: str, port: int, cookie: str = "") -> None:
