@@ -6,7 +6,8 @@ from django.conf import settings
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponseBase
 
-SALT = "storefront.ops.shopper"
+# Not renamed with the module: cookies that shoppers have would count no more.
+SALT = "storefront.shopper"
 ONE_YEAR = 365 * 24 * 60 * 60
 
 
