@@ -18,7 +18,7 @@ from pytest_django import Settings
 
 from storefront.models import Product
 from storefront.ops import rate_limits as limits
-from storefront.ops.request_guard import HOST_CHECK_EXEMPT
+from storefront.ops.health import HOST_CHECK_EXEMPT
 from storefront.urls import urlpatterns as shop_urls
 from tests.cast import Shopper
 from tests.routes import ADDRESSES, WEBHOOKS
