@@ -20,7 +20,7 @@ from storefront.cart import cart_of
 from storefront.models import MAX_QUANTITY, Product
 from storefront.money import format_money
 from storefront.ops import logs
-from storefront.ops.pages import HtmxRequest, SeeOther, page, site, wants_fragment
+from storefront.ops.pages import HtmxRequest, SeeOther, base_url, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
 from storefront.views import ProductCard, shop_front
 
@@ -105,7 +105,7 @@ def _link_changed(request: HtmxRequest, order: Order, words: str) -> HttpRespons
 
 def _link(request: HtmxRequest, order: Order) -> dict[str, str]:
     path = address_of(order)
-    return {"link": f"{site(request)}{path}" if path else ""}
+    return {"link": f"{base_url(request)}{path}" if path else ""}
 
 
 def _cart_beside(panel: OrderPanel) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
                 "Please check the cart and press Buy again."
             )
         items = [RequestedItem(line.product, line.quantity) for line in cart.lines]
-        order = buy(shopper, items, base_url=site(request), now=timezone.now())
+        order = buy(shopper, items, base_url=base_url(request), now=timezone.now())
     except CannotOrder as refused:
         return _refusal(request, shopper, str(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
     except gateway.StripeDown:
@@ -142,7 +142,9 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
 def _buy_json(request: HtmxRequest) -> HttpResponse:
     shopper = shopper_or_new(request)
     try:
-        order = buy(shopper, _requested_items(request), base_url=site(request), now=timezone.now())
+        order = buy(
+            shopper, _requested_items(request), base_url=base_url(request), now=timezone.now()
+        )
     except CannotOrder as refused:
         return JsonResponse({"error": str(refused)}, status=HTTPStatus.BAD_REQUEST)
     except gateway.StripeDown:
