@@ -50,8 +50,8 @@ class ProductCard:
         return self.cart.quantity_of(self.product)
 
     @property
-    def looks(self) -> tuple[object, ...]:
-        """All that its card shows: two that look the same are rendered once."""
+    def cache_key(self) -> tuple[object, ...]:
+        """All that its card shows: cards with equal keys are rendered once."""
         return values_of(self.product), self.quantity, self.left, self.error
 
     @property

@@ -73,7 +73,7 @@ def shop_context() -> dict[str, Any]:
         "shop_description": settings.SHOP_DESCRIPTION,
         "shop_logo": settings.SHOP_LOGO,
         "shop_accent": settings.SHOP_ACCENT,
-        "shop_links": settings.SHOP_LINKS,
+        "shop_links": tuple(settings.SHOP_LINKS.items()),
         "currency": settings.CURRENCY.upper(),
         "demo_mode": settings.STRIPE_DEMO_MODE,
     }
