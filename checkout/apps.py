@@ -9,6 +9,6 @@ class CheckoutConfig(AppConfig):
     def ready(self) -> None:
         from checkout import checks  # noqa: F401  (registers the deployment check)
         from checkout.metrics import OrdersAndEvents
-        from storefront.ops.metrics import asked_for
+        from storefront.ops.metrics import scrape_registry
 
-        asked_for.register(OrdersAndEvents())
+        scrape_registry.register(OrdersAndEvents())

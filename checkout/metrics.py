@@ -16,7 +16,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from checkout.models import WAITING, Order, StripeEvent
-from storefront.ops.metrics import SECONDS, counted_here
+from storefront.ops.metrics import SECONDS, process_registry
 
 logger = logging.getLogger(__name__)
 
@@ -26,14 +26,14 @@ WEBHOOKS = Counter(
     "shop_webhooks",
     "Stripe's deliveries, by what came of them.",
     ["type", "outcome"],
-    registry=counted_here,
+    registry=process_registry,
 )
 STRIPE_CALLS = Histogram(
     "shop_stripe_call_duration_seconds",
     "Calls to Stripe, retries included; a result that is no word is Stripe's HTTP status.",
     ["operation", "result"],
     buckets=SECONDS,
-    registry=counted_here,
+    registry=process_registry,
 )
 
 

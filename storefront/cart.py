@@ -9,6 +9,7 @@ from uuid import UUID
 
 from storefront.models import MAX_QUANTITY, CartLine, Product, Reservation
 from storefront.ops.compiled_queries import CompiledQuery
+from storefront.ops.templatetags.fragment_cache import values_of
 
 # It may have more digits than MAX_QUANTITY, so that the refusal can name the limit.
 WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -52,6 +53,11 @@ class PricedLine:
     @property
     def is_short(self) -> bool:
         return self.left is not None and self.left < self.quantity
+
+    @property
+    def cache_key(self) -> tuple[object, ...]:
+        """All that the line shows: two lines of one key are rendered once."""
+        return values_of(self.product), self.quantity, self.price_cents_then, self.left
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.secret("SECRET_KEY", "only-for-development" if DEBUG or collecting_static else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured(
-        "SECRET_KEY is not set. Set it to a long random text that nobody else knows, "
+        "SECRET_KEY is not set. Set it to a long random text that you keep secret, "
         "or DEBUG=true to develop on your own machine."
     )
 
@@ -33,7 +33,7 @@ site = urlsplit(SITE_URL)
 USE_HTTPS = site.scheme == "https" if SITE_URL else not DEBUG
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS") or ([site.hostname] if site.hostname else [])
 TRUST_PROXY = env.flag("TRUST_PROXY")
-# gunicorn reads these two by itself, and says less about what it can't read.
+# gunicorn reads these two by itself, with a poorer message when it can't.
 env.number("PORT", 8000, least=0, most=65_535)
 env.number("WEB_CONCURRENCY", 1, least=1, most=1_000)
 
@@ -59,10 +59,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "storefront.ops.request_log.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    # So early: an answer made by a later middleware carries their headers too.
+    # So early, that the answers of later middleware carry their headers too.
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "storefront.ops.request_guard.RequestGuard",
+    "storefront.ops.health.HealthMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -83,7 +84,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "storefront.ops.pages.shop",
+                "storefront.ops.pages.page_context",
             ],
         },
     },
@@ -99,7 +100,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 15},  # what NIST asks of a password that stands alone
+        "OPTIONS": {"min_length": 15},  # NIST, for a password without a second factor
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
@@ -124,18 +125,18 @@ STRIPE_API_BASE = stripe_keys.api_base(STRIPE_SECRET_KEY)
 STRIPE_KEY_PRESENT = bool(STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY)
 STRIPE_DEMO_MODE = not STRIPE_KEY_PRESENT
 STRIPE_LIVE_MODE = STRIPE_SECRET_KEY.startswith(stripe_keys.LIVE_KEYS)
-# How long a shopper has for paying, and goods stay reserved. Stripe takes 30 minutes to a day.
+# How long a shopper has to pay and goods stay reserved. Stripe allows 30 minutes to a day.
 CHECKOUT_LIFETIME = timedelta(minutes=env.number("CHECKOUT_MINUTES", 30, least=30, most=1_435))
-# Where a Buy form may lead: Stripe's page, and a domain of your own for it.
+# Where a Buy form may lead: Stripe's page, or the merchant's own domain for it.
 CHECKOUT_ORIGINS = [
     origin
     for origin in ["https://checkout.stripe.com", *env.origins("CHECKOUT_ORIGINS"), STRIPE_API_BASE]
     if origin
 ]
 
-# --- What is purged, and when: checkout/purging.py --------------------------------------
+# --- Retention: checkout/purging.py -----------------------------------------------------
 KEEP_CARTS = timedelta(days=env.number("KEEP_CARTS_DAYS", 90, least=1, most=3_650))
-# Stripe keeps events that it could not deliver for 30 days, and they have to find their order.
+# For 30 days Stripe keeps an event that it could not deliver, and its order must still be there.
 KEEP_UNPAID_ORDERS = timedelta(days=env.number("KEEP_UNPAID_DAYS", 90, least=35, most=3_650))
 KEEP_EVENTS = timedelta(days=env.number("KEEP_EVENTS_DAYS", 90, least=35, most=3_650))
 
@@ -158,7 +159,7 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # --- Security ---------------------------------------------------------------------------
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = USE_HTTPS
-# A browser takes a cookie of such a name from this very host by https only, not from a subdomain.
+# A browser takes a cookie of such a name only by https and from this very host, no subdomain.
 cookie_prefix = "__Host-" if USE_HTTPS else ""
 SHOPPER_COOKIE_NAME = f"{cookie_prefix}shopper"
 SESSION_COOKIE_NAME = f"{cookie_prefix}sessionid"
@@ -166,12 +167,12 @@ CSRF_COOKIE_NAME = f"{cookie_prefix}csrftoken"
 REMOVED_COOKIE_NAME = f"{cookie_prefix}removed"
 CSRF_COOKIE_HTTPONLY = True
 LOGIN_REDIRECT_URL = "admin:index"
-# The merchant's alone: a working day, counted from the login.
+# Only merchants log in: a working day, counted from the login.
 SESSION_COOKIE_AGE = 12 * 60 * 60
 CSRF_FAILURE_VIEW = "storefront.ops.error_pages.expired_form"
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL else []
 SECURE_SSL_REDIRECT = USE_HTTPS
-# A redirect is a failure to Stripe and to a health check; what they send needs no secrecy.
+# Stripe and health checks take a redirect for a failure, and send nothing secret.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^stripe/webhook/?$"]
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000, least=0, most=63_072_000)
 if not USE_HTTPS:
@@ -190,7 +191,7 @@ SECURE_CSP = {
     # Browsers check the redirect that answers a form post as well.
     "form-action": [CSP.SELF, *CHECKOUT_ORIGINS],
 }
-# What may be changed in a minute, by one shopper and by one address that several shoppers share.
+# Changes per minute, by one shopper and by one address that several shoppers share.
 # A view has the budget of its name, or that of "changes"; 0 is no limit (rate_limits.py).
 shoppers = env.number("SHOPPERS_PER_ADDRESS", 10, least=0, most=1_000_000)
 changes = env.number("CHANGES_PER_MINUTE", 600, least=0, most=1_000_000)
@@ -215,7 +216,7 @@ METRICS_TOKEN = env.secret("METRICS_TOKEN")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": logs.ReadableLines if DEBUG else logs.JsonLines}},
+    "formatters": {"line": {"()": logs.ReadableFormatter if DEBUG else logs.JsonFormatter}},
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
@@ -228,7 +229,7 @@ LOGGING = {
         "storefront": {"level": LOG_LEVEL},
         "checkout": {"level": LOG_LEVEL},
         "django": {"level": "INFO", "handlers": []},
-        # storefront.requests logs every answer, in the form of all lines and by its route.
+        # storefront.ops.request_log logs every answer, by its route and in the shop's own form.
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "CRITICAL", "handlers": []},
     },

@@ -35,7 +35,7 @@ def key_pair() -> tuple[str, str]:
 def webhook_secret() -> str:
     """Return the signing secret; two with a comma between while one is being rolled."""
     env.secret("STRIPE_WEBHOOK_SECRET")
-    secrets = env.words("STRIPE_WEBHOOK_SECRET")
+    secrets = env.comma_separated("STRIPE_WEBHOOK_SECRET")
     if not all(value.startswith("whsec_") for value in secrets):
         raise env.refusal("STRIPE_WEBHOOK_SECRET", "secrets that begin with whsec_, commas between")
     return ",".join(secrets)

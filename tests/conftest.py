@@ -9,13 +9,10 @@ import pytest
 from django.conf import settings as shop_settings
 from django.core.cache import cache
 from django.db import connections
-from django.dispatch import receiver
 from django.test import override_settings
-from django.test.signals import setting_changed
 from pytest_django import Settings
 
 from storefront.models import Product
-from storefront.ops.templatetags import fragment_cache
 from tests.cast import Shopper, product
 from tests.log_capture import Log, capture_log
 from tools.stripe_stand_in import StandIn
@@ -88,12 +85,6 @@ def plain_static_files() -> Iterator[None]:
         WHITENOISE_USE_FINDERS=True,
     ):
         yield
-
-
-@receiver(setting_changed)
-def forget_what_was_rendered(**_: object) -> None:
-    """Parts of pages are kept for the settings of the process, which only tests change."""
-    fragment_cache.kept.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from storefront.ops.logs import JsonLines
+from storefront.ops.logs import JsonFormatter
 
 Line = dict[str, Any]
 
@@ -20,7 +20,7 @@ class Log:
     def __init__(self) -> None:
         self._out = StringIO()
         self.handler = logging.StreamHandler(self._out)
-        self.handler.setFormatter(JsonLines())
+        self.handler.setFormatter(JsonFormatter())
 
     @property
     def text(self) -> str:

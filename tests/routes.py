@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from storefront.ops.request_guard import HOST_CHECK_EXEMPT
+from storefront.ops.health import HOST_CHECK_EXEMPT
 
 SAMPLES = {"int": "1", "uuid": "7f1d0e0c-5a8e-4f5e-9b55-1d6f0a3f2c11", "slug": "mouse"}
 WEBHOOKS = {"/stripe/webhook/", "/stripe/webhook"}

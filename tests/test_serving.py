@@ -1,4 +1,4 @@
-"""What is too large is refused by gunicorn and the shop together, before any of it is read."""
+"""gunicorn and the shop together refuse what is too large, before any of it is read."""
 
 import socket
 from collections.abc import Iterable, Iterator
@@ -32,11 +32,11 @@ def ask(shop: ShopProcess, request: str, *headers: str, body: Iterable[bytes] = 
             for part in body:
                 connection.sendall(part)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # it has heard enough
+            pass  # the shop has read enough
         return connection.recv(65_536).decode()
 
 
-def test_nobody_says_by_a_header_that_they_came_by_https(tmp_path: Path):
+def test_no_header_can_claim_https(tmp_path: Path):
     database = f"sqlite:///{tmp_path / 'shop.sqlite3'}"
     # Without SITE_URL it takes https alone.
     with ShopProcess(database, SITE_URL=None, ALLOWED_HOSTS="127.0.0.1").prepare() as shop:
@@ -44,7 +44,7 @@ def test_nobody_says_by_a_header_that_they_came_by_https(tmp_path: Path):
             assert " 301 " in ask(shop, "GET /orders/", f"X-Forwarded-{header}")
 
 
-def test_nobody_moves_an_address_by_a_header(shop: ShopProcess):
+def test_no_header_can_move_an_address(shop: ShopProcess):
     assert " 404 " in ask(shop, "GET /nowhere/orders/", "SCRIPT_NAME: /nowhere")
 
 

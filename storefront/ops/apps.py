@@ -1,4 +1,4 @@
-"""Has queries timed, and ends a process as fast as it ends itself."""
+"""Times queries, and closes the pools of connections when a process ends."""
 
 import atexit
 
@@ -13,8 +13,8 @@ class OpsConfig(AppConfig):
     def ready(self) -> None:
         from storefront.ops import checks, request_log  # noqa: F401  (registers the deployment check)
 
-        connection_created.connect(request_log.watch_queries)
-        # Left to itself, a pool's threads hold up the end of each process for 20 seconds.
+        connection_created.connect(request_log.time_queries)
+        # A pool left open keeps its threads, and the process with them, for 20 more seconds.
         atexit.register(close_pools)
 
 

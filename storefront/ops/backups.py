@@ -1,4 +1,4 @@
-"""Copies of the whole database: made while the shop is open, and brought back."""
+"""Saves the whole database while the shop is open, and restores it."""
 
 import os
 import sqlite3
@@ -14,8 +14,8 @@ SQLITE_HEADER = b"SQLite format 3\0"
 POSTGRESQL_HEADER = b"PGDMP"
 
 
-class CannotBackUp(Exception):
-    """It can't be done; the text says why and what to do."""
+class BackupFailed(Exception):
+    """Nothing was saved or restored; the text says why, and what to do."""
 
 
 def suffix() -> str:
@@ -23,40 +23,40 @@ def suffix() -> str:
 
 
 def save(file: Path) -> None:
-    """Copy the database into a new file, as it is at one moment.
+    """Copy the database, as it is at one moment, into a new file.
 
-    Raises CannotBackUp; then there is no such file.
+    Raises BackupFailed; then there is no such file.
     """
     if file.exists():
-        raise CannotBackUp(f"{file} is there already. Choose another name, or remove it first.")
+        raise BackupFailed(f"{file} is there already. Choose another name, or remove it first.")
     unfinished = file.with_name(f"{file.name}.unfinished")
     try:
-        unfinished.touch(mode=0o600)  # the addresses of shoppers are in it
+        unfinished.touch(mode=0o600)  # it has shoppers' e-mail addresses in it
         if connection.vendor == "sqlite":
             _copy(str(connection.settings_dict["NAME"]), str(unfinished))
         else:
             _run("pg_dump", "--format=custom", "--no-owner", f"--file={unfinished}")
-        # Whoever finds a file by that name finds a whole one.
+        # So a file of this name is always complete.
         unfinished.replace(file)
     except OSError as error:
-        raise CannotBackUp(f"{file} can't be written: {error.strerror}.") from None
+        raise BackupFailed(f"{file} can't be written: {error.strerror}.") from None
     finally:
         unfinished.unlink(missing_ok=True)
 
 
 def restore(file: Path) -> None:
-    """Put the copy in the place of everything that the database holds.
+    """Replace everything in the database by what the file holds.
 
-    Raises CannotBackUp; the database is then as it was.
+    Raises BackupFailed; the database is then as it was.
     """
     try:
         with file.open("rb") as copy:
             header = copy.read(len(SQLITE_HEADER))
     except OSError as error:
-        raise CannotBackUp(f"{file} can't be read: {error.strerror}.") from None
+        raise BackupFailed(f"{file} can't be read: {error.strerror}.") from None
     is_sqlite = connection.vendor == "sqlite"
     if not header.startswith(SQLITE_HEADER if is_sqlite else POSTGRESQL_HEADER):
-        raise CannotBackUp(f"{file} is not a backup of a {connection.vendor} database.")
+        raise BackupFailed(f"{file} is not a backup of a {connection.vendor} database.")
     connection.close()
     if is_sqlite:
         _check(file)
@@ -67,12 +67,12 @@ def restore(file: Path) -> None:
 
 
 def _copy(source: str, target: str) -> None:
-    """By SQLite itself: what others write meanwhile is in the copy whole, or not at all."""
+    """Let SQLite copy: a transaction that runs meanwhile is in the copy whole, or not at all."""
     try:
         with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
             old.backup(new)
     except sqlite3.Error as error:
-        raise CannotBackUp(f"SQLite could not copy {source} to {target}: {error}.") from None
+        raise BackupFailed(f"SQLite could not copy {source} to {target}: {error}.") from None
 
 
 def _check(file: Path) -> None:
@@ -82,26 +82,26 @@ def _check(file: Path) -> None:
     except sqlite3.Error as error:
         result = str(error)
     if result != "ok":
-        raise CannotBackUp(f"{file} is damaged: {result}. Use another backup.")
+        raise BackupFailed(f"{file} is damaged: {result}. Use another backup.")
 
 
 def _run(*command: str) -> None:
     environment = os.environ | _postgresql()
     try:
-        done = subprocess.run(  # noqa: S603 (no shell, and the words are ours)
+        done = subprocess.run(  # noqa: S603 (no shell, and a command of ours)
             command, env=environment, capture_output=True, text=True, check=False
         )
     except FileNotFoundError:
-        raise CannotBackUp(
+        raise BackupFailed(
             f"{command[0]} is not installed. Install PostgreSQL's client programs "
             "(on Debian: apt-get install postgresql-client), not older than the server."
         ) from None
     if done.returncode:
-        raise CannotBackUp(f"{command[0]} failed: {done.stderr.strip()}")
+        raise BackupFailed(f"{command[0]} failed: {done.stderr.strip()}")
 
 
 def _postgresql() -> dict[str, str]:
-    """Where the server is, for libpq: in the environment, for all can read a command line."""
+    """Return the connection for libpq's environment: any user can read a command line."""
     names: Sequence[tuple[str, Any]] = (
         ("PGHOST", connection.settings_dict["HOST"]),
         ("PGPORT", connection.settings_dict["PORT"]),

@@ -1,4 +1,4 @@
-"""What `manage.py check --deploy` says about the place where the shop is to run."""
+"""Deployment checks: whether the shop's data outlives the next deploy."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.db import connection
 
 @register(deploy=True)
 def disk(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
-    """On most platforms each deploy wipes the disk, and orders in a file there with it."""
+    """Refuse an SQLite file on a disk that each deploy may wipe, as on most platforms."""
     if connection.vendor != "sqlite" or settings.PERSISTENT_DISK:
         return []
     return [

@@ -1,4 +1,4 @@
-"""Reads the environment: every value is understood, or the start stops and says what is allowed."""
+"""Reads the environment: a value that can't be read stops the start, and says what is allowed."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -18,12 +18,12 @@ LINKS = ("https://", "http://", "mailto:")
 
 env = Env()
 
-# Values that nobody may see; error_pages.py takes them out of the page for developers.
+# Values to be shown to no one; error_pages.py removes them from the page for developers.
 SECRETS: set[str] = set()
 
 
 def read_dot_env(folder: Path) -> None:
-    """Load `.env` where there is one; what the real environment says wins."""
+    """Load `.env` if there is one; the real environment wins."""
     if flag("READ_DOT_ENV", default=True):
         env.read_env(str(folder / ".env"), recurse=False)
 
@@ -34,20 +34,20 @@ def text(name: str, default: str = "") -> str:
 
 
 def secret(name: str, default: str = "") -> str:
-    """Return the value, as `text` does, and keep it out of sight."""
+    """Return the value as `text` does, and hide it from error pages."""
     value = text(name, default)
     hide(value, *value.split(","))
     return value
 
 
 def hide(*values: str) -> None:
-    """Short ones are no secrets, and would take parts of other words away with them."""
+    """Hide values from error pages; short ones are no secrets, and stand in other words as well."""
     SECRETS.update(value for value in values if len(value) > 7)
 
 
-def words(name: str) -> list[str]:
+def comma_separated(name: str) -> list[str]:
     """Return the comma-separated values."""
-    return [word.strip() for word in text(name).split(",") if word.strip()]
+    return [value.strip() for value in text(name).split(",") if value.strip()]
 
 
 def flag(name: str, *, default: bool = False) -> bool:
@@ -78,23 +78,23 @@ def origin(name: str) -> str:
 
 
 def origins(name: str) -> list[str]:
-    """Return several of them, commas between."""
-    values = [value.rstrip("/") for value in words(name)]
+    """Return comma-separated values of the kind that `origin` returns."""
+    values = [value.rstrip("/") for value in comma_separated(name)]
     if not all(map(_is_origin, values)):
         raise refusal(name, "addresses like https://pay.shop.example, without paths")
     return values
 
 
 def hosts(name: str) -> list[str]:
-    """Return names of hosts, as Django's ALLOWED_HOSTS takes them."""
-    values = words(name)
+    """Return host names as Django's ALLOWED_HOSTS takes them."""
+    values = comma_separated(name)
     if not all(map(HOST.fullmatch, values)):
         raise refusal(name, "names like shop.example, without scheme and port, commas between")
     return values
 
 
 def currency(name: str, default: str) -> str:
-    """Return an ISO 4217 code in small letters, as Stripe writes it."""
+    """Return an ISO 4217 code in lower case, as Stripe writes it."""
     code = text(name, default)
     if code.upper() not in list_currencies():
         raise refusal(name, "a currency code of three letters, such as usd, eur or jpy")
@@ -110,8 +110,8 @@ def colour(name: str) -> str:
 
 
 def links(name: str) -> dict[str, str]:
-    """Return addresses by their words, in the order given: `Imprint=https://…, Terms=https://…`."""
-    pairs = [pair.partition("=") for pair in words(name)]
+    """Return addresses by title, in the order given: `Imprint=https://…, Terms=https://…`."""
+    pairs = [pair.partition("=") for pair in comma_separated(name)]
     found = {title.strip(): address.strip() for title, _, address in pairs}
     if not all(title and address.startswith(LINKS) for title, address in found.items()):
         raise refusal(name, "Imprint=https://your.site/imprint, more of them with commas between")
@@ -119,7 +119,7 @@ def links(name: str) -> dict[str, str]:
 
 
 def static_file(name: str, folder: Path, default: str) -> str:
-    """Return the path of a file below `folder`, as templates write it."""
+    """Return the path of a file in `folder`, as templates write it."""
     value = text(name, default)
     if ".." in value or value.startswith("/") or not (folder / value).is_file():
         raise refusal(name, "the path of a file below static/, such as icon.svg")
@@ -146,7 +146,7 @@ def cache(name: str) -> dict[str, Any]:
     """Return Django's settings for a `redis:` URL; without one each process has its own cache."""
     url = secret(name)
     if not url:
-        # A third of it goes when it is full: at some 300 bytes each it stays below 10 MB.
+        # At some 300 bytes each it stays below 10 MB; when it is full, a third of it goes.
         backend = "django.core.cache.backends.locmem.LocMemCache"
         return {"BACKEND": backend, "OPTIONS": {"MAX_ENTRIES": 30_000}}
     if not _is_redis(url):
@@ -156,13 +156,13 @@ def cache(name: str) -> dict[str, Any]:
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": [url],
         "KEY_PREFIX": "storefront",
-        # Nobody waits longer for a cache than for the page without it.
+        # No shopper waits longer for the cache than for the page without it.
         "OPTIONS": {"socket_connect_timeout": 0.3, "socket_timeout": 0.3},
     }
 
 
 def refusal(name: str, allowed: str) -> ImproperlyConfigured:
-    """The value itself is not repeated: it may be a secret, and this ends up in logs."""
+    """Name the variable but not its value: it may be a secret, and this ends up in logs."""
     return ImproperlyConfigured(f"{name} can't be read. Allowed: {allowed}.")
 
 
@@ -201,13 +201,13 @@ def _sqlite(parsed: dict[str, Any], folder: Path) -> dict[str, Any]:
     name = parsed["NAME"]
     return {
         "NAME": name if name == ":memory:" else str(folder / name),
-        # To open the file takes longer than most queries of it, so each thread keeps it open.
-        # Not for long: who puts another file in its place means the shop to use that one.
+        # Opening the file takes longer than most queries, so each thread keeps it open. Not for
+        # long: a merchant who puts another file in its place wants the shop to use that one.
         "CONN_MAX_AGE": 5,
-        # IMMEDIATE: a transaction takes the write lock at its start and waits for it. With
-        # SQLite's default, one that reads first and writes then fails at once under load.
-        # FULL: with WAL's usual NORMAL a power cut may take back what Stripe was told is stored,
-        # and Stripe never tells it again.
+        # IMMEDIATE: a transaction waits for the write lock at its start. With SQLite's default,
+        # one that reads first and then writes fails at once under load.
+        # FULL: with WAL's usual NORMAL a power cut may lose an event that Stripe was told is
+        # stored, and Stripe never sends it again.
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 5,
@@ -221,8 +221,8 @@ def _postgresql(parsed: dict[str, Any]) -> dict[str, Any]:
     pool = {"min_size": 1, "max_size": 8, "timeout": 5}
     return {
         "CONN_HEALTH_CHECKS": True,
-        # A cursor of the server's is lost in PgBouncer, which lends a connection for a
-        # transaction only. Nothing here reads so much that it would have to come in pieces.
+        # PgBouncer lends a connection for one transaction, and a server-side cursor is lost with
+        # it. Nothing here reads so much that it needs one.
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {"pool": pool, **parsed.get("OPTIONS", {})},
     }

@@ -14,9 +14,9 @@ from django.views.debug import ExceptionReporter
 
 from storefront.ops.environment import SECRETS
 from storefront.ops.logs import route_of
-from storefront.ops.pages import about_the_shop
+from storefront.ops.pages import shop_context
 
-logger = logging.getLogger("storefront.ops.error_pages")
+logger = logging.getLogger(__name__)
 
 SECONDS_TO_WAIT = 30
 WORDS = {
@@ -117,7 +117,7 @@ def _answer(
 
 
 def _page(status: HTTPStatus, template: str, context: dict[str, Any] | None = None) -> HttpResponse:
-    about = about_the_shop() | (context or {})
+    about = shop_context() | (context or {})
     page = HttpResponse(render_to_string(template, about), status=status)
     page["Cache-Control"] = "no-store"
     return page

@@ -1,12 +1,15 @@
-"""Whether the process answers, and whether the shop can work: for platforms and their routers."""
+"""Tells platforms and their routers whether the process answers and whether the shop can work."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from django.db import InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from storefront.ops.metrics import metrics
 
 
 @never_cache
@@ -32,3 +35,17 @@ def readyz(request: HttpRequest) -> HttpResponse:
 def _not_ready(reason: str) -> HttpResponse:
     status = HTTPStatus.SERVICE_UNAVAILABLE
     return HttpResponse(f"{reason}\n", content_type="text/plain", status=status)
+
+
+HEALTH = {"/healthz": healthz, "/readyz": readyz}
+HOST_CHECK_EXEMPT = HEALTH | {"/metrics": metrics}
+
+
+class HealthMiddleware:
+    """Answers before the host is checked: platforms and Prometheus ask by any name or address."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return HOST_CHECK_EXEMPT.get(request.path, self.get_response)(request)

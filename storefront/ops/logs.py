@@ -1,7 +1,7 @@
-"""Log lines: tied together by request, order and event, and without anything personal.
+"""Formats log lines: tied together by request, order and event, and with nothing personal.
 
-JSON for machines, words for developers. An own formatter, since a ready one writes out whatever
-`extra` holds, and Django puts the request there, with its address and cookies.
+JSON for machines, plain lines for developers. The formatters are our own, since a ready one
+writes all that `extra` holds, and Django puts the request there, with its address and cookies.
 """
 
 import io
@@ -18,23 +18,23 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:  # gunicorn's master formats its own lines and needs no Django for it
     from django.http import HttpRequest
 
-# What no line tells need not be found out for each, see "Optimization" in Python's logging HOWTO.
+# No line shows these, so none has to find them out: "Optimization" in Python's logging HOWTO.
 logging.logThreads = logging.logMultiprocessing = False
 logging.logAsyncioTasks = False  # type: ignore[attr-defined]
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
-AS_JSON = json.JSONEncoder(ensure_ascii=False, default=str)
-NO_ROUTE = "unmatched"
-# PostgreSQL says which values offend: addresses, e-mail and all.
-VALUES = re.compile(r"\nDETAIL: .*?(?=\n\n|\Z)", re.DOTALL)
+NO_FIELDS: Mapping[str, str] = MappingProxyType({})
+JSON = json.JSONEncoder(ensure_ascii=False, default=str)
+UNMATCHED = "unmatched"
+# PostgreSQL quotes the offending values: addresses, e-mail and all.
+DETAIL = re.compile(r"\nDETAIL: .*?(?=\n\n|\Z)", re.DOTALL)
 
 _context: ContextVar[Mapping[str, str] | None] = ContextVar("log_context", default=None)
 
 
 @contextmanager
 def log_context(**fields: str) -> Iterator[None]:
-    """Put these fields, and those that are bound inside, on every line that is made inside."""
-    token = _context.set({**(_context.get() or NOTHING), **fields})
+    """Add these fields, and those bound inside, to every line that is logged inside."""
+    token = _context.set({**(_context.get() or NO_FIELDS), **fields})
     try:
         yield
     finally:
@@ -42,68 +42,68 @@ def log_context(**fields: str) -> Iterator[None]:
 
 
 def bind(**fields: str) -> None:
-    """Put these fields on every line from here on, until the `log_context` around it ends.
+    """Add these fields to every line from here to the end of the `log_context` around it.
 
-    Where there is none around, nothing is bound: nobody would take it away again.
+    Outside of one nothing is bound, since nothing would remove it again.
     """
-    if (known := _context.get()) is not None:
-        _context.set({**known, **fields})
+    if (outer := _context.get()) is not None:
+        _context.set({**outer, **fields})
 
 
 def route_of(request: "HttpRequest") -> str:
-    """Return the pattern of the address: orders and receipts have secrets in the address itself."""
+    """Return the route and not the path: those of orders and receipts have secrets in them."""
     match = request.resolver_match
-    return f"/{match.route}" if match else NO_ROUTE
+    return f"/{match.route}" if match else UNMATCHED
 
 
-class Lines(logging.Formatter):
-    """What both forms have in common: the words, and the fields that the shop itself names."""
+class ShopFormatter(logging.Formatter):
+    """What both formats share: the message, and the fields that the shop itself names."""
 
-    def words(self, record: logging.LogRecord) -> str:
-        """Return the message, with the route where Django writes the address of a request."""
-        words, request = record.getMessage(), _request_of(record)
+    def message_of(self, record: logging.LogRecord) -> str:
+        """Return the message, with the route where Django writes the path of a request."""
+        message, request = record.getMessage(), _request_of(record)
         if request is None:
-            return words
-        address = request.path.encode("unicode_escape").decode("ascii")
-        return words.replace(address, route_of(request)) if address != "/" else words
+            return message
+        path = request.path.encode("unicode_escape").decode("ascii")
+        return message.replace(path, route_of(request)) if path != "/" else message
 
-    def fields(self, record: logging.LogRecord) -> dict[str, Any]:
-        # Django tells of some answers when they have left the middleware.
+    def fields_of(self, record: logging.LogRecord) -> dict[str, Any]:
+        # Django logs some answers after they have left the middleware, and its context.
         request = _request_of(record)
         late = {"request_id": request.META.get("HTTP_X_REQUEST_ID", "")} if request else {}
-        return {**late, **(_context.get() or NOTHING), **getattr(record, "fields", NOTHING)}
+        return {**late, **(_context.get() or NO_FIELDS), **getattr(record, "fields", NO_FIELDS)}
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 (logging's name)
-        return VALUES.sub("", super().formatException(ei))
+        return DETAIL.sub("", super().formatException(ei))
 
 
-class JsonLines(Lines):
+class JsonFormatter(ShopFormatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": self.words(record),
-            **self.fields(record),
+            "message": self.message_of(record),
+            **self.fields_of(record),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return AS_JSON.encode(line)
+        return JSON.encode(line)
 
 
-class ReadableLines(Lines):
+class ReadableFormatter(ShopFormatter):
     def __init__(self) -> None:
         super().__init__("{asctime} {levelname} {name}: {message}", style="{")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's name)
-        record.message = self.words(record)
-        words, fields = record.message, self.fields(record).items()
-        untold = [f"{name}={value}" for name, value in fields if str(value) not in words]
-        return " ".join([super().formatMessage(record), *untold])
+        record.message = message = self.message_of(record)
+        fields = self.fields_of(record).items()
+        missing = [f"{name}={value}" for name, value in fields if str(value) not in message]
+        return " ".join([super().formatMessage(record), *missing])
 
 
 def _request_of(record: logging.LogRecord) -> "HttpRequest | None":
-    """Return what Django has put there, unless it is the socket that runserver reads from."""
+    """Return the request that Django adds; runserver adds a socket by the same name."""
     request = getattr(record, "request", None)
     return request if hasattr(request, "resolver_match") else None
 

@@ -1,7 +1,7 @@
-"""Figures for Prometheus: what the processes of this machine count, and what the database tells.
+"""Metrics for Prometheus: what this machine's processes count, and what the database says.
 
 gunicorn's workers count in files of one folder, so that each of them can answer for all; see
-gunicorn.conf.py. A process by itself counts in memory.
+gunicorn.conf.py. A single process counts in memory.
 """
 
 import os
@@ -18,38 +18,39 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from storefront.ops.error_pages import not_found
 
-# From 5 ms, where pages are, to what the longest patience for Stripe comes to.
+# From 5 ms, a usual page, to the longest that the shop waits for Stripe.
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 has_workers = "PROMETHEUS_MULTIPROC_DIR" in os.environ
-if place := os.environ.get("WORKER_PLACE"):
-    # A worker counts on in the file of the one it replaces, so the files never become more.
-    values.ValueClass = values.MultiProcessValue(lambda: place)  # type: ignore[no-untyped-call]
+if slot := os.environ.get("WORKER_SLOT"):
+    # A worker goes on in the file of the one it replaces, so there are never more files.
+    values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
 
 in_memory = CollectorRegistry()
-counted_here = None if has_workers else in_memory
-asked_for = CollectorRegistry()
-"""Collectors that look up their figures when somebody wants to know them."""
+process_registry = None if has_workers else in_memory
+"""For what a process counts while it works."""
+scrape_registry = CollectorRegistry()
+"""For collectors that look their figures up at each scrape."""
 
 REQUESTS = Counter(
     "shop_requests",
     "Answers, by route and status.",
     ["method", "route", "status"],
-    registry=counted_here,
+    registry=process_registry,
 )
 DURATIONS = Histogram(
     "shop_request_duration_seconds",
     "Time until the answer.",
     ["route"],
     buckets=SECONDS,
-    registry=counted_here,
+    registry=process_registry,
 )
 
 
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Tell whoever has METRICS_TOKEN; without one there is nothing at this address."""
+    """Answer a client that has METRICS_TOKEN; where none is set, this address does not exist."""
     if not settings.METRICS_TOKEN:
         return not_found(request, Http404())
     if not _has_token(request):
@@ -59,18 +60,18 @@ def metrics(request: HttpRequest) -> HttpResponse:
             status=HTTPStatus.UNAUTHORIZED,
             headers={"WWW-Authenticate": "Bearer"},
         )
-    told = generate_latest(_counted()) + generate_latest(asked_for)
-    return HttpResponse(told, content_type=CONTENT_TYPE_PLAIN_0_0_4)
+    figures = generate_latest(_counted()) + generate_latest(scrape_registry)
+    return HttpResponse(figures, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def _has_token(request: HttpRequest) -> bool:
-    wanted = f"Bearer {settings.METRICS_TOKEN}"
-    return constant_time_compare(request.headers.get("Authorization", ""), wanted)
+    expected = f"Bearer {settings.METRICS_TOKEN}"
+    return constant_time_compare(request.headers.get("Authorization", ""), expected)
 
 
 def _counted() -> CollectorRegistry:
     if not has_workers:
         return in_memory
-    of_all_workers = CollectorRegistry()
-    MultiProcessCollector(of_all_workers)  # type: ignore[no-untyped-call]
-    return of_all_workers
+    all_workers = CollectorRegistry()
+    MultiProcessCollector(all_workers)  # type: ignore[no-untyped-call]
+    return all_workers

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
-# Stands for the token while a page is made: so its parts are the same for everybody.
-TOKEN = f"csrf-token-{secrets.token_hex(8)}"
+# Stands for the CSRF token until the page is finished, so that a part is the same for everybody.
+TOKEN_PLACEHOLDER = f"csrf-token-{secrets.token_hex(8)}"
 VARY = ["HX-Request", "HX-Boosted", "HX-History-Restore-Request", "HX-Target"]
 
 
@@ -29,7 +29,7 @@ class SeeOther(HttpResponseRedirect):
 
 
 def wants_fragment(request: HtmxRequest) -> bool:
-    """Whether a part is enough: not for boosted links, restored history or a page renewed."""
+    """Whether a part is enough: not for boosted links, restored history or a renewed page."""
     htmx = request.htmx
     needs_all = htmx.boosted or htmx.history_restore_request or htmx.target == "main"
     return bool(htmx) and not needs_all
@@ -45,9 +45,9 @@ def page(
 ) -> HttpResponse:
     """Render the template, or its partial if htmx asked."""
     name = f"{template}#{partial}" if partial and wants_fragment(request) else template
-    response = render(request, name, context | {"csrf_token": TOKEN}, status=status)
-    if TOKEN.encode() in response.content:
-        response.content = response.content.replace(TOKEN.encode(), get_token(request).encode())
+    response = render(request, name, context | {"csrf_token": TOKEN_PLACEHOLDER}, status=status)
+    if (placeholder := TOKEN_PLACEHOLDER.encode()) in response.content:
+        response.content = response.content.replace(placeholder, get_token(request).encode())
     patch_vary_headers(response, VARY)
     return response
 
@@ -57,23 +57,23 @@ def base_url(request: HttpRequest) -> str:
     return settings.SITE_URL or f"{request.scheme}://{request.get_host()}"
 
 
-def shop(request: HttpRequest) -> dict[str, Any]:
+def page_context(request: HttpRequest) -> dict[str, Any]:
     """What every template may say about the shop and the request (a context processor)."""
     is_get = request.method == "GET"
-    return about_the_shop() | {
+    return shop_context() | {
         "base_url": base_url(request),
-        # Where the page renews itself from: what was posted can't be asked for again.
+        # Where the page renews itself from: a form that was posted can't be asked for again.
         "current_url": request.get_full_path() if is_get else reverse("storefront:home"),
     }
 
 
-def about_the_shop() -> dict[str, Any]:
+def shop_context() -> dict[str, Any]:
     return {
         "shop_name": settings.SHOP_NAME,
         "shop_description": settings.SHOP_DESCRIPTION,
         "shop_logo": settings.SHOP_LOGO,
         "shop_accent": settings.SHOP_ACCENT,
-        "shop_links": settings.SHOP_LINKS,
+        "shop_links": tuple(settings.SHOP_LINKS.items()),
         "currency": settings.CURRENCY.upper(),
         "demo_mode": settings.STRIPE_DEMO_MODE,
     }

@@ -1,4 +1,4 @@
-"""How much one request may bring, and how often a shopper or an address may change something."""
+"""Limits the size of a request, and how often a shopper or an address may change something."""
 
 import logging
 import time
@@ -13,33 +13,33 @@ from django.http import HttpRequest
 
 from storefront.ops.shopper import shopper_of
 
-logger = logging.getLogger("storefront.ops.rate_limits")
+logger = logging.getLogger(__name__)
 
 # The shop's forms and its JSON call take a few hundred bytes, Stripe's events some thousands.
-FORM_BYTES, EVENT_BYTES = 256 * 1024, 1024 * 1024
+MAX_FORM_BYTES, MAX_EVENT_BYTES = 256 * 1024, 1024 * 1024
 
 WINDOW_SECONDS = 60
-# A cache that is away is left alone for so long: each try would cost a shopper its time-out.
+# How long a cache that does not answer is left alone: each try would cost a shopper its time-out.
 PAUSE_SECONDS = 10
 
 _paused_until = 0.0
 
 
 def is_too_large(request: HttpRequest, view: Callable[..., Any]) -> bool:
-    """Whether the body is announced as more than this view takes; nothing of it is read yet."""
-    most = FORM_BYTES
+    """Whether the body is announced as more than this view takes; none of it is read yet."""
+    limit = MAX_FORM_BYTES
     if getattr(view, "csrf_exempt", False):
-        most = EVENT_BYTES
+        limit = MAX_EVENT_BYTES
     elif request.resolver_match and request.resolver_match.namespace == "admin":
-        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     try:
-        return int(request.headers.get("Content-Length") or 0) > most
-    except ValueError:  # nor will Django read any of it
+        return int(request.headers.get("Content-Length") or 0) > limit
+    except ValueError:  # and Django will not read any of it
         return False
 
 
 def seconds_to_wait(request: HttpRequest) -> int:
-    """Count the request; 0 if it is within the budgets, else how long until the next one is."""
+    """Count the request; return 0 if it is within the budgets, else the seconds until one is."""
     now = time.time()
     if now < _paused_until:
         return 0
@@ -52,21 +52,21 @@ def seconds_to_wait(request: HttpRequest) -> int:
 
 
 def _is_allowed(request: HttpRequest, window: int) -> bool:
-    """The address comes first: it is there without a cookie, which anybody can leave out."""
+    """The address comes first: a client can leave its cookie out, but not its address."""
     view = request.resolver_match.view_name if request.resolver_match else ""
     name = view if view in settings.BUDGETS else "changes"
-    of_shopper, of_address = settings.BUDGETS[name]
-    if of_address and _count(f"{name}/{window}/{_address_of(request)}") > of_address:
+    per_shopper, per_address = settings.BUDGETS[name]
+    if per_address and _count(f"{name}/{window}/{_address_of(request)}") > per_address:
         return False
-    shopper = shopper_of(request) if of_shopper else None
-    return not shopper or _count(f"{name}/{window}/{shopper.hex}") <= of_shopper
+    shopper = shopper_of(request) if per_shopper else None
+    return not shopper or _count(f"{name}/{window}/{shopper.hex}") <= per_shopper
 
 
 def _count(key: str) -> int:
-    """Two requests at once never get the same number.
+    """Return the request's number; no two requests get the same one.
 
-    The key outlives its window: Redis would make a new one, for ever, of one that ends between
-    its look and its increment.
+    The key outlives its window: if it ended between Redis' look and its increment, Redis would
+    make a new one that never ends.
     """
     try:
         return int(cache.incr(key))
@@ -76,18 +76,18 @@ def _count(key: str) -> int:
 
 
 def _address_of(request: HttpRequest) -> str:
-    """Return who sends the request.
+    """Return the sender's address, or the network of it that one customer has.
 
-    The router in front appends what it sees to what the client claims, so that of all the
-    entries the right-most one alone can't be made up.
+    The router in front appends what it sees to what the client claims, so only the right-most
+    entry can't be made up.
     """
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.TRUST_PROXY else ""
-    return _customer(forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", ""))
+    return _network_of(forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", ""))
 
 
 @lru_cache(maxsize=1_000)
-def _customer(address: str) -> str:
-    """Tell customers from one another: with IPv6 each of them has a whole /64."""
+def _network_of(address: str) -> str:
+    """Return an IPv4 address, or the /64 that a customer has with IPv6."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -100,7 +100,7 @@ def _customer(address: str) -> str:
 def _pause(now: float, error: Exception) -> None:
     global _paused_until
     _paused_until = now + PAUSE_SECONDS
-    # The words of an error may repeat the address of the cache, with its password.
+    # The error's own message may repeat the address of the cache, with its password.
     logger.error(
         "The cache does not answer (%s), so nothing is limited for %d seconds. Look at CACHE_URL.",
         type(error).__name__,

@@ -1,4 +1,4 @@
-"""Who is shopping: a random id in a signed cookie, and no account."""
+"""Knows a shopper by a random id in a signed cookie; there are no accounts."""
 
 from uuid import UUID, uuid4
 
@@ -6,21 +6,22 @@ from django.conf import settings
 from django.core.signing import BadSignature
 from django.http import HttpRequest, HttpResponseBase
 
-SALT = "storefront.ops.shopper"
+# Not renamed with the module: cookies that shoppers have would count no more.
+SALT = "storefront.shopper"
 ONE_YEAR = 365 * 24 * 60 * 60
 
 
 def shopper_of(request: HttpRequest) -> UUID | None:
-    """Return the visitor's id; None on a first look, and for a cookie that we didn't sign."""
-    known = vars(request)  # the signature is checked once in a request, however many ask
-    if "shopper" not in known:
-        known["shopper"] = _signed_in(request)
-    shopper: UUID | None = known["shopper"]
+    """Return the shopper's id; None on a first visit, and for a cookie the shop didn't sign."""
+    attributes = vars(request)  # so that the signature is checked once per request
+    if "shopper" not in attributes:
+        attributes["shopper"] = _id_in_cookie(request)
+    shopper: UUID | None = attributes["shopper"]
     return shopper
 
 
 def shopper_or_new(request: HttpRequest) -> UUID:
-    """Return the visitor's id, or a new one that the answer has to carry (`set_shopper_cookie`)."""
+    """Return the shopper's id, or a new one that the answer has to set (`set_shopper_cookie`)."""
     return shopper_of(request) or uuid4()
 
 
@@ -38,7 +39,7 @@ def set_shopper_cookie[Response: HttpResponseBase](response: Response, shopper: 
     return response
 
 
-def _signed_in(request: HttpRequest) -> UUID | None:
+def _id_in_cookie(request: HttpRequest) -> UUID | None:
     try:
         return UUID(request.get_signed_cookie(settings.SHOPPER_COOKIE_NAME, salt=SALT))
     except (KeyError, BadSignature, ValueError):

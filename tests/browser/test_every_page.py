@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from django.template.loader import render_to_string
 from playwright.sync_api import Page, Request, expect
 
-from storefront.ops.pages import about_the_shop
+from storefront.ops.pages import shop_context
 from tests.browser.console import Console
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
@@ -313,7 +313,7 @@ class TestAPageThatSaysWhatWentWrong:
         console.expect_status(status)
         ada.visits()
         sheet = ada.page.locator("link[rel=stylesheet]").get_attribute("href") or ""
-        text = render_to_string(name, about_the_shop() | {"seconds": 30})
+        text = render_to_string(name, shop_context() | {"seconds": 30})
         html = re.sub(r'(rel="stylesheet" href=")[^"]*', rf"\1{sheet}", text)
         page = {"status": status, "content_type": "text/html", "body": html}
         ada.page.route("**/went-wrong/", lambda route: route.fulfill(**page))

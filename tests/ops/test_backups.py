@@ -1,4 +1,4 @@
-"""Backups: saved from a shop that is open, and brought back whole or not at all."""
+"""Backups: saved from a shop that is open, and restored whole or not at all."""
 
 import os
 import stat

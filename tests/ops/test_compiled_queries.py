@@ -11,7 +11,7 @@ class TestACompiledQuery:
     def test_gives_each_caller_their_own_rows(self, ada: Shopper, bo: Shopper, mouse: Product):
         ada.puts(mouse, 1)
         bo.puts(mouse, 2)
-        found = [[line.quantity for line in lines_of(who)] for who in (ada.id, bo.id, uuid4())]
+        found = [[line.quantity for line in lines_of(id)] for id in (ada.id, bo.id, uuid4())]
         assert found == [[1], [2], []]
 
     def test_finds_nothing_for_none(self, ada: Shopper, mouse: Product):

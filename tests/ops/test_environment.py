@@ -1,4 +1,4 @@
-"""The environment: understood, or the start stops with the name and what is allowed."""
+"""The environment: a value that can't be read stops the start and says what is allowed."""
 
 import os
 import subprocess
@@ -45,7 +45,7 @@ def setting(name: str, **environment: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("environment", "words"),
+    ("environment", "message"),
     [
         ({"DEBUG": "maybe"}, "DEBUG can't be read. Allowed: true or false"),
         ({"SECRET_KEY": ""}, "SECRET_KEY is not set"),
@@ -96,10 +96,10 @@ def setting(name: str, **environment: str) -> str:
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_cannot_be_read_stops_the_start(environment: dict[str, str], words: str):
+def test_what_cannot_be_read_stops_the_start(environment: dict[str, str], message: str):
     process = start(**environment)
     assert process.returncode != 0
-    assert words in process.stderr
+    assert message in process.stderr
 
 
 def test_a_refused_secret_is_not_repeated():
@@ -150,7 +150,7 @@ class TestModes:
         assert process.stdout.strip() == ("['storefront.E001']" if refused else "[]")
 
 
-class TestTheMerchantsWords:
+class TestTheMerchantsOwnLook:
     def test_links_keep_their_order_and_their_own_equals_signs(self):
         links = "Terms=https://a.example/?x=1, Imprint = https://a.example/i"
         found = "{'Terms': 'https://a.example/?x=1', 'Imprint': 'https://a.example/i'}"

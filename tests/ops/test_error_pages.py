@@ -1,4 +1,4 @@
-"""When something goes wrong, the shop says what, in its own look, and what to do."""
+"""When something goes wrong, a page in the shop's look says what, and what to do."""
 
 import os
 import time
@@ -17,6 +17,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
+from tests.log_capture import Log
 from tools.postgresql import Cluster
 from tools.shop_process import ShopProcess
 from tools.stripe_stand_in import StandIn
@@ -55,10 +56,10 @@ class TestEveryErrorPage:
         case: tuple[Exception, int, str],
     ):
         settings.SHOP_NAME = "Tea & Co"
-        error, status, words = case
+        error, status, text = case
         answer = breaks_with(monkeypatch, error).get("/")
         assert answer.status_code == status
-        assert words in answer.text
+        assert text in answer.text
         assert "· Tea &amp; Co</title>" in answer.text
         assert answer.text.count("<h1>") == 1
         assert 'href="/">Back to the shop</a>' in answer.text
@@ -97,7 +98,7 @@ class TestAnExpiredForm:
         assert answer.status_code == 403
         assert "Nothing was charged" in answer.text
 
-    def test_is_told_in_json_to_who_speaks_it(self):
+    def test_is_answered_in_json_if_it_was_json(self):
         client = Client(enforce_csrf_checks=True)
         answer = client.post("/create-checkout-session/", "{}", content_type="application/json")
         assert answer.status_code == 403
@@ -120,7 +121,9 @@ class TestAnOutageOfTheDatabase:
         answer = breaks_with(monkeypatch, OperationalError()).get("/")
         assert answer["Retry-After"] == "30"
 
-    def test_is_told_in_json_to_who_speaks_it(self, monkeypatch: pytest.MonkeyPatch, ada: Shopper):
+    def test_is_answered_in_json_if_it_was_json(
+        self, monkeypatch: pytest.MonkeyPatch, ada: Shopper
+    ):
         def locked(*args: object, **options: object) -> None:
             raise OperationalError("database is locked")
 
@@ -146,17 +149,15 @@ class TestAnOutageOfTheDatabase:
 
         monkeypatch.setattr("checkout.events.receive", locked)
         assert deliver(event).status_code == 500
-        assert "The database took no event; Stripe sends it again." in caplog.text
+        assert "The database did not store the event; Stripe sends it again." in caplog.text
         monkeypatch.undo()
         assert deliver(event).text == "applied\n"
 
-    def test_is_in_the_log(self, monkeypatch: pytest.MonkeyPatch):
-        heard: list[object] = []
-        monkeypatch.setattr(
-            "storefront.ops.error_pages.logger.error", lambda *words, **_: heard.append(words)
-        )
+    def test_is_in_the_log(self, monkeypatch: pytest.MonkeyPatch, log: Log):
         breaks_with(monkeypatch, OperationalError("locked")).get("/")
-        assert len(heard) == 1
+        line = log.line("storefront.ops.error_pages")
+        assert line["message"] == "The database did not answer /."
+        assert "locked" in line["exception"]
 
 
 @contextmanager
@@ -178,7 +179,7 @@ def shop_with_a_database_to_break(
 
 
 def when(shop: ShopProcess, *, is_well: bool) -> tuple[int, str]:
-    """Ask until the home page is well, or isn't: connections last for some seconds."""
+    """Ask until the home page is well, or isn't: connections live on for some seconds."""
     deadline = time.monotonic() + 60
     while ((answer := status_of(shop, "/"))[0] == 200) != is_well:
         assert time.monotonic() < deadline, shop.log_tail()
@@ -196,17 +197,17 @@ def status_of(shop: ShopProcess, path: str) -> tuple[int, str]:
 
 
 def test_a_shop_whose_database_goes_away_says_so_and_goes_on_when_it_is_back(tmp_path: Path):
-    with shop_with_a_database_to_break(tmp_path) as (shop, breaks, mends):
+    with shop_with_a_database_to_break(tmp_path) as (shop, take_away, bring_back):
         assert status_of(shop, "/")[0] == 200
-        breaks()
+        take_away()
         status, page = when(shop, is_well=False)
         assert status == 503
         assert "The shop is out of order for a moment" in page
         assert status_of(shop, "/admin/login/")[0] in (200, 503)
         # Each thread keeps its own connection to the file for some seconds.
-        ill = (503, "the database does not answer\n")
-        wait_until(lambda: status_of(shop, "/readyz") == ill, "It is ready without a database.")
+        unready = (503, "the database does not answer\n")
+        wait_until(lambda: status_of(shop, "/readyz") == unready, "It is ready without a database.")
         assert status_of(shop, "/healthz") == (200, "ok\n")
-        mends()
+        bring_back()
         when(shop, is_well=True)
         assert status_of(shop, "/readyz")[0] == 200

@@ -1,10 +1,11 @@
-"""Parts of pages and compiled queries are kept; nobody sees anything old, or anybody else's."""
+"""Fragments are kept and rendered once: no shopper sees an old one, or another shopper's."""
 
 import re
 from typing import Any
 
 import pytest
-from django.template import Context, Template
+from django.template import Context, RequestContext, Template, TemplateSyntaxError
+from django.test import RequestFactory
 
 from storefront.models import Product
 from storefront.ops.templatetags import fragment_cache
@@ -13,7 +14,7 @@ from tests.cast import Shopper
 
 class TestTheShelf:
     @pytest.mark.parametrize(
-        ("change", "words"),
+        ("change", "text"),
         [
             ({"price_cents": 1_234}, "$12.34"),
             ({"name": "Rat"}, "Rat"),
@@ -22,11 +23,11 @@ class TestTheShelf:
         ],
     )
     def test_shows_a_change_on_the_next_page(
-        self, ada: Shopper, mouse: Product, change: dict[str, Any], words: str
+        self, ada: Shopper, mouse: Product, change: dict[str, Any], text: str
     ):
-        assert words not in ada.get("/").content.decode()
+        assert text not in ada.get("/").content.decode()
         Product.objects.filter(pk=mouse.pk).update(**change)
-        assert words in ada.get("/").content.decode()
+        assert text in ada.get("/").content.decode()
 
     def test_shows_each_shopper_their_own_quantity(self, ada: Shopper, bo: Shopper, mouse: Product):
         ada.puts(mouse, 7)
@@ -37,16 +38,55 @@ class TestTheShelf:
 
     def test_renders_a_product_once_for_the_same_values(self, ada: Shopper, mouse: Product):
         ada.get("/")
-        parts = len(fragment_cache.kept)
-        assert parts
+        count = len(fragment_cache.fragments)
+        assert count
         Shopper().get("/")
-        assert len(fragment_cache.kept) == parts
+        assert len(fragment_cache.fragments) == count
 
 
-class TestAPart:
-    def test_is_made_anew_when_too_many_are_kept(self, monkeypatch: pytest.MonkeyPatch):
+class TestAFragment:
+    """Rendered once for the same values, so nothing but these may be in it."""
+
+    def render(self, source: str, **context: object) -> str:
+        return Template(f"{{% load fragment_cache %}}{source}").render(Context(context))
+
+    def test_shows_nothing_that_it_does_not_name(self):
+        template = Template(
+            "{% load fragment_cache %}{% for name in names %}"
+            "{% cached quantity=quantity %}{{ quantity }}{{ name }}{{ shopper }}{% endcached %}"
+            "{% endfor %}"
+        )
+        for shopper in ("Ada", "Bo"):
+            context = {"quantity": 1, "shopper": shopper, "names": "ab"}
+            assert template.render(Context(context)) == "11"
+
+    def test_shows_no_request_to_a_tag_that_looks_for_it(self, rf: RequestFactory):
+        source = "{% cached a=1 %}{{ request.path }}{{ user }}{{ messages }}{% endcached %}"
+        template = Template("{% load fragment_cache %}" + source)
+        assert template.render(RequestContext(rf.get("/secret/"))) == ""
+
+    def test_is_another_one_when_a_field_of_a_model_has_changed(self, mouse: Product):
+        template = Template(
+            "{% load fragment_cache %}{% cached all=all %}"
+            "{% for product in all %}{{ product.name }}{% endfor %}{% endcached %}"
+        )
+        assert template.render(Context({"all": [mouse]})) == "Mouse"
+        mouse.name = "Rat"
+        assert template.render(Context({"all": [mouse]})) == "Rat"
+
+    def test_escapes_as_the_page_around_it(self):
+        source = "{% cached a=a %}{{ a }}{% endcached %}"
+        assert self.render(source, a="<b>") == "&lt;b&gt;"
+        off = f"{{% autoescape off %}}{source}{{% endautoescape %}}"
+        assert self.render(off, a="<b>") == "<b>"
+
+    def test_takes_no_value_without_a_name(self):
+        with pytest.raises(TemplateSyntaxError, match="takes NAME=VALUE, not a"):
+            self.render("{% cached a %}{% endcached %}")
+
+    def test_is_rendered_again_when_too_many_were_kept(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(fragment_cache, "MAX_FRAGMENTS", 3)
-        template = Template("{% load fragment_cache %}{% cached x %}{{ x }}{% endcached %}")
+        template = Template("{% load fragment_cache %}{% cached x=x %}{{ x }}{% endcached %}")
         for number in range(10):
             assert template.render(Context({"x": number})) == str(number)
-            assert len(fragment_cache.kept) <= 3
+            assert len(fragment_cache.fragments) <= 3

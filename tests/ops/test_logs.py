@@ -20,7 +20,6 @@ from tools.stripe_stand_in.webhooks import SECRET
 from tools.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-ANSWERS = "storefront.requests"
 
 
 class TestALine:
@@ -36,8 +35,8 @@ class TestALine:
     def test_is_for_reading_while_developing(self):
         record = logging.LogRecord("checkout", logging.INFO, "", 0, "Paid.", None, None)
         with logs.log_context(order="7"):
-            words = logs.ReadableLines().format(record)
-        assert words.endswith(" INFO checkout: Paid. order=7")
+            line = logs.ReadableFormatter().format(record)
+        assert line.endswith(" INFO checkout: Paid. order=7")
 
 
 BARE = {
@@ -82,8 +81,8 @@ class TestACommand:
     def test_stops_at_a_level_that_is_none(self):
         with pytest.raises(subprocess.CalledProcessError) as stopped:
             manage("check", LOG_LEVEL="loud")
-        words = "LOG_LEVEL can't be read. Allowed: debug, info, warning, error."
-        assert words in stopped.value.stderr
+        message = "LOG_LEVEL can't be read. Allowed: debug, info, warning, error."
+        assert message in stopped.value.stderr
 
 
 @pytest.mark.once
@@ -114,7 +113,7 @@ class TestAServer:
             lines = [json.loads(line) for line in shop.log.read_text().splitlines()]
         messages = [line["message"] for line in lines]
         assert messages.count("✓ Stripe keys detected. Real Stripe mode ENABLED.") == 1
-        assert {"gunicorn.error", "storefront.startup", ANSWERS} == {
+        assert {"gunicorn.error", "storefront.startup", "storefront.ops.request_log"} == {
             line["logger"] for line in lines
         }
         assert any("Booting worker with pid: " in message for message in messages)

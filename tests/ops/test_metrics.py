@@ -1,4 +1,4 @@
-"""/metrics: what all workers have answered, for whoever has the token."""
+"""/metrics: what all workers have answered, for a client that has the token."""
 
 import os
 import signal
@@ -24,12 +24,12 @@ def token(settings: Settings) -> None:
     settings.METRICS_TOKEN = TOKEN
 
 
-def told() -> str:
+def scrape() -> str:
     return Client().get("/metrics", headers=BEARER).text
 
 
 def requests(method: str, route: str, status: str) -> float:
-    return figure(told(), "shop_requests_total", method=method, route=route, status=status)
+    return figure(scrape(), "shop_requests_total", method=method, route=route, status=status)
 
 
 @pytest.mark.django_db
@@ -49,7 +49,7 @@ class TestTheToken:
         assert "shop_" not in answer.text
 
     @pytest.mark.parametrize("given", [{}, BEARER, {"Authorization": "Bearer "}])
-    def test_not_being_set_there_is_nothing(self, given: dict[str, str]):
+    def test_that_is_not_set_leaves_nothing_there(self, given: dict[str, str]):
         assert Client().get("/metrics", headers=given).status_code == 404
 
     def test_is_enough_by_any_name_of_the_host_and_without_https(
@@ -87,16 +87,16 @@ class TestRequests:
 
     def test_are_timed_by_route(self, mouse: Product):
         count, total = ("shop_request_duration_seconds_" + end for end in ("count", "sum"))
-        before = [figure(told(), name, route="/") for name in (count, total)]
+        before = [figure(scrape(), name, route="/") for name in (count, total)]
         Client().get("/")
-        after = [figure(told(), name, route="/") for name in (count, total)]
+        after = [figure(scrape(), name, route="/") for name in (count, total)]
         assert after[0] == before[0] + 1
         assert before[1] < after[1] < before[1] + 30
 
     def test_are_timed_in_steps_from_5_ms_to_10_s(self, mouse: Product):
         Client().get("/")
         name = "shop_request_duration_seconds_bucket"
-        steps = [figure(told(), name, route="/", le=step) for step in ("0.005", "10.0", "+Inf")]
+        steps = [figure(scrape(), name, route="/", le=step) for step in ("0.005", "10.0", "+Inf")]
         assert steps == sorted(steps)
         assert steps[-1] > 0
 
@@ -112,12 +112,12 @@ class TestTwoWorkers:
 
     def test_count_together_and_go_on_when_one_is_replaced(self, shop: ShopProcess):
         before = visits_until_both_count(shop)
-        assert visits_told(shop) == {before}
+        assert visits_reported(shop) == {before}
         files = sorted(folder_of(shop).iterdir())
         assert len(files) == 4
         os.kill(workers_of(shop)[0], signal.SIGKILL)
         after = visits_until_both_count(shop)
-        assert visits_told(shop) == {before + after}
+        assert visits_reported(shop) == {before + after}
         assert sorted(folder_of(shop).iterdir()) == files
 
     def test_begin_anew_with_the_server_and_leave_nothing(self, shop: ShopProcess):
@@ -127,7 +127,7 @@ class TestTwoWorkers:
         assert not folder.exists()
         shop.start()
         visits = visits_until_both_count(shop)
-        assert visits_told(shop) == {visits}
+        assert visits_reported(shop) == {visits}
 
 
 def visits_until_both_count(shop: ShopProcess) -> int:
@@ -140,7 +140,7 @@ def visits_until_both_count(shop: ShopProcess) -> int:
     raise AssertionError("One of the workers counts nothing.")
 
 
-def visits_told(shop: ShopProcess) -> set[float]:
+def visits_reported(shop: ShopProcess) -> set[float]:
     """How many visits one worker or the other says there were."""
     return {
         figure(scraped(shop), "shop_requests_total", route="/robots.txt", status="200")
@@ -158,12 +158,12 @@ def scraped(shop: ShopProcess) -> str:
 def workers_of(shop: ShopProcess) -> list[int]:
     children = Path(f"/proc/{shop.group}/task/{shop.group}/children")
     if not children.exists():
-        pytest.skip("This system does not tell the children of a process.")
+        pytest.skip("This system does not list the children of a process.")
     return [int(pid) for pid in children.read_text().split()]
 
 
 def folder_of(shop: ShopProcess) -> Path:
-    """Where the workers count, as the system tells of the files that they have open."""
+    """Where the workers count: the folder of the files that they have open."""
     [folder] = {file.parent for pid in workers_of(shop) for file in files_of(pid)}
     return folder
 
@@ -171,7 +171,7 @@ def folder_of(shop: ShopProcess) -> Path:
 def files_of(pid: int) -> set[Path]:
     """Which files a worker counts in; none if it has just died."""
     try:
-        words = Path(f"/proc/{pid}/maps").read_text().split()
+        paths = Path(f"/proc/{pid}/maps").read_text().split()
     except (FileNotFoundError, ProcessLookupError):
         return set()
-    return {Path(word) for word in words if "shop-metrics-" in word}
+    return {Path(path) for path in paths if "shop-metrics-" in path}

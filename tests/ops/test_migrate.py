@@ -1,4 +1,4 @@
-"""Releases: two that begin at the same moment migrate one after the other."""
+"""migrate: releases that begin at the same moment run it one after the other."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +19,7 @@ WITHOUT_LOCK = (
 
 
 def failures_of(command: tuple[str, ...], folder: Path) -> list[str]:
-    """Run the command in several processes at once on an empty database; what failed, and how."""
+    """Run the command in several processes at once on an empty database; return how they failed."""
     with new_database(folder) as url, ThreadPoolExecutor(AT_ONCE) as pool:
         shop = ShopProcess(url)
         releases = [pool.submit(shop.manage, *command) for _ in range(AT_ONCE)]
@@ -37,7 +37,7 @@ def test_without_the_lock_one_of_them_fails(tmp_path: Path):
     assert any(failures_of(WITHOUT_LOCK, tmp_path) for _ in range(5))
 
 
-def test_a_release_that_failed_holds_nobody_up(tmp_path: Path):
+def test_a_release_that_failed_blocks_no_other(tmp_path: Path):
     with new_database(tmp_path) as url:
         shop = ShopProcess(url)
         with pytest.raises(RuntimeError, match="no_such_app"):

@@ -1,4 +1,4 @@
-"""Nobody can do so much, or send so much at once, that others are served worse."""
+"""No shopper can do so much, or send so much at once, that others are served worse."""
 
 import contextlib
 import socket
@@ -17,10 +17,11 @@ from django.views.decorators.csrf import csrf_exempt
 from pytest_django import Settings
 
 from storefront.models import Product
-from storefront.ops import rate_limits as limits
-from storefront.ops.request_guard import HOST_CHECK_EXEMPT
+from storefront.ops import rate_limits
+from storefront.ops.health import HOST_CHECK_EXEMPT
 from storefront.urls import urlpatterns as shop_urls
 from tests.cast import Shopper
+from tests.log_capture import Log
 from tests.routes import ADDRESSES, WEBHOOKS
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +43,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         now += seconds
 
     monkeypatch.setattr("time.time", lambda: now)
-    monkeypatch.setattr(limits, "_paused_until", 0.0)
+    monkeypatch.setattr(rate_limits, "_paused_until", 0.0)
     return pass_by
 
 
@@ -139,7 +140,7 @@ class TestAShopper:
             assert answer.status_code == 403
         assert ada.puts(mouse, 2).status_code == 303
 
-    def test_is_told_by_htmx_on_the_page_that_is_open(self, ada: Shopper, mouse: Product):
+    def test_is_refused_on_the_page_that_htmx_has_open(self, ada: Shopper, mouse: Product):
         answer = [ada.puts(mouse, 1, htmx=True) for _ in range(5)][-1]
         assert answer.status_code == 429
         assert '<p id="refusal">' in answer.text
@@ -157,7 +158,7 @@ class TestBuy:
         assert [ada.buys().status_code for _ in range(3)] == [303, 422, 429]
         assert ada.puts(mouse, 2).status_code == 303
 
-    def test_is_refused_in_json_to_who_speaks_it(
+    def test_is_refused_in_json_if_it_was_json(
         self, budgets: dict[str, tuple[int, int]], ada: Shopper
     ):
         budgets["checkout:checkout-session"] = (0, 1)
@@ -189,7 +190,7 @@ class TestAnAddress:
         answer = Client().post("/cart/1/", REMOTE_ADDR=address, headers=headers)
         return int(answer.status_code)
 
-    def test_counts_whoever_has_no_cookie(self):
+    def test_counts_requests_without_a_cookie(self):
         assert [self.sends("192.0.2.1") for _ in range(2)] == [404, 429]
         assert self.sends("192.0.2.2") == 404
 
@@ -222,7 +223,7 @@ class TestAnAddress:
 
 class TestACacheThatIsAway:
     @pytest.fixture(autouse=True)
-    def nobody_listens(self, settings: Settings, budgets: dict[str, tuple[int, int]]) -> None:
+    def without_a_server(self, settings: Settings, budgets: dict[str, tuple[int, int]]) -> None:
         with socket.create_server(("127.0.0.1", 0)) as closed:
             port = closed.getsockname()[1]
         self.on(port, settings)
@@ -235,27 +236,18 @@ class TestACacheThatIsAway:
             patch.setenv("CACHE_URL", f"redis://:planted-password@127.0.0.1:{port}/0")
             settings.CACHES = {"default": environment.cache("CACHE_URL")}
 
-    @pytest.fixture
-    def heard(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-        heard: list[str] = []
-        monkeypatch.setattr(
-            limits.logger, "error", lambda words, *values: heard.append(words % values)
-        )
-        return heard
-
-    def test_limits_nothing_and_says_so_once(self, ada: Shopper, mouse: Product, heard: list[str]):
+    def test_limits_nothing_and_says_so_once(self, ada: Shopper, mouse: Product, log: Log):
         assert [ada.puts(mouse, 1).status_code for _ in range(4)] == [303] * 4
-        assert len(heard) == 1
-        assert "Look at CACHE_URL" in heard[0]
+        assert "Look at CACHE_URL" in log.line("storefront.ops.rate_limits")["message"]
 
     def test_is_not_quoted_as_it_may_name_its_password(
-        self, heard: list[str], monkeypatch: pytest.MonkeyPatch
+        self, log: Log, monkeypatch: pytest.MonkeyPatch
     ):
         complaint = ConnectionError("redis://:planted-password@127.0.0.1 does not answer")
-        monkeypatch.setattr(limits, "cache", Mock(incr=Mock(side_effect=complaint)))
+        monkeypatch.setattr(rate_limits, "cache", Mock(incr=Mock(side_effect=complaint)))
         assert not is_limited("/cart/1/")
-        assert "ConnectionError" in heard[0]
-        assert "planted" not in heard[0]
+        assert "ConnectionError" in log.line("storefront.ops.rate_limits")["message"]
+        assert "planted" not in log.text
 
     def test_that_is_silent_costs_less_than_a_second(
         self, ada: Shopper, mouse: Product, settings: Settings
@@ -264,24 +256,24 @@ class TestACacheThatIsAway:
             self.on(silent.getsockname()[1], settings)
             assert [ada.puts(mouse, 1).status_code for _ in range(4)] == [303] * 4
             # Counted and not timed, as a busy machine is slow by itself.
-            assert callers(silent) == 1
+            assert connections_to(silent) == 1
         assert sum(settings.CACHES["default"]["OPTIONS"].values()) < 1
 
     def test_is_asked_again_after_a_while(self, settings: Settings, passes: Callable[[int], None]):
         assert not is_limited("/cart/1/")
         settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
         assert not is_limited("/cart/1/")
-        passes(limits.PAUSE_SECONDS)
+        passes(rate_limits.PAUSE_SECONDS)
         assert is_limited("/cart/1/")
 
 
-def callers(server: socket.socket) -> int:
-    """Count who has come to the server and was not let in."""
+def connections_to(server: socket.socket) -> int:
+    """Count the connections that wait for the server."""
     server.setblocking(False)
     count = 0
-    with ExitStack() as guests, contextlib.suppress(BlockingIOError):
+    with ExitStack() as connections, contextlib.suppress(BlockingIOError):
         while True:
-            guests.enter_context(server.accept()[0])
+            connections.enter_context(server.accept()[0])
             count += 1
     return count
 
@@ -306,7 +298,7 @@ class TestTheSizeOfARequest:
             assert self.sends(address, size).status_code != 413
             assert self.sends(address, size + 1).status_code == 413
 
-    def test_is_told_in_words(self):
+    def test_is_refused_in_words(self):
         answer = self.sends(BUY, FORM_BYTES + 1)
         assert "none of it was read" in answer.text
         answer = self.sends(BUY, FORM_BYTES + 1, "application/json")

@@ -1,4 +1,4 @@
-"""Log lines: one search tells the story of a payment, and nothing about the person."""
+"""The request log: one search gives the story of a payment, and nothing about the person."""
 
 import logging
 import time
@@ -12,17 +12,16 @@ from pytest_django import Settings
 
 from checkout.models import Order
 from storefront.models import Product
-from storefront.ops import logs
-from storefront.ops import request_log as watching
+from storefront.ops import logs, request_log
 from tests.cast import Shopper, deliver, event_about, poll_url
-from tests.log_capture import Log
+from tests.log_capture import Line, Log
 from tests.routes import ADDRESSES, SAMPLES
 from tools.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
 
 ROOT = Path(__file__).parents[2]
-ANSWERS, QUERIES = "storefront.requests", "storefront.queries"
+LOGGER = "storefront.ops.request_log"
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def pending_order(stripe: StandIn, ada: Shopper, mouse: Product, log: Log) -> Or
 
 
 @pytest.fixture
-def everything() -> Iterator[None]:
+def debug_level() -> Iterator[None]:
     """As with LOG_LEVEL=debug."""
     logger = logging.getLogger("storefront")
     level = logger.level
@@ -46,7 +45,7 @@ def everything() -> Iterator[None]:
 class TestAnAnswer:
     def test_is_a_line_that_says_how_it_went(self, log: Log, mouse: Product):
         Client().get("/products/mouse/")
-        line = log.line(ANSWERS)
+        line = log.line(LOGGER)
         assert line["time"].endswith("+00:00")
         assert (line["level"], line["method"], line["status"]) == ("INFO", "GET", 200)
         assert line["route"] == "/products/<slug:slug>/"
@@ -57,14 +56,14 @@ class TestAnAnswer:
         self, log: Log, ada: Shopper, pending_order: Order
     ):
         ada.get(f"/orders/{pending_order.pk}/")
-        line = log.line(ANSWERS)
+        line = log.line(LOGGER)
         assert (line["route"], line["order"]) == ("/orders/<uuid:pk>/", str(pending_order.pk))
         assert "/orders/7" not in log.text
         assert f"/{pending_order.pk}" not in log.text
 
-    def test_at_an_address_that_is_none_names_no_address(self, log: Log):
+    def test_at_an_unknown_address_does_not_name_it(self, log: Log):
         Client().get("/orders/my-secret-typed-wrong/")
-        assert log.line(ANSWERS)["route"] == "unmatched"
+        assert log.line(LOGGER)["route"] == "unmatched"
         assert "secret" not in log.text
 
     @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/static/icon.svg"])
@@ -74,7 +73,9 @@ class TestAnAnswer:
             answer.close()
         assert (answer.status_code, log.text) == (200, "")
 
-    def test_to_a_poll_without_news_is_left_out(self, log: Log, ada: Shopper, pending_order: Order):
+    def test_to_a_poll_without_an_update_is_left_out(
+        self, log: Log, ada: Shopper, pending_order: Order
+    ):
         path = poll_url(ada.get(f"/orders/{pending_order.pk}/"))
         log.forget()
         assert ada.asks_by_htmx(path).status_code == 204
@@ -84,18 +85,20 @@ class TestAnAnswer:
         ("path", "route"), [("/healthz", "/healthz"), ("/static/icon.svg", "/static/")]
     )
     def test_that_was_left_out_is_there_for_debugging(
-        self, log: Log, everything: None, path: str, route: str
+        self, log: Log, debug_level: None, path: str, route: str
     ):
         Client().get(path).close()
-        assert (log.line(ANSWERS)["level"], log.line(ANSWERS)["route"]) == ("DEBUG", route)
+        assert (log.line(LOGGER)["level"], log.line(LOGGER)["route"]) == ("DEBUG", route)
 
-    def test_that_the_shop_is_ill_is_not_left_out(self, log: Log, monkeypatch: pytest.MonkeyPatch):
+    def test_that_the_shop_is_not_ready_is_not_left_out(
+        self, log: Log, monkeypatch: pytest.MonkeyPatch
+    ):
         def away(*args: object) -> None:
             raise OperationalError("gone")
 
         monkeypatch.setattr("storefront.ops.health.MigrationExecutor", away)
         Client().get("/readyz")
-        assert log.line(ANSWERS)["status"] == 503
+        assert log.line(LOGGER)["status"] == 503
 
 
 class TestARequestsId:
@@ -110,7 +113,7 @@ class TestARequestsId:
         assert {line["logger"] for line in lines} == {
             "checkout.ordering",
             "django.request",
-            ANSWERS,
+            LOGGER,
         }
         assert {line["request_id"] for line in lines} == {answer["X-Request-ID"]}
         assert {line["order"] for line in lines[:2]} == {str(ada.order.pk)}
@@ -118,23 +121,23 @@ class TestARequestsId:
     def test_is_another_one_for_each(self, log: Log):
         answers = [Client().get("/") for _ in range(3)]
         assert len({answer["X-Request-ID"] for answer in answers}) == 3
-        assert len({line["request_id"] for line in log.lines(ANSWERS)}) == 3
+        assert len({line["request_id"] for line in log.lines(LOGGER)}) == 3
 
     def test_ends_with_the_request(self, log: Log, ada: Shopper, pending_order: Order):
         ada.get(f"/orders/{pending_order.pk}/")
         log.forget()
-        logging.getLogger("storefront").warning("Nobody has asked.")
+        logging.getLogger("storefront").warning("Outside of a request.")
         assert {"request_id", "order"} & log.line("storefront").keys() == set()
 
-    def test_is_all_that_lines_are_tied_by(self, log: Log):
-        logs.bind(order="of nobody's request")
-        logging.getLogger("storefront").warning("Nobody has asked.")
+    def test_is_needed_to_bind_fields(self, log: Log):
+        logs.bind(order="of no request")
+        logging.getLogger("storefront").warning("Outside of a request.")
         assert "order" not in log.line("storefront")
 
     def test_is_the_routers_where_the_router_is_trusted(self, log: Log, settings: Settings):
         settings.TRUST_PROXY = True
         answer = Client().get("/", headers={"X-Request-ID": "8f1e-2_a.b"})
-        assert answer["X-Request-ID"] == log.line(ANSWERS)["request_id"] == "8f1e-2_a.b"
+        assert answer["X-Request-ID"] == log.line(LOGGER)["request_id"] == "8f1e-2_a.b"
 
     def test_is_never_the_shoppers_own(self):
         assert Client().get("/", headers={"X-Request-ID": "mine"})["X-Request-ID"] != "mine"
@@ -146,19 +149,19 @@ class TestARequestsId:
 
 
 class TestAPayment:
-    def test_that_does_not_fit_is_told_with_event_order_and_request(
+    def test_that_does_not_fit_is_logged_with_event_order_and_request(
         self, log: Log, pending_order: Order
     ):
         event = event_about(pending_order, amount_total=1)
         answer = deliver(event)
-        told, answered = log.line("checkout.review"), log.line(ANSWERS)
-        assert told["level"] == "ERROR"
-        for line in (told, answered):
+        review, answered = log.line("checkout.review"), log.line(LOGGER)
+        assert review["level"] == "ERROR"
+        for line in (review, answered):
             assert line["event"] == event["id"]
             assert line["order"] == str(pending_order.pk)
             assert line["request_id"] == answer["X-Request-ID"]
 
-    def test_refunded_is_told_with_event_and_order(
+    def test_refunded_is_logged_with_event_and_order(
         self, log: Log, stripe: StandIn, pending_order: Order
     ):
         stripe.pay(pending_order.session_id or "")
@@ -168,19 +171,19 @@ class TestAPayment:
         stripe.refund(pending_order.session_id or "")
         [event, *_] = stripe.events_of("charge.refunded")
         deliver(event)
-        line = log.line(ANSWERS)
+        line = log.line(LOGGER)
         assert (line["event"], line["order"]) == (event["id"], str(pending_order.pk))
 
     def test_with_a_forged_signature_leaves_a_warning(self, log: Log, pending_order: Order):
         deliver(event_about(pending_order), header="t=1,v1=2")
         assert log.line("checkout.webhooks")["level"] == "WARNING"
-        assert "event" not in log.line(ANSWERS)
+        assert "event" not in log.line(LOGGER)
 
 
 class TestWhatIsPersonal:
     @pytest.fixture
-    def nosy(self, ada: Shopper, pending_order: Order) -> tuple[Client, list[str]]:
-        """A browser that tells a lot, and what of it no line may repeat."""
+    def talkative(self, ada: Shopper, pending_order: Order) -> tuple[Client, list[str]]:
+        """A browser that reveals a lot, and what of it no line may repeat."""
         browser = Client(
             raise_request_exception=False,
             REMOTE_ADDR="203.0.113.7",
@@ -200,13 +203,18 @@ class TestWhatIsPersonal:
     @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
     @pytest.mark.parametrize("address", ADDRESSES)
     def test_is_in_no_line_of_any_address(
-        self, log: Log, everything: None, nosy: tuple[Client, list[str]], address: str, method: str
+        self,
+        log: Log,
+        debug_level: None,
+        talkative: tuple[Client, list[str]],
+        address: str,
+        method: str,
     ):
-        browser, secrets = nosy
+        browser, secrets = talkative
         body = "email=ada@example.com&quantity=planted"
         content_type = "application/x-www-form-urlencoded"
         browser.generic(method, f"{address}?q=planted", body, content_type)
-        assert len(log.lines(ANSWERS)) == 1
+        assert len(log.lines(LOGGER)) == 1
         assert [secret for secret in secrets if secret in log.text] == []
 
     def test_is_in_no_line_about_a_payment(self, log: Log, ada: Shopper, pending_order: Order):
@@ -249,6 +257,10 @@ class TestWhatIsPersonal:
         assert f"/{pending_order.pk}" not in log.text
 
 
+def slow_queries(log: Log) -> list[Line]:
+    return [line for line in log.lines(LOGGER) if "sql" in line]
+
+
 class TestASlowQuery:
     def nap(self, seconds: float) -> None:
         """PostgreSQL has such a function by itself."""
@@ -260,7 +272,7 @@ class TestASlowQuery:
     def test_is_a_warning_with_its_shape_and_duration(self, log: Log, settings: Settings):
         settings.SLOW_QUERY_SECONDS = 0.05
         self.nap(0.06)
-        line = log.line(QUERIES)
+        [line] = slow_queries(log)
         assert line["level"] == "WARNING"
         assert line["sql"] == "SELECT pg_sleep(%s)"
         assert 60 <= line["duration_ms"] < 5_000
@@ -268,7 +280,7 @@ class TestASlowQuery:
     def test_is_none_below_the_threshold(self, log: Log, settings: Settings):
         settings.SLOW_QUERY_SECONDS = 30
         self.nap(0.01)
-        assert log.lines(QUERIES) == []
+        assert slow_queries(log) == []
 
     def test_of_a_request_has_its_id_and_none_of_its_values(
         self, log: Log, settings: Settings, ada: Shopper, mouse: Product
@@ -277,18 +289,20 @@ class TestASlowQuery:
         log.forget()
         settings.SLOW_QUERY_SECONDS = 0
         answer = ada.get("/")
-        assert len(log.lines(QUERIES)) > 1
-        assert {line["request_id"] for line in log.lines(QUERIES)} == {answer["X-Request-ID"]}
+        assert len(slow_queries(log)) > 1
+        assert {line["request_id"] for line in slow_queries(log)} == {answer["X-Request-ID"]}
         assert str(ada.id) not in log.text
         assert ada.id.hex not in log.text
 
-    def test_is_told_once_however_often_the_database_was_opened(self, log: Log, settings: Settings):
+    def test_is_logged_once_however_often_the_database_was_opened(
+        self, log: Log, settings: Settings
+    ):
         for _ in range(3):
-            watching.watch_queries(connection)
+            request_log.time_queries(connection)
         settings.SLOW_QUERY_SECONDS = 0
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        assert len(log.lines(QUERIES)) == 1
+        assert len(slow_queries(log)) == 1
 
 
 class TestASlowCallToStripe:

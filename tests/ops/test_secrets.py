@@ -89,7 +89,7 @@ class TestAShopWithNothingThatWorks:
         process = self.walked("broken", DEBUG=debug)
         assert "GET / 500" in process.stdout
         assert "settings and" in process.stderr
-        # Developers see what each line had in hand; shoppers see nothing.
+        # Developers see the values at each line of code; shoppers see none.
         assert ("pk_test_public" in process.stdout) == (debug == "true")
         assert planted_in(process.stdout + process.stderr) == []
 
@@ -112,9 +112,9 @@ def test_a_value_that_stops_the_start_is_not_repeated(name: str, monkeypatch: py
         try:
             runpy.run_path(str(ROOT / "storefront" / "settings.py"))
         except ImproperlyConfigured as refused:
-            words = "".join(traceback.format_exception(refused))
-            assert name in words or "STRIPE" in name
-            assert planted_in(words) == []
+            message = "".join(traceback.format_exception(refused))
+            assert name in message or "STRIPE" in name
+            assert planted_in(message) == []
 
 
 @pytest.mark.django_db

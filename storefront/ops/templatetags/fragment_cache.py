@@ -1,41 +1,55 @@
-"""`{% remember VALUE … %}…{% endcached %}`: a part that is rendered once for the same values.
+"""`{% cached NAME=VALUE … %}…{% endcached %}`: a part of a page, rendered once for the same values.
 
-Django's own cache tag asks a cache, by a key that is hashed: for a part as small as a product
-that takes longer than what it spares. Here the values are the key, so nothing can be out of
-date; a model counts as the values of all its fields. What a part says may depend on these
-values and on the settings, and on nothing else. The CSRF token is no hindrance: `pages.page`
-writes it into the finished page.
+Django's own cache tag asks a cache by a hashed key, which takes longer than rendering a part as
+small as a product. Here the values themselves are the key, so no part is ever out of date.
+
+Inside, only the named values are there, as after `include … only`: what was rendered for one
+shopper cannot be shown to another, and a forgotten name is an empty word. A model counts as the
+values of its fields, a list as its items, and an object with a `cache_key` as that. What filters
+read from the settings is named as well if tests change it, such as the currency of money. The
+token of a form is the shopper's own, since `pages.page` writes it into the finished page.
 """
 
 from typing import Any
 
-from django import template
 from django.db.models import Model
-from django.template.base import FilterExpression, Node, NodeList, Parser, Token
+from django.template import Context, Library, TemplateSyntaxError
+from django.template.base import FilterExpression, Node, NodeList, Parser, Token, token_kwargs
 from django.utils.safestring import SafeString
 
-register = template.Library()
+from storefront.ops.pages import TOKEN_PLACEHOLDER
+
+register = Library()
 
 MAX_FRAGMENTS = 2_000
-"""How many parts are kept, of a kilobyte or so each; then all are forgotten and made anew."""
+"""How many are kept, of a kilobyte or so each; then all are dropped and rendered again."""
 
-kept: dict[tuple[Any, ...], SafeString] = {}
+fragments: dict[tuple[Any, ...], SafeString] = {}
 
 
 class CachedFragment(Node):
-    def __init__(self, nodelist: NodeList, values: list[FilterExpression]) -> None:
+    def __init__(self, nodelist: NodeList, values: dict[str, FilterExpression]) -> None:
         self.nodelist = nodelist
-        self.values = values
+        self.names, self.values = [*values], [*values.values()]
 
-    def render(self, context: template.Context) -> SafeString:
+    def render(self, context: Context) -> SafeString:
         values = [value.resolve(context) for value in self.values]
-        key = (self, *[values_of(v) if isinstance(v, Model) else v for v in values])
-        part = kept.get(key)
-        if part is None:
-            if len(kept) >= MAX_FRAGMENTS:
-                kept.clear()
-            part = kept[key] = self.nodelist.render(context)
-        return part
+        key = (self, *map(key_of, values))
+        fragment = fragments.get(key)
+        if fragment is None:
+            if len(fragments) >= MAX_FRAGMENTS:
+                fragments.clear()
+            named = dict(zip(self.names, values, strict=True)) | {"csrf_token": TOKEN_PLACEHOLDER}
+            fragment = fragments[key] = self.nodelist.render(context.new(named))
+        return fragment
+
+
+def key_of(value: Any) -> Any:
+    if isinstance(value, Model):
+        return values_of(value)
+    if isinstance(value, list):
+        return tuple(map(key_of, value))
+    return getattr(value, "cache_key", value)
 
 
 def values_of(model: Model) -> tuple[Any, ...]:
@@ -46,7 +60,10 @@ def values_of(model: Model) -> tuple[Any, ...]:
 
 @register.tag
 def cached(parser: Parser, token: Token) -> CachedFragment:
-    values = [parser.compile_filter(word) for word in token.split_contents()[1:]]
+    tag, *bits = token.split_contents()
+    values = token_kwargs(bits, parser)
+    if bits:
+        raise TemplateSyntaxError(f"{{% {tag} %}} takes NAME=VALUE, not {bits[0]}.")
     nodelist = parser.parse(["endcached"])
     parser.delete_first_token()
     return CachedFragment(nodelist, values)

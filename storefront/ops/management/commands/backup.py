@@ -20,6 +20,6 @@ class Command(BaseCommand):
         file = Path(options["file"] or named_by_time)
         try:
             backups.save(file)
-        except backups.CannotBackUp as error:
+        except backups.BackupFailed as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Saved {file} ({file.stat().st_size:,} bytes).")

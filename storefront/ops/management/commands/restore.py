@@ -1,4 +1,4 @@
-"""Brings a backup back, in the place of everything that the database holds now."""
+"""Restores a backup, replacing everything in the database."""
 
 from pathlib import Path
 from typing import Any
@@ -10,24 +10,24 @@ from storefront.ops import backups
 
 
 class Command(BaseCommand):
-    help = "Brings a backup back, in the place of everything that the database holds now."
+    help = "Restores a backup, replacing everything in the database."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", help="what `manage.py backup` has saved")
+        parser.add_argument("file", help="a file that `manage.py backup` saved")
         parser.add_argument(
             "--replace",
             action="store_true",
-            help="do so although the database holds something that will be gone",
+            help="restore although the database is not empty; all in it will be gone",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if connection.introspection.table_names() and not options["replace"]:
             raise CommandError(
-                "This database is not empty, and all that it holds would be gone. Stop the shop, "
+                "This database is not empty, and all in it would be gone. Stop the shop, "
                 "save it with `manage.py backup`, then add --replace."
             )
         try:
             backups.restore(Path(options["file"]))
-        except backups.CannotBackUp as error:
+        except backups.BackupFailed as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Restored {options['file']}. Now run `manage.py migrate`.")
