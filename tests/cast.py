@@ -1,4 +1,4 @@
-"""Who acts in the tests: shoppers with a browser each, and Stripe delivering events."""
+"""The cast of the tests: shoppers with a browser each, and Stripe delivering events."""
 
 import json
 import re
@@ -22,7 +22,7 @@ def product(name: str = "Mouse", price_cents: int = 2_999, **fields: Any) -> Pro
 
 
 class Shopper:
-    """Somebody with a browser of their own; Ada buys, Bo is the stranger."""
+    """A shopper with a browser of their own; Ada buys, Bo is the stranger."""
 
     def __init__(self) -> None:
         self.browser = Client()

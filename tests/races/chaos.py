@@ -8,20 +8,17 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
+from tests.races.reconciler import PATIENCE_SECONDS, Reconciler
 from tests.races.snapshots import take_snapshot
 from tools.at_once import at_once
 from tools.http_shopper import Answer
-from tools.shop_process import PROJECT, ShopProcess
 from tools.snapshot import Snapshot, is_paid
 from tools.stage import Stage
 from tools.stripe_stand_in import Refusal
@@ -40,7 +37,6 @@ SIX_MINUTES, DAY = 6 * 60, 24 * 60 * 60
 MOST_SKIPPED_SECONDS = 20 * 60 * 60
 """Checkouts are offered for longer, so that time may pass at Stripe, whose clock is not ours."""
 CHECKOUT_MINUTES = "1400"
-PATIENCE_SECONDS = 300
 MOST_SECONDS_PER_STRIKE = 60
 
 BOOTED = re.compile(rb"Booting worker with pid: (\d+)")
@@ -64,52 +60,6 @@ def seed() -> int:
 
 def in_proof(proof: int, otherwise: int) -> int:
     return proof if os.environ.get("PROVE") else otherwise
-
-
-class Reconciler:
-    """`reconcile_orders` without end; started anew when it is gone, as a platform does."""
-
-    def __init__(self, shop: ShopProcess, log: Path) -> None:
-        self._shop = shop
-        self.log = log
-        self.log.touch()
-        self.deaths = 0
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def run(self, *options: str) -> None:
-        command = [sys.executable, "manage.py", "reconcile_orders", "--older-than=0", *options]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                cwd=PROJECT,
-                env=self._shop.environment,
-                start_new_session=True,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-
-    def keep_running(self) -> None:
-        if self._process and self._process.poll() is not None:
-            self.deaths += 1
-        if self._process is None or self._process.poll() is not None:
-            self.run("--every=1")
-
-    def run_once(self) -> None:
-        self.run()
-        assert self._process
-        try:
-            assert self._process.wait(PATIENCE_SECONDS) == 0, self.log.read_text()[-3000:]
-        finally:
-            self.kill()
-
-    def kill(self) -> bool:
-        process, self._process = self._process, None
-        was_there = process is not None and process.poll() is None
-        if process:
-            process.kill()
-            process.wait()
-        return was_there
 
 
 class Chaos:

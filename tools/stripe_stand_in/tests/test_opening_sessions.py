@@ -142,7 +142,7 @@ REFUSALS: list[tuple[str, Json, str | None, str]] = [
         "line_items",
     ),
     (
-        "fils that nobody has",
+        "fils that are not paid with",
         order(line_items=[tea(price={"currency": "kwd", "unit_amount": 12345})]),
         None,
         "line_items[0][price_data][unit_amount]",

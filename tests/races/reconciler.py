@@ -1,0 +1,55 @@
+"""The worker beside the shop, which the chaos kills as well."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.shop_process import PROJECT, ShopProcess
+
+PATIENCE_SECONDS = 300
+
+
+class Reconciler:
+    """`reconcile_orders` without end; started anew when it is gone, as a platform does."""
+
+    def __init__(self, shop: ShopProcess, log: Path) -> None:
+        self._shop = shop
+        self.log = log
+        self.log.touch()
+        self.deaths = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def run(self, *options: str) -> None:
+        command = [sys.executable, "manage.py", "reconcile_orders", "--older-than=0", *options]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=PROJECT,
+                env=self._shop.environment,
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def keep_running(self) -> None:
+        if self._process and self._process.poll() is not None:
+            self.deaths += 1
+        if self._process is None or self._process.poll() is not None:
+            self.run("--every=1")
+
+    def run_once(self) -> None:
+        self.run()
+        assert self._process
+        try:
+            assert self._process.wait(PATIENCE_SECONDS) == 0, self.log.read_text()[-3000:]
+        finally:
+            self.kill()
+
+    def kill(self) -> bool:
+        process, self._process = self._process, None
+        was_there = process is not None and process.poll() is None
+        if process:
+            process.kill()
+            process.wait()
+        return was_there
