@@ -61,9 +61,16 @@ EVIDENCE = """
 """
 
 
+DISPUTED_CARD: Json = {
+    "brand": "visa",
+    "case_type": "chargeback",
+    "network": "visa",
+    "network_reason_code": "10.4",
+}
+
+
 def dispute(charge: Json, *, created: int) -> Json:
     """A chargeback of the whole charge that waits for the merchant's answer."""
-    email = charge["billing_details"]["email"]
     return {
         "id": new_id("dp"),
         "object": "dispute",
@@ -73,35 +80,32 @@ def dispute(charge: Json, *, created: int) -> Json:
         "created": created,
         "currency": charge["currency"],
         "enhanced_eligibility_types": [],
-        "evidence": {
-            **dict.fromkeys(EVIDENCE.split()),
-            "customer_email_address": email,
-            "enhanced_evidence": {},
-        },
-        "evidence_details": {
-            "due_by": created + 7 * 24 * 60 * 60,
-            "enhanced_eligibility": {},
-            "has_evidence": False,
-            "past_due": False,
-            "submission_count": 0,
-            "submission_method": "not_submitted",
-        },
+        "evidence": _evidence(charge["billing_details"]["email"]),
+        "evidence_details": _evidence_details(due_by=created + 7 * 24 * 60 * 60),
         "intended_submission_method": None,
         "is_charge_refundable": False,
         "livemode": False,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
-        "payment_method_details": {
-            "type": "card",
-            "card": {
-                "brand": "visa",
-                "case_type": "chargeback",
-                "network": "visa",
-                "network_reason_code": "10.4",
-            },
-        },
+        "payment_method_details": {"type": "card", "card": copy.deepcopy(DISPUTED_CARD)},
         "reason": "fraudulent",
         "status": "needs_response",
+    }
+
+
+def _evidence(email: str) -> Json:
+    given = {"customer_email_address": email, "enhanced_evidence": {}}
+    return {**dict.fromkeys(EVIDENCE.split()), **given}
+
+
+def _evidence_details(*, due_by: int) -> Json:
+    return {
+        "due_by": due_by,
+        "enhanced_eligibility": {},
+        "has_evidence": False,
+        "past_due": False,
+        "submission_count": 0,
+        "submission_method": "not_submitted",
     }
 
 

@@ -31,6 +31,14 @@ SESSION_NULLS = """
 """
 
 
+HOSTED_PAGE: Json = {"success_url": None, "ui_mode": "hosted_page"}
+BY_CARD: Json = {
+    "payment_method_collection": "if_required",
+    "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+    "payment_method_types": ["card"],
+}
+
+
 def session(params: Json, *, created: int, url_base: str, totals: Json) -> Json:
     """An open Checkout Session for checked parameters; its line items are kept apart."""
     id = new_id("cs_test", 58)
@@ -50,22 +58,19 @@ def session(params: Json, *, created: int, url_base: str, totals: Json) -> Json:
         "managed_payments": {"enabled": False},
         "metadata": {},
         "mode": "payment",
-        "payment_method_collection": "if_required",
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": ["card"],
+        **copy.deepcopy(BY_CARD),
         "payment_status": "unpaid",
         "phone_number_collection": {"enabled": False},
         "shipping_options": [],
         "status": "open",
-        "success_url": None,
-        "ui_mode": "hosted_page",
+        **HOSTED_PAGE,
         "url": f"{url_base}/c/pay/{id}",
-        **_told(params),
+        **_echoed(params),
         "expires_at": params.get("expires_at", created + 24 * 60 * 60),
     }
 
 
-def _told(params: Json) -> Json:
+def _echoed(params: Json) -> Json:
     echoed = """
         cancel_url success_url client_reference_id customer_email locale metadata submit_type
         billing_address_collection integration_identifier origin_context
@@ -198,9 +203,7 @@ def charge(intent: Json, *, email: str, created: int) -> Json:
         "id": id,
         "object": "charge",
         **_nulls(CHARGE_NULLS),
-        "amount": intent["amount"],
-        "amount_captured": intent["amount"],
-        "amount_refunded": 0,
+        **_amounts(intent["amount"]),
         "balance_transaction": None,
         "billing_details": {**_nulls("name phone tax_id"), "address": _address(), "email": email},
         "calculated_statement_descriptor": "STOREFRONT",
@@ -221,6 +224,10 @@ def charge(intent: Json, *, email: str, created: int) -> Json:
         "refunded": False,
         "status": "succeeded" if method == "card" else "pending",
     }
+
+
+def _amounts(amount: int) -> Json:
+    return {"amount": amount, "amount_captured": amount, "amount_refunded": 0}
 
 
 def _address() -> Json:
