@@ -3,19 +3,19 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from django.template.loader import render_to_string
 from playwright.sync_api import Page, Request, expect
 
-from storefront.ops.pages import shop_context
+from storefront.ops.error_pages import EXPIRED_FORM, WORDS, Words, error_page
 from tests.browser.complaints import Complaints
 from tests.browser.conftest import NewShopper
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
-from tools.shop_process import PROJECT, ShopProcess
+from tools.shop_process import ShopProcess
 from tools.stripe_stand_in import StandIn
 
 # Without wcag22aa axe looks at no target sizes.
@@ -301,20 +301,20 @@ class TestEveryPage:
         assert width <= 360, "It can be pushed sideways on a small telephone."
 
 
-# A new one is found by its name, which is the status; a word may follow.
-ERRORS = sorted(path.name for path in (PROJECT / "templates").glob("[45]*.html"))
+ERRORS = [*WORDS.items(), (HTTPStatus.FORBIDDEN, EXPIRED_FORM)]
 
 
 class TestAPageThatSaysWhatWentWrong:
     """Most of them are hard to reach: here the router answers with them."""
 
-    @pytest.mark.parametrize("name", ERRORS)
-    def test_is_accessible(self, ada: Shopper, complaints: Complaints, name: str):
-        status = int(name[:3])
+    @pytest.mark.parametrize(("status", "words"), ERRORS)
+    def test_is_accessible(
+        self, ada: Shopper, complaints: Complaints, status: HTTPStatus, words: Words
+    ):
         complaints.expect_status(status)
         ada.visits()
         sheet = ada.page.locator("link[rel=stylesheet]").get_attribute("href") or ""
-        text = render_to_string(name, shop_context() | {"seconds": 30})
+        text = error_page(status, words).text
         html = re.sub(r'(rel="stylesheet" href=")[^"]*', rf"\1{sheet}", text)
         page = {"status": status, "content_type": "text/html", "body": html}
         ada.page.route("**/went-wrong/", lambda route: route.fulfill(**page))
