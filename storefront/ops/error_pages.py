@@ -1,12 +1,13 @@
-"""What goes wrong, in the shop's own words; no page here needs the database or a good request."""
+"""Says in the shop's own words what went wrong; needs neither the database nor a good request."""
 
 import logging
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import NamedTuple
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.template.defaultfilters import pluralize
 from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.safestring import SafeString
@@ -18,54 +19,111 @@ from storefront.ops.pages import shop_context
 
 logger = logging.getLogger(__name__)
 
-SECONDS_TO_WAIT = 30
+RETRY_AFTER_SECONDS = 30
+
+
+class Words(NamedTuple):
+    """Title and text of a page, and what a client reads that sent JSON."""
+
+    title: str
+    text: str
+    error: str
+
+
+EXPIRED_FORM = Words(
+    "The form has expired",
+    "Nothing was charged, and your cart is as it was. Go back to the shop and press the button "
+    "once more. If it happens again, allow cookies for this shop.",
+    "The CSRF token is missing or too old. Nothing was charged.",
+)
 WORDS = {
-    HTTPStatus.BAD_REQUEST: "The request can't be read. Nothing was charged.",
-    HTTPStatus.FORBIDDEN: "The CSRF token is missing or too old. Nothing was charged.",
-    HTTPStatus.NOT_FOUND: "There is nothing at this address.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request is too large. Nothing was charged.",
-    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests within a minute. Nothing was charged.",
-    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong in the shop. Please try again later.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "The shop is out of order for a moment. Please try again.",
+    HTTPStatus.BAD_REQUEST: Words(
+        "That request can’t be read",
+        "Something in the address or the form was not as expected. Nothing was charged.",
+        "The request can't be read. Nothing was charged.",
+    ),
+    HTTPStatus.FORBIDDEN: Words(
+        "This page is not yours to see",
+        "You may have to sign in first, or as somebody else. Nothing was changed.",
+        "This is not yours to see. Nothing was changed.",
+    ),
+    HTTPStatus.NOT_FOUND: Words(
+        "There is no such page",
+        "The address may be mistyped, or the page is not yours to see.",
+        "There is nothing at this address.",
+    ),
+    HTTPStatus.METHOD_NOT_ALLOWED: Words(
+        "Nothing to see at this address",
+        "It takes the forms of the shop and shows no page of its own, for instance after a "
+        "reload. Nothing was charged.",
+        "There is nothing to GET at this address. Nothing was charged.",
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: Words(
+        "That is too large",
+        "The form brought far more than this shop ever asks for, and none of it was read. Nothing "
+        "was changed and nothing was charged.",
+        "The request is too large. Nothing was charged.",
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: Words(
+        "That was too quick",
+        "The shop had more from you, or from your network, than it takes within a minute. Nothing "
+        "was changed by this and nothing was charged. Please go on in {wait}.",
+        "Too many requests within a minute. Nothing was charged.",
+    ),
+    HTTPStatus.INTERNAL_SERVER_ERROR: Words(
+        "Something went wrong here",
+        "It is our fault, and it is in our log. Your cart is safe, and a payment you have made is "
+        "not lost. Please try again in a minute.",
+        "Something went wrong in the shop. Please try again later.",
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: Words(
+        "The shop is out of order for a moment",
+        "Its database does not answer. What you did last may not be saved, but nothing was "
+        "charged by it, and a payment you have made is not lost. Please try again in a minute.",
+        "The shop is out of order for a moment. Please try again.",
+    ),
 }
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, HTTPStatus.BAD_REQUEST, "400.html")
+    return _answer(request, HTTPStatus.BAD_REQUEST)
 
 
 def expired_form(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _answer(request, HTTPStatus.FORBIDDEN, "403_csrf.html")
+    return _answer(request, HTTPStatus.FORBIDDEN, EXPIRED_FORM)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, HTTPStatus.FORBIDDEN, "403.html")
+    return _answer(request, HTTPStatus.FORBIDDEN)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, HTTPStatus.NOT_FOUND, "404.html")
+    return _answer(request, HTTPStatus.NOT_FOUND)
 
 
 def too_large(request: HttpRequest) -> HttpResponse:
-    return _answer(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "413.html")
+    return _answer(request, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 def too_quick(request: HttpRequest, seconds: int) -> HttpResponse:
-    """The page is the answer to htmx as well, which takes its refusal (templates/base.html)."""
-    answer = _answer(request, HTTPStatus.TOO_MANY_REQUESTS, "429.html", {"seconds": seconds})
+    """Answer htmx with the page as well: it takes the refusal from it (templates/base.html)."""
+    title, text, error = WORDS[HTTPStatus.TOO_MANY_REQUESTS]
+    text = text.format(wait=f"{seconds} second{pluralize(seconds)}")
+    answer = _answer(request, HTTPStatus.TOO_MANY_REQUESTS, Words(title, text, error))
     answer["Retry-After"] = str(seconds)
     return answer
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, "500.html")
+    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 class ErrorPages:
-    """A middleware, because an outage of the database is neither a view's fault nor a 500.
+    """Answers with a page where Django has no handler for it.
 
-    A proxy or a browser may ask again after a 503; Stripe does so too. A page that answers to
-    forms alone, opened by a bookmark or a reload, is a dead end with words in it.
+    An outage of the database is no fault of a view's and no 500: after a 503 a proxy, a browser
+    and Stripe ask again. An address that takes forms alone, opened by a bookmark or a reload,
+    would be an empty page.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -73,25 +131,25 @@ class ErrorPages:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
-            page = _page(HTTPStatus.METHOD_NOT_ALLOWED, "405.html")
-            page["Allow"] = response["Allow"]
-            return page
-        return response
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED or request.method != "GET":
+            return response
+        answer = _answer(request, HTTPStatus.METHOD_NOT_ALLOWED)
+        answer["Allow"] = response["Allow"]
+        return answer
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, OperationalError | InterfaceError):
             return None
         logger.error("The database did not answer %s.", route_of(request), exc_info=error)
-        answer = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "503.html")
-        answer["Retry-After"] = str(SECONDS_TO_WAIT)
+        answer = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE)
+        answer["Retry-After"] = str(RETRY_AFTER_SECONDS)
         return answer
 
 
 class ScrubbedExceptionReporter(ExceptionReporter):
     """Django's page for developers, without the values of secrets.
 
-    Django hides settings by their names, but shows what each line of code has in hand.
+    Django hides settings by their names, but shows the variables at each line of code.
     """
 
     def get_traceback_html(self) -> SafeString:
@@ -108,16 +166,15 @@ def _without_secrets(safe: SafeString) -> SafeString:
     return SafeString(text)
 
 
-def _answer(
-    request: HttpRequest, status: HTTPStatus, template: str, context: dict[str, Any] | None = None
-) -> HttpResponse:
+def _answer(request: HttpRequest, status: HTTPStatus, words: Words | None = None) -> HttpResponse:
+    words = words or WORDS[status]
     if request.content_type == "application/json":
-        return JsonResponse({"error": WORDS[status]}, status=status)
-    return _page(status, template, context)
+        return JsonResponse({"error": words.error}, status=status)
+    return error_page(status, words)
 
 
-def _page(status: HTTPStatus, template: str, context: dict[str, Any] | None = None) -> HttpResponse:
-    about = shop_context() | (context or {})
-    page = HttpResponse(render_to_string(template, about), status=status)
+def error_page(status: HTTPStatus, words: Words) -> HttpResponse:
+    context = shop_context() | words._asdict() | {"status": status}
+    page = HttpResponse(render_to_string("error.html", context), status=status)
     page["Cache-Control"] = "no-store"
     return page

@@ -3,18 +3,17 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from django.template.loader import render_to_string
 from playwright.sync_api import Page, Request, expect
 
-from storefront.ops.pages import shop_context
+from storefront.ops.error_pages import EXPIRED_FORM, WORDS, Words, error_page
 from tests.browser.console import Console
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
-from tools.shop_process import PROJECT
 from tools.stripe_stand_in import StandIn
 
 # Without wcag22aa axe looks at no target sizes.
@@ -300,20 +299,18 @@ class TestEveryPage:
         assert width <= 360, "It can be pushed sideways on a small phone."
 
 
-# A new one is found by its name, which is the status; a word may follow.
-ERRORS = sorted(path.name for path in (PROJECT / "templates").glob("[45]*.html"))
+ERRORS = [*WORDS.items(), (HTTPStatus.FORBIDDEN, EXPIRED_FORM)]
 
 
 class TestAPageThatSaysWhatWentWrong:
     """Most of them are hard to reach: here the router answers with them."""
 
-    @pytest.mark.parametrize("name", ERRORS)
-    def test_is_accessible(self, ada: Shopper, console: Console, name: str):
-        status = int(name[:3])
+    @pytest.mark.parametrize(("status", "words"), ERRORS)
+    def test_is_accessible(self, ada: Shopper, console: Console, status: HTTPStatus, words: Words):
         console.expect_status(status)
         ada.visits()
         sheet = ada.page.locator("link[rel=stylesheet]").get_attribute("href") or ""
-        text = render_to_string(name, shop_context() | {"seconds": 30})
+        text = error_page(status, words).text
         html = re.sub(r'(rel="stylesheet" href=")[^"]*', rf"\1{sheet}", text)
         page = {"status": status, "content_type": "text/html", "body": html}
         ada.page.route("**/went-wrong/", lambda route: route.fulfill(**page))

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from storefront.models import Product
+from storefront.ops.error_pages import WORDS
 from tests.cast import Shopper, deliver, event_about
 from tests.log_capture import Log
 from tools.postgresql import Cluster
@@ -66,6 +68,13 @@ class TestEveryErrorPage:
         assert answer["Cache-Control"] == "no-store"
         assert "default-src 'none'" in answer["Content-Security-Policy"]
         assert answer["X-Content-Type-Options"] == "nosniff"
+
+    def test_is_short_for_a_client_that_sends_json(
+        self, monkeypatch: pytest.MonkeyPatch, case: tuple[Exception, int, str]
+    ):
+        headers = {"Content-Type": "application/json"}
+        answer = breaks_with(monkeypatch, case[0]).get("/", headers=headers)
+        assert answer.json() == {"error": WORDS[HTTPStatus(case[1])].error}
 
     def test_needs_no_query(
         self,
