@@ -4,7 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from django.core.management.base import CommandError
 
+from storefront.ops.management.commands import migrate
 from tools.shop_process import ShopProcess, new_database
 
 AT_ONCE = 4
@@ -43,3 +45,18 @@ def test_a_release_that_failed_blocks_no_other(tmp_path: Path):
         with pytest.raises(RuntimeError, match="no_such_app"):
             shop.manage(*OURS, "no_such_app")
         assert "Applying checkout" in shop.manage(*OURS)
+
+
+def test_a_release_that_waits_too_long_says_for_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(migrate, "PATIENCE_SECONDS", 0)
+    again = migrate.folder_lock(tmp_path)
+    with migrate.folder_lock(tmp_path), pytest.raises(CommandError, match="has locked"), again:
+        pass
+
+
+def test_a_release_leaves_nothing_beside_the_database(tmp_path: Path):
+    with new_database(tmp_path) as url:
+        ShopProcess(url).manage(*OURS)
+    assert [file for file in tmp_path.iterdir() if file.suffix != ".sqlite3"] == []

@@ -1,51 +1,82 @@
 """Django's `migrate`, one at a time: a platform may start two releases at the same moment."""
 
-import sqlite3
+import os
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 
-# Any number that nobody else takes for an advisory lock in this database.
+# Any number that nothing else uses for an advisory lock in this database.
 LOCK = 7_318_349_394_477_056_361
 PATIENCE_SECONDS = 600
 
 
 class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
-        with alone(connections[options["database"]]):
+        with migration_lock(connections[options["database"]]):
             super().handle(*args, **options)
 
 
-@contextmanager
-def alone(connection: BaseDatabaseWrapper) -> Iterator[None]:
+def migration_lock(connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:
     """Wait until no other process migrates this database, and keep others waiting.
 
-    The lock has a connection of its own, and ends with it at the latest: so it holds through
-    PgBouncer too, and a process that died holds nobody up.
+    A lock ends with its process at the latest, so one that died blocks no other.
     """
     if connection.vendor == "postgresql":
-        other = connection.copy()
-        try:
-            with other.cursor() as cursor:
-                cursor.execute("BEGIN")
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-                yield
-                cursor.execute("COMMIT")
-        finally:
-            other.close()
-    elif isinstance(connection, SQLite) and not connection.is_in_memory_db():
-        # Not the shop's own file: what migrates it has another connection than the lock.
-        file = connection.settings_dict["NAME"]
-        lock = sqlite3.connect(f"{file}-migrating", timeout=PATIENCE_SECONDS, autocommit=True)
-        try:
-            lock.execute("BEGIN EXCLUSIVE")
+        return _advisory_lock(connection)
+    if isinstance(connection, SQLite) and not connection.is_in_memory_db():
+        return folder_lock(Path(connection.settings_dict["NAME"]).resolve().parent)
+    return nullcontext()
+
+
+@contextmanager
+def _advisory_lock(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Lock within a transaction of a connection of its own: that holds through PgBouncer too."""
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
             yield
-        finally:
-            lock.close()
-    else:
+            cursor.execute("COMMIT")
+    finally:
+        other.close()
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[None]:
+    """Lock the folder of an SQLite file: that leaves no file behind and needs no right to write.
+
+    The file itself won't do: closing it here would end the locks that SQLite has on it.
+    """
+    if sys.platform == "win32":  # for developing alone, and it locks no folders
         yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not _is_locked_by(handle):
+            if time.monotonic() > deadline:
+                raise CommandError(f"Another process has locked {folder}, and doesn't end.")
+            time.sleep(0.1)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_locked_by(handle: int) -> bool:
+    import fcntl  # which Windows doesn't have
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
