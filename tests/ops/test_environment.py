@@ -1,11 +1,14 @@
 """The environment: a value that can't be read stops the start and says what is allowed."""
 
+import ast
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tools.environment import NAMES
 
 pytestmark = pytest.mark.once
 
@@ -216,3 +219,18 @@ class TestSafeByDefault:
             check=False,
         )
         assert process.returncode == 0, process.stderr
+
+
+class TestTheTests:
+    def test_see_nothing_of_the_developers_own_environment(self):
+        process = subprocess.run(
+            [sys.executable, "-c", "import os, tools.environment; print(dict(os.environ))"],
+            cwd=ROOT,
+            env=dict.fromkeys(NAMES, "the-developers-own"),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        seen = ast.literal_eval(process.stdout)
+        kept = {name for name, value in seen.items() if value == "the-developers-own"}
+        assert kept == {"DATABASE_URL"}

@@ -23,12 +23,11 @@ from checkout.models import Order
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
 from tests.routes import ADDRESSES
+from tools.environment import NAMES
 from tools.postgresql import free_port
 from tools.stripe_stand_in import StandIn
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
-NAMES = re.findall(r"^(?:# )?([A-Z_]+)=", EXAMPLE, re.MULTILINE)
 
 PLANT = "planted"
 PLANTED = {
