@@ -313,7 +313,7 @@ class TestStripeInTrouble:
     def test_an_error_that_stripe_keeps_is_over_with_the_next_press(
         self, stripe: StandIn, ada_with_mice: Shopper
     ):
-        """A 500 is replayed to whoever asks again under the same key, were Stripe well by then."""
+        """Stripe replays a 500 to a request under the same key, even once it is well again."""
         stripe.fault("POST", CREATE, status=500, times=1)
         assert ada_with_mice.buys().status_code == 503
         assert [call.replayed for call in stripe.requests] == [False, True, True]

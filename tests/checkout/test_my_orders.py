@@ -1,4 +1,4 @@
-"""My Orders: it turns PAID by itself, asks seldom, and is nobody else's business."""
+"""My Orders: it turns PAID by itself, asks seldom, and shows nobody else's orders."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""A private link: one order for whoever has the address, nothing more, and until it is revoked."""
+"""A private link: one order for anyone who has the address, nothing more, until it is revoked."""
 
 import re
 

@@ -104,7 +104,7 @@ class TestEventsThatStripeCouldNotDeliver:
             patch.setattr(events, "receive", fails_for_one)
             assert "1 applied, 2 failed" in reconcile()
         assert [status(each) for each in paid] == ["PENDING", "PAID"]
-        assert paid[0].asked_at is None  # so that nobody forgets it
+        assert paid[0].asked_at is None  # so that it is not purged
         assert "Could not apply event evt_" in caplog.text
         assert "1 applied" in reconcile()
         assert status(paid[0]) == "PAID"
@@ -237,7 +237,7 @@ class TestStripeRefusing:
         pending_order.refresh_from_db()
         assert (
             pending_order.asked_at is None
-        )  # so that nobody forgets what Stripe was not asked about
+        )  # an order that Stripe was not asked about is not purged
 
     def test_to_show_the_payment_intent_is_no_hindrance(
         self, stripe: StandIn, pending_order: Order
