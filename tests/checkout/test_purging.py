@@ -1,4 +1,4 @@
-"""forget: what is no longer needed goes once it is old; the merchant's books and late money stay."""
+"""forget: what is no longer needed goes once it is old; the merchant's books stay."""
 
 import time
 from collections.abc import Callable
