@@ -27,7 +27,7 @@ PYTEST = (
     *("--deselect", PICTURE, "--basetemp=temporary"),
 )
 POSTGRESQL = (sys.executable, "-m", "tests.postgresql")
-# Copies are used again and again, so their bytecode saves half of the time that a run needs.
+# Copies are used again and again, so their bytecode saves much of the time of a run.
 UNSET = ("DATABASE_URL", "PYTHONDONTWRITEBYTECODE")
 
 
