@@ -2,7 +2,7 @@
 
 A row is claimed by one conditional UPDATE before anything is done, so that two workers don't
 do it twice. A failure is tried again later. A worker that dies in the middle leaves the claim:
-nobody knows then whether it was done, and for the shopper's sake it isn't done again.
+whether it was done is unknown then, and for the shopper's sake it isn't done again.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Deletes what is no longer needed, in batches so small that nobody waits long for one.
+"""Deletes what is no longer needed, in batches so small that no request waits long for one.
 
 Deleted, once they are old enough: carts that no shopper touched, orders that were never paid
 and can't be any more, and events about no order of this shop.

@@ -39,6 +39,7 @@ def test_a_filled_shop_is_as_the_models_want_it(small: ShopProcess):
     assert "Error" not in small.manage("shell", "-v0", "-c", check)
 
 
+@pytest.mark.once
 def test_each_route_is_compared(small: ShopProcess):
     table = measured(small, "routes", "--rounds=2")
     routes = re.findall(r"^\| (.+?) \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$", table, re.MULTILINE)
@@ -53,10 +54,12 @@ def test_those_that_wait_are_paid_and_nothing_fails(small: ShopProcess):
     assert re.search(r"\| Buy \| [1-9]\d* \|", report)
 
 
+@pytest.mark.once
 def test_the_desk_is_measured(small: ShopProcess):
     assert "| an order by its reference |" in measured(small, "desk")
 
 
+@pytest.mark.once
 def test_a_waiting_crowd_needs_one(small: ShopProcess):
     with pytest.raises(AssertionError, match="fill a new one"):
         measured(small, "waiting", "--shoppers=1000", "--seconds=1")

@@ -180,7 +180,7 @@ new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).th
 
 
 class TestANetworkThatComesAndGoes:
-    def test_tells_when_a_change_did_not_get_through_and_goes_on(
+    def test_says_when_a_change_did_not_get_through_and_goes_on(
         self, ada: Shopper, console: Console
     ):
         console.expect(OFFLINE, "htmx:sendError", "htmx:afterRequest")

@@ -39,13 +39,13 @@ class TestTheMerchant:
         mouse.refresh_from_db()
         assert mouse.price_cents == 1_999
 
-    def test_is_told_which_prices_stripe_takes(self, merchant: Client, mouse: Product, settings):
+    def test_reads_which_prices_stripe_takes(self, merchant: Client, mouse: Product, settings):
         settings.CURRENCY = "kwd"
         page = f"/admin/storefront/product/{mouse.pk}/change/"
         response = merchant.post(page, form(mouse, price_cents=1_999))
         assert "steps of 10 minor units" in response.text
 
-    def test_is_told_that_a_picture_is_not_there(self, merchant: Client, mouse: Product):
+    def test_reads_that_a_picture_is_not_there(self, merchant: Client, mouse: Product):
         page = f"/admin/storefront/product/{mouse.pk}/change/"
         response = merchant.post(page, form(mouse, picture="products/mose.svg"))
         assert "There is no such file" in response.text

@@ -29,7 +29,7 @@ class TestAShopperBuys:
         assert ada_with_mice.order.status == "PENDING"
         assert ada_with_mice.order.session_id == session["id"]
 
-    def test_stripe_is_told_prices_and_references_of_ours(
+    def test_stripe_gets_prices_and_references_of_ours(
         self, stripe: StandIn, ada_with_mice: Shopper
     ):
         ada_with_mice.buys(total_cents="5998")
@@ -161,7 +161,7 @@ class TestPressingBuyAgain:
         ada_with_mice.puts(mouse, 3)
         assert ada_with_mice.buys().status_code == 303
 
-    def test_when_it_was_paid_and_nobody_heard_of_it_asks_to_wait(
+    def test_when_it_was_paid_and_the_event_was_lost_asks_to_wait(
         self, stripe: StandIn, ada_with_mice: Shopper
     ):
         ada_with_mice.buys()
@@ -221,7 +221,7 @@ class TestPressingBuyAgain:
 
 class TestStripeInTrouble:
     @pytest.mark.parametrize("status", [429, 500])
-    def test_she_is_told_that_nothing_was_charged(
+    def test_she_reads_that_nothing_was_charged(
         self, stripe: StandIn, ada_with_mice: Shopper, status: int
     ):
         stripe.fault("POST", CREATE, status=status, times=3)
@@ -230,7 +230,7 @@ class TestStripeInTrouble:
         assert "You were not charged" in response.text
         assert ada_with_mice.cart == {"Mouse": 2}
 
-    def test_a_refusal_is_told_too(self, stripe: StandIn, ada_with_mice: Shopper):
+    def test_so_does_a_refusal(self, stripe: StandIn, ada_with_mice: Shopper):
         stripe.fault("POST", CREATE, status=401)
         response = ada_with_mice.buys()
         assert response.status_code == 502
@@ -243,7 +243,7 @@ class TestStripeInTrouble:
         ada_with_mice.buys()
         assert "InvalidRequestError 400 amount_too_small line_items req_" in caplog.text
 
-    def test_an_amount_below_what_stripe_takes_is_told_with_a_way_on(
+    def test_an_amount_below_what_stripe_takes_is_refused_with_a_way_on(
         self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
     ):
         Product.objects.update(price_cents=10)
@@ -313,7 +313,7 @@ class TestStripeInTrouble:
     def test_an_error_that_stripe_keeps_is_over_with_the_next_press(
         self, stripe: StandIn, ada_with_mice: Shopper
     ):
-        """A 500 is replayed to whoever asks again under the same key, were Stripe well by then."""
+        """Stripe replays a 500 to a request under the same key, even once it is well again."""
         stripe.fault("POST", CREATE, status=500, times=1)
         assert ada_with_mice.buys().status_code == 503
         assert [call.replayed for call in stripe.requests] == [False, True, True]
@@ -482,7 +482,9 @@ class TestBuyingByJson:
         Product.objects.update(is_on_sale=False)
         assert ada.buys_by_json(self.items(mouse)).status_code == 400
 
-    def test_stripes_trouble_is_told_as_json(self, stripe: StandIn, ada: Shopper, mouse: Product):
+    def test_stripes_trouble_is_answered_in_json(
+        self, stripe: StandIn, ada: Shopper, mouse: Product
+    ):
         stripe.fault("POST", CREATE, status=500, times=3)
         response = ada.buys_by_json(self.items(mouse))
         assert response.status_code == 503

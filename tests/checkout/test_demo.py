@@ -72,7 +72,7 @@ def test_a_real_shop_does_not_say_that_it_is_a_demo(stripe, ada: Shopper):
 
 @pytest.mark.parametrize("quantity", [1, 2])
 class TestAShopWhoseKeysHaveChanged:
-    """Nobody here would hear of a payment in a session that other keys have opened."""
+    """Events about a session that other keys have opened would never arrive."""
 
     def test_sells_in_the_demo_what_was_begun_with_stripe(
         self, stripe: StandIn, ada: Shopper, mouse: Product, settings, quantity: int

@@ -1,4 +1,4 @@
-"""/metrics tells of payments: deliveries, calls to Stripe, orders and how long they wait."""
+"""/metrics about payments: deliveries, calls to Stripe, orders and how long they wait."""
 
 import time
 from datetime import timedelta
@@ -30,7 +30,7 @@ def token(settings: Settings) -> None:
     cache.clear()
 
 
-def told(name: str, **labels: str) -> float:
+def sample(name: str, **labels: str) -> float:
     cache.clear()
     text = Client().get("/metrics", headers={"Authorization": "Bearer t"}).text
     return figure(text, name, **labels)
@@ -45,96 +45,96 @@ class TestDeliveries:
         self, pending_order: Order, session: dict[str, Any], outcome: str
     ):
         labels = {"type": "checkout.session.completed", "outcome": outcome}
-        before = told(WEBHOOKS, **labels)
+        before = sample(WEBHOOKS, **labels)
         deliver(event_about(pending_order, **session))
-        assert told(WEBHOOKS, **labels) == before + 1
+        assert sample(WEBHOOKS, **labels) == before + 1
 
-    def test_that_repeat_are_told_apart(self, pending_order: Order):
+    def test_that_repeat_are_counted_apart(self, pending_order: Order):
         event = event_about(pending_order)
-        before = told(WEBHOOKS, outcome="no change")
+        before = sample(WEBHOOKS, outcome="no change")
         deliver(event)
         deliver(event)
-        assert told(WEBHOOKS, outcome="no change") == before + 1
+        assert sample(WEBHOOKS, outcome="no change") == before + 1
 
     @pytest.mark.parametrize("kind", ["customer.created", "x" * 200])
     def test_of_any_other_type_are_one(self, pending_order: Order, kind: str):
-        before = told(WEBHOOKS, type="other", outcome="ignored")
+        before = sample(WEBHOOKS, type="other", outcome="ignored")
         deliver(event_about(pending_order, kind))
-        assert told(WEBHOOKS, type="other", outcome="ignored") == before + 1
-        assert told(WEBHOOKS, type=kind) == 0
+        assert sample(WEBHOOKS, type="other", outcome="ignored") == before + 1
+        assert sample(WEBHOOKS, type=kind) == 0
 
     def test_that_are_forged_are_counted(self, pending_order: Order):
-        before = told(WEBHOOKS, type="other", outcome="forged")
+        before = sample(WEBHOOKS, type="other", outcome="forged")
         deliver(event_about(pending_order), header="t=1,v1=2")
-        assert told(WEBHOOKS, type="other", outcome="forged") == before + 1
+        assert sample(WEBHOOKS, type="other", outcome="forged") == before + 1
 
     def test_that_are_no_events_are_counted(self, pending_order: Order):
-        before = told(WEBHOOKS, type="other", outcome="malformed")
+        before = sample(WEBHOOKS, type="other", outcome="malformed")
         deliver({"type": ["a", "list"]})
-        assert told(WEBHOOKS, type="other", outcome="malformed") == before + 1
+        assert sample(WEBHOOKS, type="other", outcome="malformed") == before + 1
 
     def test_that_fail_are_counted(self, pending_order: Order, monkeypatch: pytest.MonkeyPatch):
         def locked(*args: object) -> None:
             raise OperationalError("database is locked")
 
-        before = told(WEBHOOKS, outcome="failed")
+        before = sample(WEBHOOKS, outcome="failed")
         monkeypatch.setattr("checkout.events.receive", locked)
         assert deliver(event_about(pending_order)).status_code == 500
-        assert told(WEBHOOKS, type="checkout.session.completed", outcome="failed") == before + 1
+        assert sample(WEBHOOKS, type="checkout.session.completed", outcome="failed") == before + 1
 
 
 class TestCallsToStripe:
     def test_are_counted_and_timed(self, stripe: StandIn, ada: Shopper, mouse: Product):
         labels = {"operation": "create session", "result": "ok"}
         seconds = "shop_stripe_call_duration_seconds_sum"
-        before = told(CALLS, **labels), told(seconds, **labels)
+        before = sample(CALLS, **labels), sample(seconds, **labels)
         ada.puts(mouse, 1)
         stripe.fault("POST", "/v1/checkout/sessions", hang=0.1)
         ada.buys()
-        assert told(CALLS, **labels) == before[0] + 1
-        assert told(seconds, **labels) >= before[1] + 0.1
+        assert sample(CALLS, **labels) == before[0] + 1
+        assert sample(seconds, **labels) >= before[1] + 0.1
 
     def test_that_fail_are_counted_by_stripes_status(
         self, stripe: StandIn, ada: Shopper, mouse: Product
     ):
         labels = {"operation": "create session", "result": "402"}
-        before = told(CALLS, **labels)
+        before = sample(CALLS, **labels)
         ada.puts(mouse, 1)
         stripe.fault("POST", "/v1/checkout/sessions", status=402)
         ada.buys()
-        assert told(CALLS, **labels) == before + 1
+        assert sample(CALLS, **labels) == before + 1
 
     def test_without_an_answer_are_counted(self, stripe: StandIn, ada: Shopper, mouse: Product):
-        before = told(CALLS, result="no answer")
+        before = sample(CALLS, result="no answer")
         ada.puts(mouse, 1)
         stripe.fault("POST", "/v1/checkout/sessions", drop=True, times=9)
         ada.buys()
-        assert told(CALLS, result="no answer") == before + 1
+        assert sample(CALLS, result="no answer") == before + 1
 
-    def test_about_another_cart_are_told_apart(
+    def test_about_another_cart_are_counted_apart(
         self, pending_order: Order, ada: Shopper, mouse: Product
     ):
-        before = told(CALLS, operation="expire session", result="ok")
+        before = sample(CALLS, operation="expire session", result="ok")
         ada.puts(mouse, 2)
         ada.buys()
-        assert told(CALLS, operation="expire session", result="ok") == before + 1
+        assert sample(CALLS, operation="expire session", result="ok") == before + 1
 
 
 class TestOrders:
     def test_are_counted_by_state(self, pending_order: Order, bo: Shopper, mouse: Product):
         bo.puts(mouse, 1)
         bo.buys()
-        assert (told(ORDERS, status="PENDING"), told(ORDERS, status="PAID")) == (2, 0)
+        assert (sample(ORDERS, status="PENDING"), sample(ORDERS, status="PAID")) == (2, 0)
         deliver(event_about(pending_order))
-        assert (told(ORDERS, status="PENDING"), told(ORDERS, status="PAID")) == (1, 1)
+        assert (sample(ORDERS, status="PENDING"), sample(ORDERS, status="PAID")) == (1, 1)
 
-    def test_that_there_are_none_is_told_too(self):
+    def test_that_are_none_count_as_zero(self):
         cache.clear()
         text = Client().get("/metrics", headers={"Authorization": "Bearer t"}).text
         for status in Order.Status:
             assert f'shop_orders{{status="{status}"}} 0.0' in text
 
-    def test_that_wait_are_told_by_the_age_of_the_oldest(
+    def test_that_wait_have_the_age_of_the_oldest(
         self, pending_order: Order, bo: Shopper, mouse: Product
     ):
         bo.puts(mouse, 1)
@@ -142,23 +142,23 @@ class TestOrders:
         Order.objects.filter(pk=pending_order.pk).update(
             created_at=timezone.now() - timedelta(hours=2)
         )
-        assert 7_200 <= told(AGE, status="PENDING") < 7_260
+        assert 7_200 <= sample(AGE, status="PENDING") < 7_260
         deliver(event_about(pending_order))
-        assert 0 < told(AGE, status="PENDING") < 60
+        assert 0 < sample(AGE, status="PENDING") < 60
 
-    def test_at_the_bank_are_told_apart(self, pending_order: Order):
+    def test_at_the_bank_are_counted_apart(self, pending_order: Order):
         deliver(event_about(pending_order, payment_status="unpaid"))
-        assert told(AGE, status="PENDING") == 0
-        assert told(AGE, status="PROCESSING") > 0
+        assert sample(AGE, status="PENDING") == 0
+        assert sample(AGE, status="PROCESSING") > 0
 
-    def test_that_stripe_does_not_know_wait_for_nobody(self, pending_order: Order):
+    def test_that_stripe_does_not_know_wait_for_nothing(self, pending_order: Order):
         Order.objects.update(session_id=None)
-        assert told(AGE) == 0
+        assert sample(AGE) == 0
 
     def test_are_not_counted_at_each_look(
         self, pending_order: Order, django_assert_num_queries: DjangoAssertNumQueries
     ):
-        told(ORDERS)
+        sample(ORDERS)
         with django_assert_num_queries(3):
             Client().get("/metrics", headers={"Authorization": "Bearer t"})
 
@@ -173,16 +173,16 @@ class TestOrders:
 
 
 class TestTheLastEvent:
-    def test_is_told_by_its_time(self, pending_order: Order):
+    def test_is_known_by_its_time(self, pending_order: Order):
         before = time.time()
         deliver(event_about(pending_order))
-        assert before <= told(LAST) <= time.time()
+        assert before <= sample(LAST) <= time.time()
 
     def test_is_the_newest(self, pending_order: Order):
         deliver(event_about(pending_order))
         StripeEvent.objects.update(received_at=timezone.now() - timedelta(days=1))
         deliver(event_about(pending_order))
-        assert told(LAST) > time.time() - 60
+        assert sample(LAST) > time.time() - 60
 
     def test_is_none_before_the_first(self):
         text = Client().get("/metrics", headers={"Authorization": "Bearer t"}).text
@@ -190,10 +190,10 @@ class TestTheLastEvent:
 
     def test_is_none_that_was_forged(self, pending_order: Order):
         deliver(event_about(pending_order), header="t=1,v1=2")
-        assert told(LAST) == 0
+        assert sample(LAST) == 0
 
 
-def test_without_the_database_what_was_counted_is_told(monkeypatch: pytest.MonkeyPatch):
+def test_without_the_database_what_was_counted_is_there(monkeypatch: pytest.MonkeyPatch):
     def away() -> None:
         raise OperationalError("gone")
 

@@ -44,7 +44,7 @@ class TestAnOrder:
         assert refused(lambda: new_order(session_id="cs_1"))
         assert not refused(lambda: [new_order(session_id=None), new_order(session_id=None)])
 
-    def test_is_open_once_for_a_shopper_and_a_wish(self):
+    def test_is_open_once_for_a_shopper_and_its_content(self):
         first = new_order(fingerprint="mice")
         assert refused(lambda: new_order(fingerprint="mice"))
         assert not refused(lambda: new_order(fingerprint="mice", shopper=uuid4()))
@@ -81,7 +81,7 @@ class TestTheShelf:
     def test_never_holds_less_than_nothing(self, mouse: Product):
         assert refused(lambda: Product.objects.update(stock=-1))
 
-    def test_puts_a_product_aside_once_for_an_order(self, mouse: Product):
+    def test_reserves_a_product_once_for_an_order(self, mouse: Product):
         row = {"order": uuid4(), "shopper": ADA, "product": mouse, "quantity": 1}
         Reservation.objects.create(**row)
         assert refused(lambda: Reservation.objects.create(**row))

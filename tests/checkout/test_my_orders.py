@@ -1,4 +1,4 @@
-"""My Orders: it turns PAID by itself, asks seldom, and is nobody else's business."""
+"""My Orders: it turns PAID by itself, asks seldom, and shows nobody else's orders."""
 
 import re
 import time
@@ -49,7 +49,7 @@ class TestThePanel:
         Order.objects.filter(pk=pending_order.pk).update(superseded_at=None)
         assert list(states(ada.get("/")).values()) == ["PENDING", "PAID"]
 
-    def test_hides_an_expired_order_except_from_who_returns_to_it(
+    def test_hides_an_expired_order_except_on_the_return_to_it(
         self, pending_order: Order, ada: Shopper
     ):
         deliver(event_about(pending_order, "checkout.session.expired", payment_status="unpaid"))
@@ -133,15 +133,15 @@ class TestPolling:
     def test_brings_the_paid_order_and_then_ends(self, pending_order: Order, ada: Shopper):
         address = poll_url(ada.get(f"/?order={pending_order.pk}"))
         deliver(event_about(pending_order))
-        news = ada.asks_by_htmx(address)
-        assert states(news) == {str(pending_order.pk): "PAID"}
-        assert poll_url(news) == ""
-        assert "<html" not in news.text
+        update = ada.asks_by_htmx(address)
+        assert states(update) == {str(pending_order.pk): "PAID"}
+        assert poll_url(update) == ""
+        assert "<html" not in update.text
 
     def test_is_announced_by_a_page_that_renews_itself_after_an_outage(
         self, pending_order: Order, ada: Shopper
     ):
-        news = f'hx-swap-oob="innerHTML">Order {pending_order.reference} is paid.</p>'
+        update = f'hx-swap-oob="innerHTML">Order {pending_order.reference} is paid.</p>'
         addresses = {
             f"/?order={pending_order.pk}": f"waiting={pending_order.reference}",
             "/orders/?page=1": f"waiting={pending_order.reference}",
@@ -151,23 +151,23 @@ class TestPolling:
             assert "is paid" not in ada.get(f"{address}&{shown}").text
         deliver(event_about(pending_order))
         for address, shown in addresses.items():
-            assert news in ada.get(f"{address}&{shown}").text
-            assert news not in ada.get(address).text
+            assert update in ada.get(f"{address}&{shown}").text
+            assert update not in ada.get(address).text
 
     def test_empties_the_cart_beside_it(self, pending_order: Order, ada: Shopper, mouse: Product):
         address = poll_url(ada.get("/"))
         deliver(event_about(pending_order))
-        news = ada.asks_by_htmx(address).text
-        assert '<section id="cart" class="cart" aria-labelledby="cart-title" hx-swap-oob' in news
-        assert '<output id="cart-total">$0.00</output>' in news
-        assert f'id="quantity-{mouse.pk}" class="quantity" hx-swap-oob="true"' in news
+        update = ada.asks_by_htmx(address).text
+        assert '<section id="cart" class="cart" aria-labelledby="cart-title" hx-swap-oob' in update
+        assert '<output id="cart-total">$0.00</output>' in update
+        assert f'id="quantity-{mouse.pk}" class="quantity" hx-swap-oob="true"' in update
 
     def test_brings_no_cart_where_there_is_none(self, pending_order: Order, ada: Shopper):
         address = poll_url(ada.get("/orders/"))
         deliver(event_about(pending_order))
         assert 'id="cart"' not in ada.asks_by_htmx(address).text
 
-    def test_announces_the_news_once(
+    def test_announces_an_update_once(
         self, stripe: StandIn, pending_order: Order, ada: Shopper, laptop: Product
     ):
         address = poll_url(ada.get("/"))
@@ -177,18 +177,18 @@ class TestPolling:
         ada.buys()
         address = poll_url(ada.get("/"))
         deliver(event_about(ada.order))
-        news = ada.asks_by_htmx(address).text
-        assert f"Order {pending_order.reference} is paid." not in news
-        assert f"Order {ada.order.reference} is paid." in news
+        update = ada.asks_by_htmx(address).text
+        assert f"Order {pending_order.reference} is paid." not in update
+        assert f"Order {ada.order.reference} is paid." in update
 
     def test_goes_on_through_a_bank_debit(self, pending_order: Order, ada: Shopper):
         address = poll_url(ada.get("/"))
         deliver(event_about(pending_order, payment_status="unpaid"))
-        news = ada.asks_by_htmx(address)
-        assert states(news) == {str(pending_order.pk): "PROCESSING"}
-        assert poll_url(news)
+        update = ada.asks_by_htmx(address)
+        assert states(update) == {str(pending_order.pk): "PROCESSING"}
+        assert poll_url(update)
         # Nothing has left the cart, where somebody may just be typing.
-        assert 'id="cart"' not in news.text
+        assert 'id="cart"' not in update.text
 
     def test_never_begins_when_nothing_waits(self, pending_order: Order, ada: Shopper):
         deliver(event_about(pending_order))
@@ -215,9 +215,7 @@ class TestPolling:
         assert ada.asks_by_htmx(poll_url(fragment)).status_code == 204
         assert poll_interval(ada.get(path.format(pending_order.pk))) == seconds
 
-    def test_is_quick_again_for_who_comes_back_from_a_long_payment(
-        self, pending_order: Order, ada: Shopper
-    ):
+    def test_is_quick_again_after_a_long_payment(self, pending_order: Order, ada: Shopper):
         placed(pending_order, 4 * PATIENT_FOR)
         back = ada.get(f"/?order={pending_order.pk}")
         assert poll_interval(back) == QUICKEST
@@ -276,7 +274,9 @@ class TestTheOrderPage:
         assert "$29.99" in text
         assert "through Stripe." in text
 
-    def test_of_somebody_else_is_not_found(self, pending_order: Order, bo: Shopper, mouse: Product):
+    def test_of_another_shopper_is_not_found(
+        self, pending_order: Order, bo: Shopper, mouse: Product
+    ):
         assert bo.get(f"/orders/{pending_order.pk}/").status_code == 404
         bo.puts(mouse, 1)
         assert bo.get(f"/orders/{pending_order.pk}/").status_code == 404
@@ -306,9 +306,9 @@ class TestTheOrderPage:
         address = poll_url(page)
         assert ada.asks_by_htmx(address).status_code == 204
         deliver(event_about(pending_order))
-        news = ada.asks_by_htmx(address)
-        assert "Thank you" in news.text
-        assert "hx-get" not in news.text
+        update = ada.asks_by_htmx(address)
+        assert "Thank you" in update.text
+        assert "hx-get" not in update.text
 
 
 def test_home_costs_four_queries_however_many_there_are(

@@ -93,7 +93,7 @@ class TestASecondDelivery:
 
 class TestOrderOfEvents:
     @pytest.mark.parametrize("late", [unpaid, expired, lambda o: event_about(o, FAILED)])
-    def test_late_news_never_takes_a_payment_back(self, pending_order: Order, late):
+    def test_a_late_event_never_takes_a_payment_back(self, pending_order: Order, late):
         assert (
             status_after(pending_order, event_about(pending_order), late(pending_order)) == "PAID"
         )
@@ -183,7 +183,7 @@ class TestMoneyThatDoesNotFit:
         mismatch = event_about(pending_order, amount_total=1)
         assert status_after(pending_order, early(pending_order), mismatch) == "REVIEW"
 
-    def test_leaves_a_paid_order_paid_but_is_told(self, pending_order: Order):
+    def test_leaves_a_paid_order_paid_but_is_flagged(self, pending_order: Order):
         events = event_about(pending_order), event_about(pending_order, amount_total=1)
         assert status_after(pending_order, *events) == "PAID"
         assert "the amount is not 2999" in pending_order.review_reason
@@ -196,7 +196,7 @@ class TestMoneyThatDoesNotFit:
         events = event_about(pending_order, amount_total=1), event_about(pending_order)
         assert status_after(pending_order, *events) == "REVIEW"
 
-    def test_in_another_session_of_the_order_is_told(self, pending_order: Order):
+    def test_in_another_session_of_the_order_is_flagged(self, pending_order: Order):
         assert (
             status_after(
                 pending_order, event_about(pending_order), event_about(pending_order, id="cs_2")
@@ -205,10 +205,10 @@ class TestMoneyThatDoesNotFit:
         )
         assert "Money arrived in cs_2" in pending_order.review_reason
 
-    def test_in_another_session_of_a_waiting_order_is_told(self, pending_order: Order):
+    def test_in_another_session_of_a_waiting_order_is_flagged(self, pending_order: Order):
         own = pending_order.session_id
-        stray = event_about(pending_order, id="cs_2", payment_intent="pi_2")
-        assert status_after(pending_order, stray) == "REVIEW"
+        foreign = event_about(pending_order, id="cs_2", payment_intent="pi_2")
+        assert status_after(pending_order, foreign) == "REVIEW"
         assert "Money arrived in cs_2" in pending_order.review_reason
         assert (
             pending_order.session_id,
@@ -219,15 +219,15 @@ class TestMoneyThatDoesNotFit:
     def test_keeps_the_money_of_the_orders_own_session_that_comes_after_it(
         self, pending_order: Order
     ):
-        stray = event_about(pending_order, id="cs_2", payment_intent="pi_2")
-        assert status_after(pending_order, stray, event_about(pending_order)) == "REVIEW"
+        foreign = event_about(pending_order, id="cs_2", payment_intent="pi_2")
+        assert status_after(pending_order, foreign, event_about(pending_order)) == "REVIEW"
         assert (pending_order.payment_intent, pending_order.received_cents) == (
             f"pi_{pending_order.pk.hex}",
             2_999,
         )
         assert "under review already" in pending_order.review_reason
 
-    def test_in_another_payment_of_the_same_session_is_told(self, pending_order: Order):
+    def test_in_another_payment_of_the_same_session_is_flagged(self, pending_order: Order):
         events = event_about(pending_order), event_about(pending_order, payment_intent="pi_2")
         assert status_after(pending_order, *events) == "PAID"
         assert "its PaymentIntent is another" in pending_order.review_reason
@@ -242,7 +242,7 @@ class TestMoneyThatDoesNotFit:
         assert status_after(pending_order, event) == "REVIEW"
         assert bo.order.status == "PENDING"
 
-    def test_the_same_misfit_is_told_once(self, pending_order: Order):
+    def test_the_same_mismatch_is_flagged_once(self, pending_order: Order):
         for _ in range(2):
             deliver(event_about(pending_order, amount_total=1))
         pending_order.refresh_from_db()

@@ -1,4 +1,4 @@
-"""A private link: one order for whoever has the address, nothing more, and until it is revoked."""
+"""A private link: one order for anyone who has the address, nothing more, until it is revoked."""
 
 import re
 
@@ -37,7 +37,7 @@ def revokes(shopper: Shopper) -> None:
 
 
 class TestAPrivateLink:
-    def test_shows_the_order_to_who_has_no_cookie(self, ada: Shopper):
+    def test_shows_the_order_without_a_cookie(self, ada: Shopper):
         answer = Client().get(makes_a_link(ada))
         assert answer.status_code == 200
         assert f"Order {ada.order.reference}" in answer.text
@@ -87,7 +87,7 @@ class TestWhatItDoesNotShow:
         assert "<form" not in text
         assert str(ada.order.pk) not in text.replace(f'data-order="{ada.order.pk}"', "")
 
-    def test_no_way_to_pay_for_somebody_else(self, stripe: object, bo: Shopper, mouse: Product):
+    def test_no_way_to_pay_for_another_shopper(self, stripe: object, bo: Shopper, mouse: Product):
         bo.puts(mouse, 1)
         bo.buys()
         own = bo.get(f"/orders/{bo.order.pk}/").text
@@ -125,9 +125,9 @@ class TestAnOrderThatWaits:
         assert address.startswith(f"{link}?")
         assert visitor.get(address).status_code == 204
         deliver(event_about(bo.order))
-        news = visitor.get(address).text
-        assert 'data-status="PAID"' in news
-        assert "Share this order" not in news
+        update = visitor.get(address).text
+        assert 'data-status="PAID"' in update
+        assert "Share this order" not in update
 
 
 class TestAnAddressThatShowsNothing:

@@ -1,4 +1,4 @@
-"""Money that goes back: refunds, refunds that fail, disputes, in whatever order they are told."""
+"""Money that goes back: refunds, refunds that fail, disputes, in whatever order they come."""
 
 import itertools
 from importlib import import_module
@@ -28,7 +28,7 @@ def pending_order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
 
 @pytest.fixture
 def paid_order(stripe: StandIn, pending_order: Order) -> Order:
-    tell(stripe.events_of("checkout.session.completed"))
+    deliver_all(stripe.events_of("checkout.session.completed"))
     pending_order.refresh_from_db()
     assert pending_order.status == "PAID"
     return pending_order
@@ -38,7 +38,7 @@ def money_back(stripe: StandIn) -> list[Any]:
     return [event for event in stripe.events if event["type"].startswith(MONEY_BACK)]
 
 
-def tell(events: Any) -> None:
+def deliver_all(events: Any) -> None:
     for event in events:
         assert deliver(event).status_code == 200
 
@@ -57,24 +57,24 @@ def state(order: Order) -> tuple[str, int]:
 class TestARefund:
     def test_in_part_leaves_the_order_paid(self, stripe: StandIn, paid_order: Order):
         stripe.refund(paid_order.session_id or "", 1_000)
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(paid_order) == ("PAID", 1_000)
 
     def test_in_full_makes_it_refunded(self, stripe: StandIn, paid_order: Order):
         stripe.refund(paid_order.session_id or "")
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(paid_order) == ("REFUNDED", 2_999)
 
     def test_in_two_parts_too(self, stripe: StandIn, paid_order: Order):
         stripe.refund(paid_order.session_id or "", 1_000)
         stripe.refund(paid_order.session_id or "", 1_999)
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(paid_order) == ("REFUNDED", 2_999)
 
-    def test_told_many_times_is_one(self, stripe: StandIn, paid_order: Order):
+    def test_delivered_many_times_is_one(self, stripe: StandIn, paid_order: Order):
         stripe.refund(paid_order.session_id or "", 1_000)
         for copy in range(3):
-            tell(event | {"id": f"{event['id']}_{copy}"} for event in money_back(stripe))
+            deliver_all(event | {"id": f"{event['id']}_{copy}"} for event in money_back(stripe))
         assert state(paid_order) == ("PAID", 1_000)
 
     @pytest.mark.parametrize("kinds", [("charge.refunded",), ("refund.created", "refund.updated")])
@@ -83,7 +83,7 @@ class TestARefund:
     ):
         stripe.refund(paid_order.session_id or "", 1_000)
         stripe.refund(paid_order.session_id or "", 500)
-        tell(event for event in money_back(stripe) if event["type"] in kinds)
+        deliver_all(event for event in money_back(stripe) if event["type"] in kinds)
         assert state(paid_order) == ("PAID", 1_500)
 
     def test_made_after_the_newest_total_is_added_to_it(self, stripe: StandIn, paid_order: Order):
@@ -91,37 +91,39 @@ class TestARefund:
         (total,) = stripe.events_of("charge.refunded")
         stripe.advance(60)
         stripe.refund(paid_order.session_id or "", 500)
-        tell([total, *stripe.events_of("refund.created")])
+        deliver_all([total, *stripe.events_of("refund.created")])
         assert state(paid_order) == ("PAID", 1_500)
 
     def test_is_never_more_than_what_arrived(self, paid_order: Order):
         details = {"id": "re_1", "payment_intent": paid_order.payment_intent, "amount": 9_999}
-        tell([event_about(paid_order, "refund.created", status="succeeded", **details)])
+        deliver_all([event_about(paid_order, "refund.created", status="succeeded", **details)])
         assert state(paid_order) == ("REFUNDED", 2_999)
 
-    def test_told_before_the_payment_in_odd_words_is_not_lost(self, pending_order: Order):
+    def test_delivered_before_the_payment_in_odd_words_is_not_lost(self, pending_order: Order):
         odd = {"status": "\x00", "currency": None, "id": "\ud800", "reason": "\x00"}
         details = {"payment_intent": f"pi_{pending_order.pk.hex}", "amount_refunded": 2_999, **odd}
-        tell([event_about(pending_order, "charge.refunded", **details), event_about(pending_order)])
+        deliver_all(
+            [event_about(pending_order, "charge.refunded", **details), event_about(pending_order)]
+        )
         assert state(pending_order) == ("REFUNDED", 2_999)
 
-    def test_told_by_an_older_total_after_a_newer_one_stays(
+    def test_in_an_older_total_after_a_newer_one_changes_nothing(
         self, stripe: StandIn, paid_order: Order
     ):
         stripe.refund(paid_order.session_id or "", 1_000)
         stripe.refund(paid_order.session_id or "", 500)
-        tell(stripe.events_of("charge.refunded")[::-1])
+        deliver_all(stripe.events_of("charge.refunded")[::-1])
         assert state(paid_order) == ("PAID", 1_500)
 
-    def test_told_before_the_payment_is_not_lost(self, stripe: StandIn, pending_order: Order):
+    def test_delivered_before_the_payment_is_not_lost(self, stripe: StandIn, pending_order: Order):
         stripe.refund(pending_order.session_id or "")
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(pending_order) == ("PENDING", 0)
-        tell(stripe.events_of("checkout.session.completed"))
+        deliver_all(stripe.events_of("checkout.session.completed"))
         assert state(pending_order) == ("REFUNDED", 2_999)
         assert not StripeEvent.objects.filter(deferred__isnull=False).exists()
 
-    def test_in_any_order_of_telling_ends_the_same(self, stripe: StandIn, pending_order: Order):
+    def test_in_any_order_of_delivery_ends_the_same(self, stripe: StandIn, pending_order: Order):
         first = stripe.refund(pending_order.session_id or "", 1_000)
         stripe.refund(pending_order.session_id or "", 500)
         stripe.fail_refund(first["id"])
@@ -136,13 +138,13 @@ class TestARefund:
             )  # fmt: skip
             StripeEvent.objects.all().delete()
             pending_order.refunds.all().delete()
-            tell(event | {"id": f"{event['id']}_{number}"} for event in shuffled)
+            deliver_all(event | {"id": f"{event['id']}_{number}"} for event in shuffled)
             assert state(pending_order) == ("PAID", 500), [event["type"] for event in shuffled]
 
     def test_of_another_applications_payment_is_ignored(self, paid_order: Order):
         event = event_about(paid_order, "charge.refunded", id="ch_1", payment_intent="pi_foreign")
         event["data"]["object"]["amount_refunded"] = 2_999
-        tell([event])
+        deliver_all([event])
         assert state(paid_order) == ("PAID", 0)
         assert StripeEvent.objects.get(event_id=event["id"]).outcome == "ignored"
 
@@ -151,7 +153,7 @@ class TestARefund:
         event = event_about(
             pending_order, "charge.refunded", payment_intent=intent, amount_refunded=1
         )
-        tell([event])
+        deliver_all([event])
         assert state(pending_order) == ("PENDING", 0)
 
     @pytest.mark.parametrize(
@@ -163,7 +165,9 @@ class TestARefund:
         intent = paid_order.payment_intent
         for kind in ("charge.refunded", "refund.created", "refund.failed"):
             session: dict[str, Any] = {"amount_refunded": odd, "amount": odd}
-            tell([event_about(paid_order, kind, id="re_1", payment_intent=intent, **session)])
+            deliver_all(
+                [event_about(paid_order, kind, id="re_1", payment_intent=intent, **session)]
+            )
         assert state(paid_order) == ("PAID", 0)
 
     def test_in_another_currency_is_for_the_merchant_to_see(self, paid_order: Order):
@@ -172,7 +176,7 @@ class TestARefund:
             "currency": "eur",
             "amount_refunded": 5,
         }
-        tell([event_about(paid_order, "charge.refunded", id="ch_1", **session)])
+        deliver_all([event_about(paid_order, "charge.refunded", id="ch_1", **session)])
         assert state(paid_order) == ("PAID", 0)
         assert "another currency" in paid_order.review_reason
 
@@ -180,72 +184,72 @@ class TestARefund:
 class TestARefundThatFails:
     def test_is_undone(self, stripe: StandIn, paid_order: Order):
         refund = stripe.refund(paid_order.session_id or "")
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(paid_order) == ("REFUNDED", 2_999)
         stripe.fail_refund(refund["id"])
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(paid_order) == ("PAID", 0)
 
     def test_is_undone_without_having_heard_of_the_refund(self, stripe: StandIn, paid_order: Order):
         refund = stripe.refund(paid_order.session_id or "")
-        tell(stripe.events_of("charge.refunded"))
+        deliver_all(stripe.events_of("charge.refunded"))
         stripe.fail_refund(refund["id"])
-        tell(stripe.events_of("refund.failed"))
+        deliver_all(stripe.events_of("refund.failed"))
         assert state(paid_order) == ("PAID", 0)
 
     def test_leaves_the_other_refund(self, stripe: StandIn, paid_order: Order):
         refund = stripe.refund(paid_order.session_id or "", 1_000)
         stripe.refund(paid_order.session_id or "", 500)
         stripe.fail_refund(refund["id"])
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(paid_order) == ("PAID", 500)
 
     @pytest.mark.parametrize("word", ["failed", "canceled"])
     def test_is_undone_in_either_word(self, stripe: StandIn, paid_order: Order, word: str):
         refund = stripe.refund(paid_order.session_id or "")
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         details = {"payment_intent": paid_order.payment_intent, "amount": 2_999, "status": word}
-        tell([event_about(paid_order, "refund.updated", id=refund["id"], **details)])
+        deliver_all([event_about(paid_order, "refund.updated", id=refund["id"], **details)])
         assert state(paid_order) == ("PAID", 0)
 
     def test_is_not_taken_off_a_total_that_is_newer(self, paid_order: Order):
-        def told(kind: str, at: int, **details: Any) -> Any:
+        def event_at(kind: str, at: int, **details: Any) -> Any:
             details |= {"id": "re_1", "payment_intent": paid_order.payment_intent}
             return event_about(paid_order, kind, **details) | {"created": 1_800_000_000 + at}
 
         failure = {"amount": 1_000, "status": "failed"}
-        tell([told("charge.refunded", 1, amount_refunded=1_000)])
-        tell([told("refund.failed", 2, **failure)])
-        tell([told("charge.refunded", 3, amount_refunded=500)])
+        deliver_all([event_at("charge.refunded", 1, amount_refunded=1_000)])
+        deliver_all([event_at("refund.failed", 2, **failure)])
+        deliver_all([event_at("charge.refunded", 3, amount_refunded=500)])
         assert state(paid_order) == ("PAID", 500)
-        tell([told("refund.updated", 4, **failure)])
+        deliver_all([event_at("refund.updated", 4, **failure)])
         assert state(paid_order) == ("PAID", 500)
 
     def test_and_is_made_again_is_not_counted_twice(self, stripe: StandIn, paid_order: Order):
         stripe.fail_refund(stripe.refund(paid_order.session_id or "", 2_000)["id"])
         stripe.advance(60)
         stripe.refund(paid_order.session_id or "", 2_000)
-        tell(e for e in money_back(stripe) if e["data"]["object"]["status"] != "failed")
+        deliver_all(e for e in money_back(stripe) if e["data"]["object"]["status"] != "failed")
         assert state(paid_order) == ("PAID", 2_000)
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(paid_order) == ("PAID", 2_000)
 
-    def test_does_not_come_back_by_late_news(self, stripe: StandIn, paid_order: Order):
+    def test_does_not_come_back_by_a_late_event(self, stripe: StandIn, paid_order: Order):
         refund = stripe.refund(paid_order.session_id or "")
         early = money_back(stripe)
         stripe.fail_refund(refund["id"])
-        tell([*money_back(stripe), *(event | {"id": f"{event['id']}_x"} for event in early)])
+        deliver_all([*money_back(stripe), *(event | {"id": f"{event['id']}_x"} for event in early)])
         assert state(paid_order) == ("PAID", 0)
 
     def test_leads_back_to_paid_although_the_order_needs_a_look(
         self, stripe: StandIn, paid_order: Order
     ):
-        tell([event_about(paid_order, id="cs_2", payment_intent="pi_2")])
+        deliver_all([event_about(paid_order, id="cs_2", payment_intent="pi_2")])
         refund = stripe.refund(paid_order.session_id or "")
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(paid_order) == ("REFUNDED", 2_999)
         stripe.fail_refund(refund["id"])
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(paid_order) == ("PAID", 0)
         assert "Money arrived in cs_2" in paid_order.review_reason
 
@@ -254,58 +258,58 @@ class TestMoneyUnderReview:
     @pytest.fixture
     def reviewed(self, stripe: StandIn, pending_order: Order) -> Order:
         Order.objects.update(total_cents=5_000)
-        tell(stripe.events_of("checkout.session.completed"))
+        deliver_all(stripe.events_of("checkout.session.completed"))
         assert state(pending_order) == ("REVIEW", 0)
         return pending_order
 
     def test_given_back_in_full_is_refunded(self, stripe: StandIn, reviewed: Order):
         stripe.refund(reviewed.session_id or "")
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(reviewed) == ("REFUNDED", 2_999)
 
     def test_given_back_in_vain_is_under_review_again(self, stripe: StandIn, reviewed: Order):
         refund = stripe.refund(reviewed.session_id or "")
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         stripe.fail_refund(refund["id"])
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(reviewed) == ("REVIEW", 0)
 
     @pytest.mark.parametrize("amount_total", [2_999, 1])
     def test_of_a_time_before_states_were_kept_leads_back_too(
         self, pending_order: Order, amount_total: int
     ):
-        tell([event_about(pending_order, amount_total=amount_total)])
+        deliver_all([event_about(pending_order, amount_total=amount_total)])
         pending_order.refresh_from_db()
         before = pending_order.status
         refund = {"id": "re_1", "amount": pending_order.received_cents}
-        tell([event_about(pending_order, "refund.created", **refund)])
+        deliver_all([event_about(pending_order, "refund.created", **refund)])
         Order.objects.update(refunded_from="", review_reason="Money arrived.")
         migration = import_module("checkout.migrations.0006_refunded_from")
         migration.remember_states(apps, None)
-        tell([event_about(pending_order, "refund.failed", status="failed", **refund)])
+        deliver_all([event_about(pending_order, "refund.failed", status="failed", **refund)])
         assert state(pending_order) == (before, 0)
 
-    def test_of_a_second_session_is_told_when_it_goes_back(self, paid_order: Order):
-        tell([event_about(paid_order, id="cs_2", payment_intent="pi_2")])
+    def test_of_a_second_session_is_flagged_when_it_goes_back(self, paid_order: Order):
+        deliver_all([event_about(paid_order, id="cs_2", payment_intent="pi_2")])
         session = {"payment_intent": "pi_2", "amount_refunded": 2_999, "currency": "usd"}
-        tell([event_about(paid_order, "charge.refunded", **session)])
+        deliver_all([event_about(paid_order, "charge.refunded", **session)])
         assert state(paid_order) == ("PAID", 0)
         assert "Money arrived in cs_2" in paid_order.review_reason
         assert "News of pi_2: charge.refunded" in paid_order.review_reason
 
-    def test_of_a_second_session_is_told_although_it_went_back_first(self, paid_order: Order):
-        tell([refund_of_a_second_payment(paid_order)])
-        tell([event_about(paid_order, id="cs_2", payment_intent="pi_2")])
+    def test_of_a_second_session_is_flagged_although_it_went_back_first(self, paid_order: Order):
+        deliver_all([refund_of_a_second_payment(paid_order)])
+        deliver_all([event_about(paid_order, id="cs_2", payment_intent="pi_2")])
         assert state(paid_order) == ("PAID", 0)
         assert "News of pi_2: charge.refunded" in paid_order.review_reason
         assert not StripeEvent.objects.filter(deferred__isnull=False).exists()
 
-    def test_of_a_second_session_is_told_by_the_worker_if_both_came_at_once(
+    def test_of_a_second_session_is_flagged_by_the_worker_if_both_came_at_once(
         self, stripe: StandIn, paid_order: Order
     ):
-        tell([refund_of_a_second_payment(paid_order)])
+        deliver_all([refund_of_a_second_payment(paid_order)])
         deferred = StripeEvent.objects.values().get(deferred__isnull=False)
-        tell([event_about(paid_order, id="cs_2", payment_intent="pi_2")])
+        deliver_all([event_about(paid_order, id="cs_2", payment_intent="pi_2")])
         Order.objects.update(review_reason="")
         StripeEvent.objects.filter(pk=deferred["id"]).update(**deferred)
         call_command("reconcile_orders", stdout=StringIO())
@@ -319,23 +323,23 @@ def refund_of_a_second_payment(order: Order) -> Any:
 
 
 class TestADispute:
-    def test_is_told_on_the_order_which_stays_paid(self, stripe: StandIn, paid_order: Order):
+    def test_is_noted_on_the_order_which_stays_paid(self, stripe: StandIn, paid_order: Order):
         stripe.dispute(paid_order.session_id or "")
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(paid_order) == ("PAID", 0)
         assert paid_order.disputed_at
 
     def test_that_is_won_is_over(self, stripe: StandIn, paid_order: Order):
         stripe.dispute(paid_order.session_id or "")
         stripe.close_dispute(paid_order.session_id or "", won=True)
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(paid_order) == ("PAID", 0)
         assert (paid_order.disputed_at, paid_order.dispute_result) == (None, "won")
 
     def test_that_is_lost_needs_a_look(self, stripe: StandIn, paid_order: Order):
         stripe.dispute(paid_order.session_id or "")
         stripe.close_dispute(paid_order.session_id or "", won=False)
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         assert state(paid_order) == ("PAID", 0)
         assert paid_order.disputed_at
         assert paid_order.dispute_result == "lost"
@@ -344,10 +348,10 @@ class TestADispute:
     def test_that_is_won_by_an_appeal_is_over(self, stripe: StandIn, paid_order: Order):
         stripe.dispute(paid_order.session_id or "")
         stripe.close_dispute(paid_order.session_id or "", won=False)
-        tell(money_back(stripe))
+        deliver_all(money_back(stripe))
         (lost,) = stripe.events_of("charge.dispute.closed")
-        tell([with_status(lost, "appeal_under_review"), with_status(lost, "won")])
-        tell([with_status(lost, "lost")])  # once more, and too late
+        deliver_all([with_status(lost, "appeal_under_review"), with_status(lost, "won")])
+        deliver_all([with_status(lost, "lost")])  # once more, and too late
         state(paid_order)
         assert (paid_order.disputed_at, paid_order.dispute_result) == (None, "won")
         assert "was won in the end" in paid_order.review_reason
@@ -356,15 +360,15 @@ class TestADispute:
         stripe.dispute(paid_order.session_id or "")
         stripe.close_dispute(paid_order.session_id or "", won=False)
         (lost,) = stripe.events_of("charge.dispute.closed")
-        tell([with_status(lost, "prevented")])
+        deliver_all([with_status(lost, "prevented")])
         state(paid_order)
         assert paid_order.dispute_result == "prevented"
         assert "was prevented: the money went back" in paid_order.review_reason
 
-    def test_told_in_reverse_ends_the_same(self, stripe: StandIn, pending_order: Order):
+    def test_delivered_in_reverse_ends_the_same(self, stripe: StandIn, pending_order: Order):
         stripe.dispute(pending_order.session_id or "")
         stripe.close_dispute(pending_order.session_id or "", won=True)
-        tell(money_back(stripe)[::-1])
-        tell(stripe.events_of("checkout.session.completed"))
+        deliver_all(money_back(stripe)[::-1])
+        deliver_all(stripe.events_of("checkout.session.completed"))
         assert state(pending_order) == ("PAID", 0)
         assert (pending_order.disputed_at, pending_order.dispute_result) == (None, "won")

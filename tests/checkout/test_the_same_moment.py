@@ -195,7 +195,7 @@ class TestTwoWhoGiveGoodsBack:
         mouse.refresh_from_db()
         assert mouse.stock == 2
 
-    def test_take_none_from_who_has_come_back(
+    def test_take_none_from_a_shopper_who_has_come_back(
         self, stripe: StandIn, ada: Shopper, mouse: Product, meanwhile: Meanwhile
     ):
         Product.objects.update(stock=1)

@@ -97,7 +97,7 @@ class TestWhatIsNoQuantity:
 
     @pytest.mark.parametrize("bad", BAD, ids=lambda bad: repr(bad)[:12])
     @pytest.mark.parametrize("htmx", [True, False])
-    def test_is_told_beside_the_field_and_changes_nothing(
+    def test_is_refused_beside_the_field_and_changes_nothing(
         self, ada: Shopper, mouse: Product, bad: str, htmx: bool
     ):
         ada.puts(mouse, 2)

@@ -1,4 +1,4 @@
-"""forget: what nobody needs goes once it is old; the merchant's books and late money stay."""
+"""forget: what is no longer needed goes once it is old; the merchant's books stay."""
 
 import time
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def expire(order: Order, days: float) -> None:
 
 
 class TestCarts:
-    def test_that_nobody_touched_go(self, ada: Shopper, bo: Shopper, mouse: Product):
+    def test_that_no_shopper_touched_go(self, ada: Shopper, bo: Shopper, mouse: Product):
         ada.puts(mouse, 1)
         CartLine.objects.update(changed_at=days_ago(91))
         bo.puts(mouse, 2)
@@ -127,7 +127,7 @@ class TestOrders:
         forget()
         assert not Order.objects.exists()
 
-    def test_whose_payment_nobody_told_are_paid_and_stay(
+    def test_whose_payment_event_was_lost_are_paid_and_stay(
         self, stripe: StandIn, pending_order: Order
     ):
         stripe.pay(pending_order.session_id or "")
@@ -206,7 +206,7 @@ class TestEvents:
             {"follow_up": "order paid"},
         ],
     )
-    def test_that_somebody_still_needs_stay(self, kept: dict[str, Any]):
+    def test_that_are_still_needed_stay(self, kept: dict[str, Any]):
         self.make(**kept)
         assert "0 events" in forget()
         assert StripeEvent.objects.exists()
