@@ -12,7 +12,7 @@ run:  ## Serve the shop at http://localhost:8000; PORT=8001 make run picks anoth
 test:  ## Check everything: lint, then all tests on SQLite and, where it is installed, PostgreSQL.
 	@sh tools/make.sh test
 
-lint:  ## Check format, style, templates, types, migrations and the settings for production.
+lint:  ## Check format, style, imports, templates, types, migrations and the settings for production.
 	@sh tools/make.sh lint
 
 format:  ## Format code and templates, and mend what can be mended by itself.

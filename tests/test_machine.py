@@ -27,7 +27,7 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "tools" / "make.sh", tmp_path / "tools")
     programs = tmp_path / ".venv" / "bin"
     programs.mkdir(parents=True)
-    for name in "python ruff djade npm".split():
+    for name in "python ruff lint-imports djade npm".split():
         (programs / name).write_text(PROGRAM, encoding="utf-8")
         (programs / name).chmod(0o755)
     for name in "requirements.txt requirements-dev.txt".split():

@@ -134,9 +134,10 @@ lint() {
 }
 
 checks() {
-    say 'Checking format, style, templates, types, migrations and settings ...'
+    say 'Checking format, style, imports, templates, types, migrations and settings ...'
     "$bin/ruff" format --quiet --check .
     "$bin/ruff" check --quiet .
+    imports=$("$bin/lint-imports" --no-logo --no-cache 2>&1) || fail "$imports"
     templates "$bin/djade" --check --target-version 6.1
     as_in_production "$bin/python" -m mypy
     as_in_production "$bin/python" manage.py makemigrations --check --dry-run
