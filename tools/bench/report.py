@@ -22,7 +22,7 @@ GOALS = {
     "unchanged poll": ("bare SELECT", 1.2),
     "cart update": ("bare SELECT", 3.0),
     "home": ("bare SELECT", 2.5),
-    "webhook": ("bare UPDATE", 2.0),
+    "webhook": ("bare UPDATE", 2.2),
     "Buy": ("bare UPDATE", None),
 }
 MEMORY_GOAL_MB, START_GOAL_SECONDS = 80, 1.2
