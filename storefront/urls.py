@@ -1,4 +1,4 @@
-"""All addresses of the shop; request_guard.py answers those of its health."""
+"""All addresses of the shop; ops/health.py answers those of its health."""
 
 from django.contrib import admin
 from django.contrib.sitemaps.views import sitemap

@@ -5,9 +5,9 @@ small as a product. Here the values themselves are the key, so no part is ever o
 
 Inside, only the named values are there, as after `include … only`: what was rendered for one
 shopper cannot be shown to another, and a forgotten name is an empty word. A model counts as the
-values of its fields, a list as its items, and an object with a `cache_key` as that. What filters
-read from the settings is named as well if tests change it, such as the currency of money. The
-token of a form is the shopper's own, since `pages.page` writes it into the finished page.
+values of its fields, a list or tuple as its items, an object with a `cache_key` as that. What
+filters read from the settings is named as well if tests change it, such as the currency of money.
+The token of a form is the shopper's own, since `pages.page` writes it into the finished page.
 """
 
 from typing import Any
@@ -47,7 +47,7 @@ class CachedFragment(Node):
 def key_of(value: Any) -> Any:
     if isinstance(value, Model):
         return values_of(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return tuple(map(key_of, value))
     return getattr(value, "cache_key", value)
 
