@@ -8,7 +8,7 @@ from django.test import Client
 from storefront.models import Product
 from tests.cast import Shopper
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.mark.parametrize("path", ["/", "/orders/", "/nowhere/"])

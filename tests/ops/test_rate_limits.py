@@ -24,7 +24,7 @@ from tests.cast import Shopper
 from tests.log_capture import Log
 from tests.routes import ADDRESSES, WEBHOOKS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 # Answered before a view is looked for: nothing there changes anything.
 VIEWLESS = {*HOST_CHECK_EXEMPT, "/nothing/at/all/"}

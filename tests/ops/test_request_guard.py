@@ -17,7 +17,7 @@ from tests.cast import Shopper, deliver, event_about, product
 from tests.routes import ADDRESSES, WEBHOOKS
 from tools.stripe_stand_in import StandIn
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 # All but the login and the translations of its scripts, which are public.
 DESK = {address for address in ADDRESSES if address.startswith("/admin/")}

@@ -18,7 +18,7 @@ from tests.log_capture import Line, Log
 from tests.routes import ADDRESSES, SAMPLES
 from tools.stripe_stand_in import StandIn
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 ROOT = Path(__file__).parents[2]
 LOGGER = "storefront.ops.request_log"
