@@ -1,5 +1,6 @@
-"""What search engines may list: the shop and the page of each product on sale."""
+"""What search engines may list: the shop's pages and the page of each product on sale."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,11 +12,14 @@ from storefront.models import Product
 
 
 class ShopSitemap(Sitemap):  # type: ignore[type-arg]
-    """Its addresses begin with SITE_URL, else with the host that the request names."""
+    """Lists `pages` by name; addresses begin with SITE_URL, else with the request's host."""
+
+    def __init__(self, pages: Iterable[str]) -> None:
+        self.pages = list(pages)
 
     def items(self) -> list[str]:
         products = Product.objects.on_sale()
-        return [reverse("storefront:home"), *(product.get_absolute_url() for product in products)]
+        return [*map(reverse, self.pages), *(product.get_absolute_url() for product in products)]
 
     def location(self, item: str) -> str:
         return item
@@ -25,6 +29,3 @@ class ShopSitemap(Sitemap):  # type: ignore[type-arg]
 
     def get_domain(self, site: Any = None) -> str:
         return urlsplit(settings.SITE_URL).netloc or super().get_domain(site)
-
-
-SITEMAPS = {"shop": ShopSitemap}

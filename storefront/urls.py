@@ -6,16 +6,20 @@ from django.urls import include, path
 
 from storefront import views
 from storefront.ops import site_files
-from storefront.sitemap import SITEMAPS
+from storefront.sitemap import ShopSitemap
+
+# The sitemap lists these, besides the products.
+pages = [path("", views.home, name="home")]
+sitemaps = {"shop": ShopSitemap(f"storefront:{page.name}" for page in pages)}
 
 shop_front = (
     [
-        path("", views.home, name="home"),
+        *pages,
         path("products/<slug:slug>/", views.product, name="product"),
         path("cart/<int:pk>/", views.cart_line, name="cart-line"),
         path("brand.css", site_files.brand, name="brand"),
         path("robots.txt", site_files.robots, name="robots"),
-        path("sitemap.xml", sitemap, {"sitemaps": SITEMAPS}, name="sitemap"),
+        path("sitemap.xml", sitemap, {"sitemaps": sitemaps}, name="sitemap"),
         path("favicon.ico", site_files.favicon),
     ],
     "storefront",
