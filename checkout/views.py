@@ -19,10 +19,11 @@ from checkout.requested import MAX_LINES, CannotOrder, RequestedItem
 from storefront.cart import cart_of
 from storefront.models import MAX_QUANTITY, Product
 from storefront.money import format_money
+from storefront.notices import Notice, anchor_of_cart, lead_back, page_of_form
 from storefront.ops import logs
 from storefront.ops.pages import HtmxRequest, SeeOther, base_url, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
-from storefront.views import ProductCard, shop_front
+from storefront.views import HOME, ProductCard, shop_front
 
 STRIPE_DOWN = (
     "Stripe cannot be reached at the moment. You were not charged, and your cart is as you left "
@@ -156,11 +157,13 @@ def _buy_json(request: HtmxRequest) -> HttpResponse:
 
 
 def _refusal(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus) -> HttpResponse:
-    """Show the shop as it is, with what went wrong above Buy."""
-    context = shop_front(shopper, error=words)
-    return set_shopper_cookie(
-        page(request, "storefront/home.html", context, status=status), shopper
-    )
+    """Let the page of the form say above Buy what went wrong."""
+    notice = Notice(page_of_form(request), error=words)
+    if wants_fragment(request):
+        response = page(request, HOME, shop_front(shopper, notice), status=status)
+    else:
+        response = lead_back(notice, anchor_of_cart(notice))
+    return set_shopper_cookie(response, shopper)
 
 
 def _requested_items(request: HttpRequest) -> list[RequestedItem]:

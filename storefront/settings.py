@@ -164,7 +164,7 @@ cookie_prefix = "__Host-" if USE_HTTPS else ""
 SHOPPER_COOKIE_NAME = f"{cookie_prefix}shopper"
 SESSION_COOKIE_NAME = f"{cookie_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{cookie_prefix}csrftoken"
-REMOVED_COOKIE_NAME = f"{cookie_prefix}removed"
+NOTICE_COOKIE_NAME = f"{cookie_prefix}notice"
 CSRF_COOKIE_HTTPONLY = True
 LOGIN_REDIRECT_URL = "admin:index"
 # Only merchants log in: a working day, counted from the login.

@@ -77,7 +77,7 @@ def test_a_second_click_while_stripe_is_slow_keeps_the_goods_reserved(stage: Sta
     ada = stage.shopper()
     ada.puts(stage.product("Tea 0"), 10)
     stage.stripe.fault("POST", "/v1/checkout/sessions", after=True, hang=SLOW_SECONDS)
-    assert 303 in [answer.status for answer in at_once([ada.buys] * 2)]
+    assert any(answer.leads_to_payment for answer in at_once([ada.buys] * 2))
     assert (stock(stage), reserved(stage)) == (IN_STOCK - 10, 1)
 
 
