@@ -187,11 +187,12 @@ class Order(models.Model):
         """Bring the order to the state `to` if it is in one of `sources`. True for the winner.
 
         The session must be the order's own. An order without one adopts it: Stripe opened it,
-        and the shop was interrupted before it could store it.
+        and the shop was interrupted before it could store it. A stored one never changes.
         """
-        rows = Order.objects.filter(
-            Q(session_id=None) | Q(session_id=session_id), pk=self.pk, status__in=sources
-        )
+        own = Q(session_id=session_id)
+        if self.session_id is None:
+            own |= Q(session_id=None)
+        rows = Order.objects.filter(own, pk=self.pk, status__in=sources)
         return rows.update(status=to, session_id=session_id, **changes) == 1
 
     def lock(self, *conditions: Q, **condition: Any) -> bool:

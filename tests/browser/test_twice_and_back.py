@@ -1,11 +1,15 @@
 """Two tabs, two clicks, the Back button and a shelf that changes meanwhile."""
 
+from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, BrowserType, expect
 
 from tests.browser.console import Console
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import PAYMENT_PAGE, Shopper
+from tools import chromium
+from tools.shop_process import ShopProcess
 from tools.stripe_stand_in import StandIn
 from tools.waiting import wait_until
 
@@ -100,7 +104,25 @@ class TestPressingBuyTwice:
         expect(ada.page.locator("[data-order][data-status=PAID]")).to_have_count(2)
 
 
+@pytest.fixture(scope="module")
+def whole_browser(browser_type: BrowserType) -> Iterator[Browser]:
+    """The headless shell keeps no page for Back."""
+    executable = next(chromium.whole(browser_type), None)
+    if executable is None:
+        pytest.skip("Back is tried in a whole Chromium only: install it to test that as well.")
+    browser = browser_type.launch(**chromium.launch_options(executable))
+    yield browser
+    browser.close()
+
+
 class TestBackFromStripe:
+    @pytest.fixture
+    def ada(self, whole_browser: Browser, shop: ShopProcess, console: Console) -> Iterator[Shopper]:
+        with whole_browser.new_context() as context:
+            console.listen(context)
+            yield Shopper(shop, context)
+            console.check()
+
     @pytest.fixture(autouse=True)
     def ada_went_back(self, ada: Shopper, stripe: StandIn) -> None:
         ada.fills_the_cart()
