@@ -50,14 +50,15 @@ def take(order: Order, lines_in_cart: int) -> None:
 def set_aside(order: Order) -> None:
     """Take what a bank is paying for out of the cart, and note how many of each there were."""
     items = {item.product_id: item for item in order.items.all()}
+    for item in items.values():
+        item.from_cart = 0
     lines = CartLine.objects.for_shopper(order.shopper).filter(product__in=items)
-    in_cart = {line.product_id: line for line in lines.select_for_update().order_by("product")}
-    for product, item in items.items():
-        line = in_cart.get(product)
-        item.from_cart = min(item.quantity, line.quantity) if line else 0
-        if line and item.from_cart == line.quantity:
+    for line in lines.select_for_update().order_by("product_id"):
+        item = items[line.product_id]
+        item.from_cart = min(item.quantity, line.quantity)
+        if item.from_cart == line.quantity:
             line.delete()
-        elif line:
+        else:
             CartLine.objects.filter(pk=line.pk).update(quantity=F("quantity") - item.from_cart)
     OrderItem.objects.bulk_update(items.values(), ["from_cart"])
 

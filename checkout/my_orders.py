@@ -174,7 +174,9 @@ class OrderPanel:
 
 def waits_for(order: Order) -> str:
     """Return the order's reference, and after a dot what it waits for, unless it is the shopper."""
-    return order.reference if order.status == Status.PENDING else f"{order.reference}.{order.status}"
+    return (
+        order.reference if order.status == Status.PENDING else f"{order.reference}.{order.status}"
+    )
 
 
 def my_orders(shopper: UUID | None, query: Mapping[str, str]) -> OrderPanel:

@@ -86,9 +86,9 @@ def _by_product(lines: Iterable[Line]) -> Counter[int]:
 def what_left_a_cart_is_being_paid(seen: Snapshot) -> Iterator[str]:
     """It leaves when a bank begins to pay, and is back once the bank has failed."""
     for line in seen.set_aside:
-        order = seen.order.get(line.order)
+        order, kept = seen.order.get(line.order), f"{line.quantity} of {line.product}"
         if order and order.status not in ("PROCESSING", *MONEY_ARRIVED):
-            yield f"Order {line.order} is {order.status} and keeps {line.quantity} of {line.product}."
+            yield f"Order {line.order} is {order.status} and keeps {kept}."
     asked = {(line.order, line.product) for line in seen.set_aside}
     for line in seen.items:
         order = seen.order.get(line.order)

@@ -15,6 +15,7 @@ from django.utils import timezone
 from storefront import stock
 from storefront.models import Product
 
+
 class OrderQuerySet(models.QuerySet["Order"]):
     def for_shopper(self, shopper: object) -> Self:
         return self.filter(shopper=shopper)

@@ -1,4 +1,4 @@
-"""A bank takes days to pay: what it pays for is out of the cart, and back in it if the bank fails."""
+"""A bank takes days to pay: its goods are out of the cart, and back in it if it fails."""
 
 import pytest
 

@@ -9,7 +9,17 @@ from django.db import connection
 from hypothesis import strategies as st
 
 import checkout.views
-from checkout import bought, events, gateway, ordering, outbox, payments, reconciling, refunds, review
+from checkout import (
+    bought,
+    events,
+    gateway,
+    ordering,
+    outbox,
+    payments,
+    reconciling,
+    refunds,
+    review,
+)
 from checkout.models import Order, StripeEvent
 from storefront import stock
 from storefront.models import Reservation
