@@ -50,7 +50,7 @@ def _apply(event: Json, session: Json, fact: Fact) -> StripeEvent:
         return StripeEvent(outcome=Outcome.IGNORED, note="A session without a readable id.")
     order = _order_of(session)
     if order is None:
-        return _unmatched(session)
+        return _unmatched(session, fact)
     logs.bind(order=str(order.pk))
     mismatch = review.mismatch(order, event, session)
     if fact is Fact.PAID:
@@ -128,9 +128,10 @@ def _order_of(session: Json) -> Order | None:
     return min(found, key=lambda order: order.session_id != session["id"], default=None)
 
 
-def _unmatched(session: Json) -> StripeEvent:
+def _unmatched(session: Json, fact: Fact) -> StripeEvent:
     named = _named_by(session)
-    if named is None:
+    # An order that expired is forgotten soon, and no money comes with this.
+    if named is None or fact is Fact.EXPIRED:
         return StripeEvent(outcome=Outcome.IGNORED)
     logger.error("Session %s names order %s, which is not here.", session["id"], named)
     return StripeEvent(outcome=Outcome.UNMATCHED, note=f"It names order {named}.")

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
+
 from checkout.models import Order
 from storefront import money
 from storefront.models import Product
@@ -42,6 +44,9 @@ def refuse_the_impossible(items: Sequence[RequestedItem]) -> None:
             raise CannotOrder(
                 f"{item.product.name} is no longer for sale. Remove it from the cart to go on."
             )
+    most_pieces = settings.PIECES_PER_ORDER
+    if most_pieces and sum(item.quantity for item in items) > most_pieces:
+        raise CannotOrder(f"One order can hold {most_pieces} pieces at most. Please split it.")
     if len(items) > MAX_LINES:
         raise CannotOrder(f"One order can hold {MAX_LINES} different products at most.")
     if total_cents > money.MAX_CHARGE_CENTS:

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from checkout import gateway
+from checkout import gateway, limits
 from checkout.models import Order
 from checkout.my_orders import OrderPanel, my_orders, one_order
 from checkout.ordering import buy
@@ -131,7 +131,7 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
                 "Please check the cart and press Buy again."
             )
         items = [RequestedItem(line.product, line.quantity) for line in cart.lines]
-        order = buy(shopper, items, base_url=base_url(request), now=timezone.now())
+        order = _buy(request, shopper, items)
     except CannotOrder as refused:
         return _refusal(request, shopper, str(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
     except gateway.StripeDown:
@@ -144,9 +144,7 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
 def _buy_json(request: HtmxRequest) -> HttpResponse:
     shopper = shopper_or_new(request)
     try:
-        order = buy(
-            shopper, _requested_items(request), base_url=base_url(request), now=timezone.now()
-        )
+        order = _buy(request, shopper, _requested_items(request))
     except CannotOrder as refused:
         return JsonResponse({"error": str(refused)}, status=HTTPStatus.BAD_REQUEST)
     except gateway.StripeDown:
@@ -155,6 +153,16 @@ def _buy_json(request: HtmxRequest) -> HttpResponse:
         return JsonResponse({"error": STRIPE_REFUSED}, status=HTTPStatus.BAD_GATEWAY)
     answer = {"id": order.session_id, "url": order.session_url, "order_id": str(order.pk)}
     return set_shopper_cookie(JsonResponse(answer), shopper)
+
+
+def _buy(request: HttpRequest, shopper: UUID, items: list[RequestedItem]) -> Order:
+    return buy(
+        shopper,
+        items,
+        base_url=base_url(request),
+        now=timezone.now(),
+        sender=limits.sender_of(request),
+    )
 
 
 def _refusal(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus) -> HttpResponse:

@@ -35,8 +35,8 @@ from storefront.ops.compiled_queries import CompiledQuery
 from storefront.ops.pages import HtmxRequest, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
 from storefront.ops.templatetags.fragment_cache import values_of
+from storefront.stock import SCARCE
 
-SCARCE = 5
 HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
 PRODUCT_PAGES = "/products/"
 

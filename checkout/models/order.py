@@ -82,6 +82,14 @@ class Order(models.Model):
     put_back_at = models.DateTimeField(
         null=True, editable=False, help_text="When a bank had failed and the cart got them back."
     )
+    sender = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",  # servers of the last release still add orders while this one starts
+        editable=False,
+        help_text="A digest of the sender's network while the order is pending: see limits.py.",
+    )
 
     payment_intent = models.CharField(max_length=255, blank=True, db_index=True)
     received_cents = models.PositiveBigIntegerField("received in minor units", default=0)
@@ -119,6 +127,9 @@ class Order(models.Model):
             models.Index(fields=("shopper", "status", "-created_at"), name="orders_of_a_shopper"),
             models.Index(fields=("status", "created_at"), name="orders_in_a_state"),
             models.Index(fields=("created_at",), name="orders_by_age"),
+            models.Index(
+                fields=("sender",), condition=~Q(sender=""), name="pending_orders_of_a_sender"
+            ),
             models.Index(Lower("email"), name="orders_of_an_email"),
             models.Index(
                 fields=("created_at",),
@@ -187,7 +198,7 @@ class Order(models.Model):
         if self.session_id is None:
             own |= Q(session_id=None)
         rows = Order.objects.filter(own, pk=self.pk, status__in=sources)
-        return rows.update(status=to, session_id=session_id, **changes) == 1
+        return rows.update(status=to, session_id=session_id, sender="", **changes) == 1
 
     def lock(self, *conditions: Q, **condition: Any) -> bool:
         """Whether the conditions hold, and will until the transaction ends.

@@ -5,7 +5,7 @@ from django.db.models import F, Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("checkout", "0006_refunded_from")]
+    dependencies = [("checkout", "0007_sender_of_pending_orders")]
 
     operations = [
         migrations.AddField(
