@@ -99,7 +99,7 @@ def _order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) 
 
 def _link_changed(request: HtmxRequest, order: Order, words: str) -> HttpResponse:
     if not wants_fragment(request):
-        return SeeOther(order.get_absolute_url())
+        return SeeOther(f"{order.get_absolute_url()}#order-link")
     context = {"order": order, "announcement": words, "leads_to_link": True} | _link(request, order)
     return page(request, "checkout/order.html", context, partial="order-link-change")
 
