@@ -55,9 +55,13 @@ def refuse_the_impossible(items: Sequence[RequestedItem]) -> None:
 
 
 def refuse_what_the_bank_is_paying(shopper: UUID, fingerprint: str) -> None:
-    """Refuse the same cart again while a bank debit takes days to pay for it."""
+    """Refuse the same again while a bank debit takes days to pay for it.
+
+    What left the cart when the bank began may be bought again: it was put in since.
+    """
     same = Order.objects.for_shopper(shopper).filter(fingerprint=fingerprint)
-    if order := same.filter(status=Order.Status.PROCESSING).first():
+    paying = same.filter(status=Order.Status.PROCESSING)
+    if order := paying.exclude(items__from_cart__gt=0).first():
         raise EarlierPayment(
             f"Your bank is still paying order {order.reference}, which is the same as this. "
             "You don't need to pay again. To buy more, change a quantity."

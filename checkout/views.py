@@ -48,7 +48,7 @@ def orders(request: HtmxRequest) -> HttpResponse:
     if wants_fragment(request) and panel.is_unchanged:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     context: dict[str, Any] = {"panel": panel}
-    if wants_fragment(request) and panel.has_emptied_the_cart_beside:
+    if wants_fragment(request) and panel.has_changed_the_cart_beside:
         context |= _cart_beside(panel)
     return page(request, "checkout/orders.html", context, partial="orders-update")
 
@@ -110,9 +110,10 @@ def _link(request: HtmxRequest, order: Order) -> dict[str, str]:
 
 
 def _cart_beside(panel: OrderPanel) -> dict[str, Any]:
-    """Return the cart without what is paid, and the product cards whose quantities changed."""
-    cart = cart_of(panel.settled[0].shopper)
-    items = [item for order, items in panel.rows for item in items if order in panel.settled]
+    """Return the cart as it is by now, and the product cards whose quantities changed."""
+    changed = panel.changed
+    cart = cart_of(changed[0].shopper)
+    items = [item for order, items in panel.rows for item in items if order in changed]
     bought = {item.product_id for item in items if item.product_id}
     products = Product.objects.on_sale().filter(pk__in=bought)
     return {"cart": cart, "changed": [ProductCard(product, cart) for product in products]}
