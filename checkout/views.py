@@ -19,7 +19,7 @@ from checkout.requested import MAX_LINES, CannotOrder, RequestedItem
 from storefront.cart import cart_of
 from storefront.models import MAX_QUANTITY, Product
 from storefront.money import format_money
-from storefront.notices import Notice, anchor_of_cart, lead_back, page_of_form
+from storefront.notices import Notice, anchor_of_cart, forget_notice, lead_back, page_of_form
 from storefront.ops import logs
 from storefront.ops.pages import HtmxRequest, SeeOther, base_url, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
@@ -99,7 +99,7 @@ def _order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) 
 
 def _link_changed(request: HtmxRequest, order: Order, words: str) -> HttpResponse:
     if not wants_fragment(request):
-        return SeeOther(order.get_absolute_url())
+        return SeeOther(f"{order.get_absolute_url()}#order-link")
     context = {"order": order, "announcement": words, "leads_to_link": True} | _link(request, order)
     return page(request, "checkout/order.html", context, partial="order-link-change")
 
@@ -138,7 +138,7 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
         return _refusal(request, shopper, STRIPE_DOWN, HTTPStatus.SERVICE_UNAVAILABLE)
     except gateway.StripeRefused:
         return _refusal(request, shopper, STRIPE_REFUSED, HTTPStatus.BAD_GATEWAY)
-    return set_shopper_cookie(SeeOther(order.session_url), shopper)
+    return set_shopper_cookie(forget_notice(request, SeeOther(order.session_url)), shopper)
 
 
 def _buy_json(request: HtmxRequest) -> HttpResponse:
@@ -171,7 +171,7 @@ def _refusal(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus
     if wants_fragment(request):
         response = page(request, HOME, shop_front(shopper, notice), status=status)
     else:
-        response = lead_back(notice, anchor_of_cart(notice))
+        response = lead_back(request, notice, anchor_of_cart(notice))
     return set_shopper_cookie(response, shopper)
 
 
