@@ -5,6 +5,7 @@ so is its answer about a session. Safe at any time, twice at once, and with Stri
 """
 
 import logging
+import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +25,13 @@ logger = logging.getLogger(__name__)
 
 STRIPE_KEEPS_EVENTS_FOR = timedelta(days=30)
 FAILED_INTENTS = ("requires_payment_method", "canceled")
-# Each takes Stripe about a fifth of a second: what a run leaves, the next one asks about.
+# Each takes Stripe about a fifth of a second, and far longer when it is in trouble: what a run
+# leaves, the next one asks about.
 MAX_QUERIES_PER_RUN = 250
+SECONDS_FOR_QUERIES = 40
 BATCH = 1_000
+# Orders that never got a session, or were replaced.
+UNPAYABLE = Q(session_id=None) | Q(superseded_at__isnull=False)
 
 
 @dataclass
@@ -63,14 +68,24 @@ def reconcile(now: datetime, *, older_than: timedelta) -> ReconcileReport:
     Only orders that were placed `older_than` ago are asked about: the webhook comes first.
     """
     report = ReconcileReport()
+    # First what needs no answer of Stripe's, since that may take long.
+    _work_alone(report, now, UNPAYABLE, now - older_than)
+    until = time.monotonic() + SECONDS_FOR_QUERIES
     with _noting_failures(report):
-        _replay_undelivered(report, now)
+        _replay_undelivered(report, now, until)
     with _noting_failures(report):
-        _ask_about_waiting(report, now, now - older_than)
-    _apply_deferred()
-    _release_abandoned(report, now - older_than)
-    report.followed_up, report.stuck = outbox.send_due(now), outbox.stuck(now)
+        _ask_about_waiting(report, now, now - older_than, until)
+    # Only now the goods of sessions that are over: Stripe may just have said that one was paid.
+    is_over = Q(session_expires_at__lte=now - older_than)
+    _work_alone(report, now, UNPAYABLE | is_over, now - older_than)
     return report
+
+
+def _work_alone(report: ReconcileReport, now: datetime, is_abandoned: Q, before: datetime) -> None:
+    _apply_deferred()
+    _release_abandoned(report, is_abandoned, before)
+    report.followed_up += outbox.send_due(now)
+    report.stuck = outbox.stuck(now)
 
 
 @contextmanager
@@ -92,20 +107,26 @@ def _noting_refusals(report: ReconcileReport) -> Iterator[None]:
         report.problem = f"Stripe refused a question ({refusal}); see what the key may read"
 
 
-def _replay_undelivered(report: ReconcileReport, now: datetime) -> None:
+def _replay_undelivered(report: ReconcileReport, now: datetime, until: float) -> None:
     """Apply what never arrived, oldest first; the next run goes on where this one leaves off."""
     unknown: deque[dict[str, Any]] = deque(maxlen=BATCH)
     for page in gateway.undelivered_events(events.HANDLERS, now - STRIPE_KEEPS_EVENTS_FOR):
         ids = [event["id"] for event in page]
         known = {*StripeEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True)}
         unknown.extend(event for event in page if event["id"] not in known)
+        if time.monotonic() > until:
+            break
     for event in reversed(unknown):
         report.undelivered += 1
         _receive(report, event)
 
 
-def _ask_about_waiting(report: ReconcileReport, now: datetime, before: datetime) -> None:
+def _ask_about_waiting(
+    report: ReconcileReport, now: datetime, before: datetime, until: float
+) -> None:
     for order in orders_in_turn(before):
+        if time.monotonic() > until:
+            break
         report.waiting += 1
         with _noting_refusals(report):
             session = gateway.session_now(str(order.session_id))
@@ -178,14 +199,9 @@ def _apply_deferred() -> None:
                 refunds.flag_unlinked(event.order, event.payment_intent)
 
 
-def _release_abandoned(report: ReconcileReport, before: datetime) -> None:
-    """Release the stock of orders that never got a session, have outlived it, or were replaced."""
-    is_over = Q(session_expires_at__lte=before)
-    is_abandoned = Q(
-        Q(session_id=None) | Q(superseded_at__isnull=False) | is_over,
-        status=Order.Status.PENDING,
-        attempt_at__lte=before,
-    )
+def _release_abandoned(report: ReconcileReport, is_abandoned: Q, before: datetime) -> None:
+    """Release the stock of orders that nobody will pay any more."""
+    is_abandoned &= Q(status=Order.Status.PENDING, attempt_at__lte=before)
     holding = Order.objects.filter(
         is_abandoned, Exists(Reservation.objects.filter(order=OuterRef("pk")))
     )
