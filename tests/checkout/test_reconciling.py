@@ -70,7 +70,7 @@ class TestEventsThatStripeCouldNotDeliver:
         self, stripe: StandIn, mouse: Product, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setattr(reconciling, "BATCH", 3)
-        monkeypatch.setattr(gateway, "EVENTS_A_PAGE", 2)
+        monkeypatch.setattr(gateway, "PAGE_SIZE", 2)
         orders = [bought(Shopper(), mouse) for _ in range(5)]
         for order in orders:
             stripe.pay(order.session_id or "")
@@ -246,7 +246,7 @@ class TestASlowStripe:
         self, stripe: StandIn, mouse: Product, monkeypatch: pytest.MonkeyPatch
     ):
         stripe.webhook_url = "http://127.0.0.1:9/"
-        monkeypatch.setattr(gateway, "EVENTS_A_PAGE", 1)
+        monkeypatch.setattr(gateway, "PAGE_SIZE", 1)
         monkeypatch.setattr(reconciling, "SECONDS_FOR_QUERIES", 0)
         for order in [bought(Shopper(), mouse) for _ in range(3)]:
             stripe.pay(order.session_id or "")
