@@ -99,7 +99,8 @@ def _item(line: Json) -> OrderItem | None:
     """Return a line as an item, which knows its product by id alone; None if it can't be read."""
     price = reading.mapping(line.get("price"))
     product = reading.mapping(price.get("product"))
-    cents, quantity = reading.amount(price.get("unit_amount")), reading.amount(line.get("quantity"))
+    cents = reading.amount(price.get("unit_amount"))
+    quantity = reading.amount(line.get("quantity")) or 0
     if (
         cents is None
         or cents > money.MAX_CHARGE_CENTS

@@ -17,7 +17,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from checkout import events, gateway, outbox, reading, rebuilding, refunds
+from checkout import events, gateway, limits, outbox, reading, rebuilding, refunds
 from checkout.models import Order, StripeEvent
 from storefront.models import Reservation
 from storefront.ops import logs
@@ -86,6 +86,8 @@ def reconcile(now: datetime, *, older_than: timedelta) -> ReconcileReport:
     _work_alone(report, now, UNPAYABLE, now - older_than)
     until = time.monotonic() + SECONDS_FOR_QUERIES
     with _noting_failures(report):
+        report.released += limits.return_hoarded(now, until)
+    with _noting_failures(report):
         _replay_undelivered(report, now, until)
     with _noting_failures(report):
         _ask_about(orders_in_turn(now - older_than), report, now, until)
@@ -110,8 +112,7 @@ def recover(now: datetime, since: datetime) -> ReconcileReport:
         if since < now - STRIPE_KEEPS_EVENTS_FOR:
             _apply_what_went_back(report, since)
         rebuilding.reserve(rebuilt)
-    is_over = Q(session_expires_at__lte=now)
-    _work_alone(report, now, UNPAYABLE | is_over, now)
+    _work_alone(report, now, UNPAYABLE | Q(session_expires_at__lte=now), now)
     return report
 
 
@@ -161,9 +162,8 @@ def _replay(report: ReconcileReport, since: datetime, now: datetime) -> None:
         times = gateway.between(since, end if end <= now else None)
         pages = gateway.pages_of("events", types=list(events.HANDLERS), created=times)
         for event in reversed([event for page in pages for event in _unknown(page)]):
-            if not _ended_unpaid_and_is_gone(event):
-                report.replayed += 1
-                _receive(report, event)
+            report.replayed += 1
+            _receive(report, event)
         since = end
 
 
@@ -172,15 +172,6 @@ def _unknown(page: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ids = [event["id"] for event in page]
     known = {*StripeEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True)}
     return [event for event in page if event["id"] not in known]
-
-
-def _ended_unpaid_and_is_gone(event: dict[str, Any]) -> bool:
-    """Whether it is about an order that the backup did not hold and nobody paid: no loss."""
-    if event["type"] != "checkout.session.expired":
-        return False
-    session = event["data"]["object"]
-    named = reading.uuid(reading.mapping(session.get("metadata")).get("order_id"))
-    return not Order.objects.filter(Q(session_id=session["id"]) | Q(pk=named)).exists()
 
 
 def _apply_what_went_back(report: ReconcileReport, since: datetime) -> None:

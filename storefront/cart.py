@@ -1,6 +1,8 @@
 """The cart: what the shopper wants, at today's prices."""
 
 import re
+import string
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -142,13 +144,22 @@ def requested_quantity(form: Mapping[str, str]) -> int:
 
     Raises InvalidQuantity, with words for the shopper.
     """
-    text = form.get("quantity", "")
+    text = _folded(form.get("quantity", ""))
     if not WHOLE_NUMBER.fullmatch(text):
         raise InvalidQuantity(f"Please enter a whole number from 0 to {MAX_QUANTITY}.")
     quantity = max(0, int(text) + {"1": 1, "-1": -1}.get(form.get("step", ""), 0))
     if quantity > MAX_QUANTITY:
         raise InvalidQuantity(f"You can order up to {MAX_QUANTITY} of one product.")
     return quantity
+
+
+def _folded(text: str) -> str:
+    """Return the text with the digits of all keyboards, such as wide ones, made plain.
+
+    Phones add spaces; what is pasted brings marks of the direction that it is read in.
+    """
+    text = text.strip(f"{string.whitespace}\u00a0\u200b\u200e\u200f\ufeff")
+    return unicodedata.normalize("NFKC", text).strip() if len(text) < 40 else text
 
 
 def set_quantity(shopper: UUID, product: Product, quantity: int) -> Removed | None:

@@ -1,6 +1,6 @@
 """The shop front: the catalogue, the product pages and the cart."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,18 +20,27 @@ from storefront.cart import (
     set_quantity,
 )
 from storefront.models import Product
+from storefront.notices import (
+    NOTHING,
+    Notice,
+    anchor_of_cart,
+    forget_notice,
+    lead_back,
+    notice_for,
+    page_of_form,
+    product_at,
+    typed_text,
+)
 from storefront.ops.compiled_queries import CompiledQuery
-from storefront.ops.pages import HtmxRequest, SeeOther, page, wants_fragment
+from storefront.ops.pages import HtmxRequest, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
 from storefront.ops.templatetags.fragment_cache import values_of
-from storefront.undo import delete_removed_cookie, removed_before, set_removed_cookie
+from storefront.stock import SCARCE
 
-SCARCE = 5
 HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
 PRODUCT_PAGES = "/products/"
 
 products_on_sale = CompiledQuery(lambda: Product.objects.on_sale())
-product_at = CompiledQuery(lambda slug: Product.objects.on_sale().filter(slug=slug), str)
 
 
 @dataclass(frozen=True)
@@ -40,12 +49,21 @@ class ProductCard:
 
     product: Product
     cart: Cart
-    error: str = ""
+    notice: Notice = NOTHING
 
     @property
     def cache_key(self) -> tuple[object, ...]:
         """All that the card shows: two cards of one key are rendered once."""
-        return values_of(self.product), self.quantity, self.left, self.error
+        return values_of(self.product), self.quantity, self.left, self.error, self.shown
+
+    @property
+    def error(self) -> str:
+        return self.notice.error if self.notice.product == self.product.pk else ""
+
+    @property
+    def shown(self) -> int | str:
+        """What stands in the field: a quantity that was refused stays to be mended."""
+        return self.notice.typed if self.error else self.quantity
 
     @property
     def quantity(self) -> int:
@@ -63,7 +81,9 @@ class ProductCard:
 
 @require_safe
 def home(request: HtmxRequest) -> HttpResponse:
-    return _page_with_undo(request, HOME, shop_front(shopper_of(request)))
+    notice = notice_for(request)
+    response = page(request, HOME, shop_front(shopper_of(request), notice))
+    return forget_notice(request, response) if notice.page else response
 
 
 @require_safe
@@ -71,95 +91,82 @@ def product(request: HtmxRequest, slug: str) -> HttpResponse:
     found = product_at(slug)
     if not found:
         raise Http404
-    return _page_with_undo(request, PRODUCT, product_page(shopper_of(request), found[0]))
+    notice = notice_for(request)
+    response = page(request, PRODUCT, product_page(shopper_of(request), found[0], notice))
+    return forget_notice(request, response) if notice.page else response
 
 
 @require_POST
 def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
     product = get_object_or_404(Product, pk=pk)
     shopper = shopper_or_new(request)
-    removed, error = None, ""
+    notice = Notice(page_of_form(request, product), product=product.pk)
     try:
         removed = set_quantity(shopper, product, requested_quantity(request.POST))
+        notice = replace(notice, removed=removed.quantity if removed else 0)
     except InvalidQuantity as refused:
-        error = str(refused)
+        typed = typed_text(request.POST.get("quantity", ""))
+        notice = replace(notice, error=str(refused), typed=typed)
     if wants_fragment(request):
-        response = _changed_parts(request, shopper, product, removed, error)
-    elif error:
-        response = _refusal(request, shopper, product, error)
+        response = _changed_parts(request, shopper, product, notice)
     else:
-        response = _way_back(request, product, removed)
+        response = lead_back(request, notice, _anchor(request, product, notice))
     return set_shopper_cookie(response, shopper)
 
 
-def shop_front(
-    shopper: UUID | None, *, error: str = "", about: Product | None = None
-) -> dict[str, Any]:
-    """The home page's context; an error stands beside the product it is `about`, else above Buy."""
+def shop_front(shopper: UUID | None, notice: Notice = NOTHING) -> dict[str, Any]:
+    """The home page's context; an error stands beside the product it is about, else above Buy."""
     products = products_on_sale()
     cart = cart_of(shopper, products)
     return {
         "cart": cart,
-        "cards": [
-            ProductCard(product, cart, error if product == about else "") for product in products
-        ],
-        # A product that is no longer on the shelf has no field to stand beside.
-        "cart_error": "" if about and about.is_on_sale else error,
+        "cards": [ProductCard(product, cart, notice) for product in products],
+        "cart_error": notice.error_beside_none_of(products),
+        "removed": notice.removed_from(cart),
     }
 
 
-def product_page(shopper: UUID | None, product: Product, *, error: str = "") -> dict[str, Any]:
+def product_page(
+    shopper: UUID | None, product: Product, notice: Notice = NOTHING
+) -> dict[str, Any]:
     """The context of one product with the cart beside it."""
     cart = cart_of(shopper, [product])
-    return {"cart": cart, "card": ProductCard(product, cart, error), "back_to": "product"}
-
-
-def _page_with_undo(request: HtmxRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    removed = removed_before(request, context["cart"])
-    response = page(request, template, context | {"removed": removed})
-    delete_removed_cookie(request, response)
-    return response
+    return {
+        "cart": cart,
+        "card": ProductCard(product, cart, notice),
+        "cart_error": notice.error_beside_none_of([product]),
+        "removed": notice.removed_from(cart),
+        "back_to": product.get_absolute_url(),
+    }
 
 
 def _changed_parts(
-    request: HtmxRequest, shopper: UUID, product: Product, removed: Removed | None, error: str
+    request: HtmxRequest, shopper: UUID, product: Product, notice: Notice
 ) -> HttpResponse:
     """Answer htmx with the cart, and the product's quantity if the page shows it."""
     cart = cart_of(shopper, [product])
     context = {
         "cart": cart,
-        "card": ProductCard(product, cart, error),
+        "card": ProductCard(product, cart, notice),
         "is_card_shown": _shows(request, product),
-        "cart_error": "" if product.is_on_sale else error,
-        "removed": removed,
+        "cart_error": "" if product.is_on_sale else notice.error,
+        "removed": Removed(product, notice.removed) if notice.removed else None,
+        "back_to": notice.page,
         # The pressed button is gone: the focus goes to the one in its place.
         "focus_undo": request.htmx.trigger == f"remove-{product.pk}",
         "focus_remove": product.pk if request.htmx.trigger == "undo" else None,
     }
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if notice.error else HTTPStatus.OK
     return page(request, "storefront/_cart_change.html", context, status=status)
 
 
-def _refusal(request: HtmxRequest, shopper: UUID, product: Product, error: str) -> HttpResponse:
-    """Show the page of a plain form again, with what is wrong beside the field."""
-    status = HTTPStatus.UNPROCESSABLE_ENTITY
-    if _is_from_its_page(request, product):
-        return page(request, PRODUCT, product_page(shopper, product, error=error), status=status)
-    return page(request, HOME, shop_front(shopper, error=error, about=product), status=status)
-
-
-def _way_back(request: HtmxRequest, product: Product, removed: Removed | None) -> HttpResponse:
-    """Lead a plain form back to its page, which offers Undo."""
-    home, own_page = reverse("storefront:home"), product.get_absolute_url()
-    response = SeeOther(own_page if _is_from_its_page(request, product) else home)
-    if removed:
-        set_removed_cookie(response, removed)
-    return response
-
-
-def _is_from_its_page(request: HttpRequest, product: Product) -> bool:
-    """Whether a form comes from the product's own page, which is gone once it isn't sold."""
-    return product.is_on_sale and request.POST.get("back") == "product"
+def _anchor(request: HttpRequest, product: Product, notice: Notice) -> str:
+    """Where in its page a plain form stands: at the product, or in the cart."""
+    pages = (reverse("storefront:home"), product.get_absolute_url())
+    is_in_cart = request.POST.get("back", "").endswith("#cart") and not notice.error
+    if is_in_cart or not product.is_on_sale or notice.page not in pages:
+        return anchor_of_cart(notice)
+    return f"product-{product.pk}"
 
 
 def _shows(request: HtmxRequest, product: Product) -> bool:

@@ -24,8 +24,8 @@ def product(name: str = "Mouse", price_cents: int = 2_999, **fields: Any) -> Pro
 class Shopper:
     """A shopper with a browser of their own; Ada buys, Bo is the stranger."""
 
-    def __init__(self) -> None:
-        self.browser = Client()
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.browser = Client(REMOTE_ADDR=address)
 
     @property
     def id(self) -> UUID:
@@ -49,6 +49,12 @@ class Shopper:
     def buys(self, **form: object) -> Any:
         return self.browser.post("/create-checkout-session/", form)
 
+    def is_refused(self, response: Any) -> Any:
+        """Follow the answer to a plain form back to its page, and return that page."""
+        assert response.status_code == 303
+        assert not leads_to_payment(response)
+        return self.get(response["Location"])
+
     def buys_by_json(self, data: object) -> Any:
         body = data if isinstance(data, str | bytes) else json.dumps(data)
         return self.browser.post("/create-checkout-session/", body, content_type="application/json")
@@ -64,6 +70,11 @@ class Shopper:
     @property
     def orders(self) -> list[Order]:
         return list(Order.objects.for_shopper(self.id))
+
+
+def leads_to_payment(response: Any) -> bool:
+    """Whether Buy leads on, as a whole address does; a refusal leads to a path of the shop."""
+    return response.status_code == 303 and str(response["Location"]).startswith("http")
 
 
 def poll_url(response: Any) -> str:

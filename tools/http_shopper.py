@@ -25,6 +25,11 @@ class Answer:
     location: str = ""
     text: str = ""
 
+    @property
+    def leads_to_payment(self) -> bool:
+        """Whether Buy leads on, as a whole address does; a refusal leads to a path of the shop."""
+        return self.status == 303 and self.location.startswith("http")
+
 
 class HttpShopper:
     """A shopper with a browser and its cookies.

@@ -3,14 +3,13 @@
 import logging
 import time
 from collections.abc import Callable
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 
+from storefront.ops.addresses import networks_of
 from storefront.ops.shopper import shopper_of
 
 logger = logging.getLogger(__name__)
@@ -18,7 +17,7 @@ logger = logging.getLogger(__name__)
 # The shop's forms and its JSON call take a few hundred bytes, Stripe's events some thousands.
 MAX_FORM_BYTES, MAX_EVENT_BYTES = 256 * 1024, 1024 * 1024
 
-WINDOW_SECONDS = 60
+WINDOW_SECONDS, HOUR_SECONDS = 60, 60 * 60
 # How long a cache that does not answer is left alone: each try would cost a shopper its time-out.
 PAUSE_SECONDS = 10
 
@@ -51,18 +50,31 @@ def seconds_to_wait(request: HttpRequest) -> int:
     return 0 if is_allowed else WINDOW_SECONDS - int(now % WINDOW_SECONDS)
 
 
+def times_this_hour(key: str) -> int:
+    """Count once more, and return how often it was in this hour; 0 while the cache is away."""
+    now = time.time()
+    if now < _paused_until:
+        return 0
+    try:
+        return _count(f"{key}/{int(now // HOUR_SECONDS)}", HOUR_SECONDS)
+    except Exception as error:  # as above
+        _pause(now, error)
+        return 0
+
+
 def _is_allowed(request: HttpRequest, window: int) -> bool:
     """The address comes first: a client can leave its cookie out, but not its address."""
     view = request.resolver_match.view_name if request.resolver_match else ""
     name = view if view in settings.BUDGETS else "changes"
     per_shopper, per_address = settings.BUDGETS[name]
-    if per_address and _count(f"{name}/{window}/{_address_of(request)}") > per_address:
-        return False
+    for network, addresses in networks_of(request).items() if per_address else ():
+        if _count(f"{name}/{window}/{network}") > per_address * addresses:
+            return False
     shopper = shopper_of(request) if per_shopper else None
     return not shopper or _count(f"{name}/{window}/{shopper.hex}") <= per_shopper
 
 
-def _count(key: str) -> int:
+def _count(key: str, seconds: int = WINDOW_SECONDS) -> int:
     """Return the request's number; no two requests get the same one.
 
     The key outlives its window: if it ended between Redis' look and its increment, Redis would
@@ -71,30 +83,8 @@ def _count(key: str) -> int:
     try:
         return int(cache.incr(key))
     except ValueError:
-        is_first = cache.add(key, 1, 2 * WINDOW_SECONDS)
+        is_first = cache.add(key, 1, 2 * seconds)
         return 1 if is_first else int(cache.incr(key))
-
-
-def _address_of(request: HttpRequest) -> str:
-    """Return the sender's address, or the network of it that one customer has.
-
-    The router in front appends what it sees to what the client claims, so only the right-most
-    entry can't be made up.
-    """
-    forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "") if settings.TRUST_PROXY else ""
-    return _network_of(forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", ""))
-
-
-@lru_cache(maxsize=1_000)
-def _network_of(address: str) -> str:
-    """Return an IPv4 address, or the /64 that a customer has with IPv6."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return "unknown"
-    if isinstance(parsed, IPv6Address):
-        return str(parsed.ipv4_mapped or f"{int(parsed) >> 64:x}")
-    return str(parsed)
 
 
 def _pause(now: float, error: Exception) -> None:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import NewShopper
-from tests.browser.console import Console
+from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
 from tools.shop_process import ShopProcess
 from tools.stripe_stand_in import StandIn
@@ -43,8 +43,17 @@ class TestTheCartWithoutScripts:
             button.click()
             expect(ada.total).to_have_text(total)
 
-    def test_a_bad_quantity_is_refused_beside_the_field(self, ada: Shopper, console: Console):
-        console.expect_status(422)
+    def test_a_press_leads_back_to_where_it_was(self, ada: Shopper, merchant: Merchant):
+        merchant.sells_a_lamp()
+        ada.page.set_viewport_size({"width": 360, "height": 740})
+        ada.visits()
+        ada.plus("Lamp").click()
+        expect(ada.total).to_have_text("$40.00")
+        expect(ada.plus("Lamp")).to_be_in_viewport()
+        ada.remove("Lamp").click()
+        expect(ada.page.get_by_role("button", name="Undo")).to_be_in_viewport()
+
+    def test_a_bad_quantity_is_refused_beside_the_field(self, ada: Shopper):
         ada.visits()
         ada.plus("Mouse").click()
         ada.quantity_of("Mouse").fill("-1")
@@ -53,6 +62,8 @@ class TestTheCartWithoutScripts:
         expect(ada.quantity_of("Mouse")).to_have_accessible_description(
             "Please enter a whole number from 0 to 999."
         )
+        expect(ada.quantity_of("Mouse")).to_have_value("-1")
+        expect(ada.quantity_of("Mouse")).to_be_in_viewport()
         expect(ada.total).to_have_text("$29.99")
 
 

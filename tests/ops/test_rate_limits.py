@@ -17,8 +17,9 @@ from django.views.decorators.csrf import csrf_exempt
 from pytest_django import Settings
 
 from storefront.models import Product
-from storefront.ops import rate_limits
+from storefront.ops import addresses, rate_limits
 from storefront.ops.health import HOST_CHECK_EXEMPT
+from storefront.ops.rate_limits import times_this_hour
 from storefront.urls import urlpatterns as shop_urls
 from tests.cast import Shopper
 from tests.log_capture import Log
@@ -155,7 +156,7 @@ class TestBuy:
     ):
         budgets |= {"changes": (9, 0), "checkout:checkout-session": (2, 0)}
         ada.puts(mouse, 1)
-        assert [ada.buys().status_code for _ in range(3)] == [303, 422, 429]
+        assert [ada.buys().status_code for _ in range(3)] == [303, 303, 429]
         assert ada.puts(mouse, 2).status_code == 303
 
     def test_is_refused_in_json_if_it_was_json(
@@ -199,6 +200,11 @@ class TestAnAddress:
         assert self.sends("2001:db8:1:2:ffff::2") == 429
         assert self.sends("2001:db8:1:3::1") == 404
 
+    def test_of_ipv6_is_the_larger_network_too_that_a_customer_may_have(self):
+        networks = [f"2001:db8:1:2{number:02x}::1" for number in range(3)]
+        assert [self.sends(network) for network in networks] == [404, 404, 429]
+        assert self.sends("2001:db8:1:300::1") == 404
+
     def test_of_ipv4_is_the_same_on_an_ipv6_socket(self):
         assert self.sends("::ffff:192.0.2.1") == 404
         assert self.sends("192.0.2.1") == 429
@@ -214,11 +220,41 @@ class TestAnAddress:
         assert self.sends("192.0.2.1", **{"X-Forwarded-For": "192.0.2.7"}) == 404
         assert self.sends("192.0.2.1", **{"X-Forwarded-For": "192.0.2.8"}) == 429
 
-    @pytest.mark.parametrize("written", ["", "unix:", "192.0.2.1:4711", "x" * 5_000])
-    def test_that_cannot_be_read_is_one_of_its_own(self, settings: Settings, written: str):
+    @pytest.mark.parametrize(
+        ("written", "address"),
+        [
+            ("192.0.2.1:4711", "192.0.2.1"),
+            (" 192.0.2.1 ", "192.0.2.1"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ('"[2001:db8::1]:4711"', "2001:db8::1"),
+            ("2001:db8:0:0:1:2:3:4:4711", "2001:db8::1"),
+            ("2001:db8::1%eth0", "2001:db8::1"),
+            ("[2001:db8::1%25eth0]:4711", "2001:db8::1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("[::ffff:192.0.2.1]:4711", "192.0.2.1"),
+        ],
+    )
+    def test_is_read_as_routers_write_it(self, settings: Settings, written: str, address: str):
         settings.TRUST_PROXY = True
+        assert self.sends("10.0.0.1", **{"X-Forwarded-For": f"192.0.2.7, {written}"}) == 404
+        assert self.sends("10.0.0.1", **{"X-Forwarded-For": "192.0.2.2:4711"}) == 404
+        assert self.sends("10.0.0.2", **{"X-Forwarded-For": address}) == 429
+
+    @pytest.mark.parametrize("written", ["", "unknown", "unix:", "192.0.2.1.1:4711", "x" * 5_000])
+    def test_that_cannot_be_read_is_the_routers_and_the_log_says_so_once(
+        self, settings: Settings, log: Log, written: str
+    ):
+        settings.TRUST_PROXY = True
+        addresses._say_that_no_sender_is_named.cache_clear()
         headers = {"X-Forwarded-For": f"192.0.2.9, {written}"}
-        assert [self.sends("", **headers) for _ in range(2)] == [404, 429]
+        assert [self.sends("10.0.0.1", **headers) for _ in range(2)] == [404, 429]
+        assert self.sends("10.0.0.2", **headers) == 404
+        assert "X-Forwarded-For" in log.line("storefront.ops.addresses")["message"]
+        assert "192.0.2.9" not in log.text
+
+    def test_that_nobody_knows_is_one_of_its_own(self):
+        assert [self.sends("") for _ in range(2)] == [404, 429]
 
 
 class TestACacheThatIsAway:
@@ -237,6 +273,7 @@ class TestACacheThatIsAway:
             settings.CACHES = {"default": environment.cache("CACHE_URL")}
 
     def test_limits_nothing_and_says_so_once(self, ada: Shopper, mouse: Product, log: Log):
+        assert times_this_hour("orders") == 0
         assert [ada.puts(mouse, 1).status_code for _ in range(4)] == [303] * 4
         assert "Look at CACHE_URL" in log.line("storefront.ops.rate_limits")["message"]
 
@@ -307,3 +344,12 @@ class TestTheSizeOfARequest:
     def test_holds_for_other_methods_too(self):
         answer = Client().generic("GET", "/", b"a" * (FORM_BYTES + 1))
         assert answer.status_code == 413
+
+
+def test_what_is_counted_by_the_hour_begins_anew_with_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(time, "time", lambda: 3_600.0)
+    assert [times_this_hour("a"), times_this_hour("a"), times_this_hour("b")] == [1, 2, 1]
+    monkeypatch.setattr(time, "time", lambda: 7_199.0)
+    assert times_this_hour("a") == 3
+    monkeypatch.setattr(time, "time", lambda: 7_200.0)
+    assert times_this_hour("a") == 1

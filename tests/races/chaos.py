@@ -215,7 +215,7 @@ class Chaos:
     def _note(self, answer: Answer, *, is_purchase: bool = False) -> None:
         with self._lock:
             self.answers[answer.status] += 1
-            self._sales += is_purchase and answer.status in (200, 303)
+            self._sales += is_purchase and (answer.status == 200 or answer.leads_to_payment)
         if answer.status == 0:
             self.over.wait(0.1)  # The shop is down, and would be asked a thousand times.
 

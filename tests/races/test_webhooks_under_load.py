@@ -44,11 +44,11 @@ def test_a_flood_of_forged_webhooks_leaves_the_shop_working(stage: Stage):
     for sender in senders:
         sender.start()
     ada, mouse = stage.shopper(), stage.product("Mouse")
-    shopping = [ada.puts(mouse, 2).status, ada.buys().status]
+    shopping = [ada.puts(mouse, 2).status, ada.buys().leads_to_payment]
     pages = at_once([lambda: stage.shopper().puts(mouse, 1).status] * 5)
     for sender in senders:
         sender.join(60)
-    assert shopping == [303, 303]
+    assert shopping == [303, True]
     assert pages == [303] * 5
     assert answers == [400] * FORGED
     assert stage.number("SELECT COUNT(*) FROM checkout_stripeevent") == before

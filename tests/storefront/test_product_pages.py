@@ -1,5 +1,7 @@
 """A product's own page, and what search engines and other sites learn of the shop."""
 
+import re
+
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -8,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from storefront.models import Product
 from tests.cast import Shopper, product
+from tools.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
 
@@ -38,14 +41,45 @@ class TestAProductPage:
         with django_assert_num_queries(2):
             ada.get("/products/mouse/")
 
-    def test_comes_back_without_scripts_after_a_change(self, ada: Shopper, mouse: Product):
-        answer = ada.puts(mouse, 2, back="product")
-        assert (answer.status_code, answer["Location"]) == (303, "/products/mouse/")
+    @pytest.mark.parametrize("back", ["/products/mouse/", "product"])
+    def test_comes_back_without_scripts_after_a_change(
+        self, ada: Shopper, mouse: Product, back: str
+    ):
+        """The second is what pages from before this release say."""
+        answer = ada.puts(mouse, 2, back=back)
+        assert answer.status_code == 303
+        assert answer["Location"] == f"/products/mouse/#product-{mouse.pk}"
+        assert f'id="product-{mouse.pk}"' in ada.get("/products/mouse/").text
+
+    def test_comes_back_after_a_change_of_another_product_in_the_cart(
+        self, ada: Shopper, mouse: Product, laptop: Product
+    ):
+        ada.puts(laptop, 1)
+        for back in ("/products/mouse/#cart", "/products/mouse/"):
+            assert ada.puts(laptop, 0, back=back)["Location"] == "/products/mouse/#cart"
+
+    def test_that_is_gone_leads_home(self, ada: Shopper, mouse: Product, laptop: Product):
+        Product.objects.filter(pk=mouse.pk).update(is_on_sale=False)
+        answer = ada.puts(laptop, 1, back="/products/mouse/")
+        assert answer["Location"] == f"/#product-{laptop.pk}"
+
+    @pytest.mark.parametrize("is_renewed", [False, True])
+    def test_says_above_buy_why_it_was_refused(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, is_renewed: bool
+    ):
+        page = ada.get("/products/mouse/")
+        if is_renewed:
+            page = ada.puts(mouse, 0, htmx=True, back="/products/mouse/#cart")
+        [back] = re.findall(r'name="back" value="([^"]*#cart)"', page.text)
+        answer = ada.buys(back=back)
+        assert (answer.status_code, answer["Location"]) == (303, "/products/mouse/#cart")
+        text = ada.get("/products/mouse/").text
+        assert '<p class="alert" role="alert">Your cart is empty.' in text
 
     def test_keeps_a_bad_quantity_beside_its_field(self, ada: Shopper, mouse: Product):
-        answer = ada.puts(mouse, "many", back="product")
-        assert answer.status_code == 422
+        answer = ada.is_refused(ada.puts(mouse, "many", back="/products/mouse/"))
         assert ">Mouse</h1>" in answer.text
+        assert 'value="many"' in answer.text
         assert "Please enter a whole number from 0 to 999." in answer.text
 
     def test_of_another_product_gets_no_field_of_this_one(

@@ -191,9 +191,11 @@ class TestReadingLists:
         product = {"name": "Tea", "metadata": {"product_id": "7"}}
         id = opened(s, line_items=[tea(price={"product_data": product})])
         listed = client(s).v1.checkout.sessions.line_items.list
-        plain, shown = listed(id).data[0], listed(id, {"expand": ["data.price.product"]}).data[0]
-        assert (shown.price.product.id, shown.price.product.name) == (plain.price.product, "Tea")
-        assert shown.price.product.metadata["product_id"] == "7"
+        plain = listed(id).to_dict()["data"][0]["price"]
+        shown = listed(id, {"expand": ["data.price.product"]}).to_dict()["data"][0]["price"]
+        assert shown["product"]["id"] == plain["product"]
+        assert shown["product"]["name"] == "Tea"
+        assert shown["product"]["metadata"] == {"product_id": "7"}
 
     def test_events_newest_first_by_type_and_time(self, s: StandIn) -> None:
         s.pay(opened(s))

@@ -1,9 +1,11 @@
+"""Heartbeats: when something that happens again and again happened last."""
+
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("checkout", "0006_refunded_from"),
+        ("checkout", "0008_set_aside"),
     ]
 
     operations = [

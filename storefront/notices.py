@@ -1,0 +1,117 @@
+"""What a plain form has to tell: why it was refused, or what Undo can put back.
+
+Its answer leads back to the page that it stood on, so that neither Back nor a reload meets it; a
+signed cookie lets that page say the words, once and not for long.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve, reverse
+
+from storefront.cart import Cart, Removed
+from storefront.models import Product
+from storefront.ops.compiled_queries import CompiledQuery
+from storefront.ops.pages import HtmxRequest, SeeOther
+
+SALT = "storefront.notices"
+SECONDS = 60
+LONGEST_TYPED = 40
+
+product_at = CompiledQuery(lambda slug: Product.objects.on_sale().filter(slug=slug), str)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Why a form was refused, or what Undo can put back; `page` is the path that says so.
+
+    An error is about a `product`, whose field shows what was `typed`, or about the whole cart.
+    """
+
+    page: str = ""
+    error: str = ""
+    product: int = 0
+    typed: str = ""
+    removed: int = 0
+
+    def error_beside_none_of(self, products: Iterable[Product]) -> str:
+        """Return the error unless it is about one of the products, and stands beside that one."""
+        return "" if any(self.product == product.pk for product in products) else self.error
+
+    def removed_from(self, cart: Cart) -> Removed | None:
+        """Return what Undo can put back, unless it is in the cart again."""
+        if not self.removed:
+            return None
+        product = Product.objects.on_sale().filter(pk=self.product).first()
+        is_gone = product and not cart.quantity_of(product)
+        return Removed(product, self.removed) if product and is_gone else None
+
+
+NOTHING = Notice()
+
+
+def typed_text(text: str) -> str:
+    """Return what a field shows again of the text: not all of it, if it is endless."""
+    return "".join(filter(str.isprintable, text[:LONGEST_TYPED]))
+
+
+def page_of_form(request: HttpRequest, product: Product | None = None) -> str:
+    """Return the path of the page that a form stands on, as it says itself in `back`.
+
+    Home, unless it is the page of a product that is still sold. `product` is what the form is
+    about: pages from before this release say no more than that the form stands on its page.
+    """
+    back = request.POST.get("back", "")
+    if back == "product" and product and product.is_on_sale:
+        return product.get_absolute_url()
+    try:
+        match = resolve(back.partition("#")[0])
+    except Resolver404:
+        return reverse("storefront:home")
+    is_product = match.view_name == "storefront:product" and product_at(match.kwargs["slug"])
+    return back.partition("#")[0] if is_product else reverse("storefront:home")
+
+
+def anchor_of_cart(notice: Notice) -> str:
+    """Lead to the cart, but to the top of the home page if that repeats an error there."""
+    return "" if notice.error and notice.page == reverse("storefront:home") else "cart"
+
+
+def lead_back(request: HttpRequest, notice: Notice, anchor: str) -> HttpResponse:
+    """Answer a plain form: go to its page, which says what there is to say."""
+    response = SeeOther(f"{notice.page}#{anchor}" if anchor else notice.page)
+    if not (notice.error or notice.removed):
+        forget_notice(request, response)
+    else:
+        response.set_cookie(
+            settings.NOTICE_COOKIE_NAME,
+            signing.dumps(asdict(notice), salt=SALT, compress=True),
+            max_age=SECONDS,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
+    return response
+
+
+def notice_for(request: HtmxRequest) -> Notice:
+    """Return what the page has to say; nothing if it is for another page, or too old."""
+    cookie = request.COOKIES.get(settings.NOTICE_COOKIE_NAME, "")
+    # A part, or a page that renews itself, is not what the form led to.
+    if not cookie or request.htmx:
+        return NOTHING
+    try:
+        notice = Notice(**signing.loads(cookie, salt=SALT, max_age=SECONDS))
+    except (signing.BadSignature, TypeError):  # forged, old, or of another release
+        return NOTHING
+    return notice if notice.page == request.path else NOTHING
+
+
+def forget_notice(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Let no page say what was said, or what is no longer true: a form has succeeded since."""
+    if settings.NOTICE_COOKIE_NAME in request.COOKIES:
+        response.delete_cookie(settings.NOTICE_COOKIE_NAME, samesite="Lax")
+    return response
