@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import batched
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -133,9 +134,15 @@ def _compare_payment(
         result.differences += _differences(order, charge, account.disputes.get(intent))
     elif StripeEvent.objects.filter(payment_intent=intent, outcome=REVIEW).exists():
         _count(result, account, intent, charge)  # an order says that it came in beside its own
-    elif named := reading.uuid(reading.mapping(charge.get("metadata")).get("order_id")):
+    elif named := _order_named_by(charge):
         money = _money(charge["amount_captured"], charge["currency"])
         result.differences.append(f"{money} came in for order {named} ({intent}), not in the books")
+
+
+def _order_named_by(charge: Json) -> UUID | None:
+    """Return the order of this shop that the charge was made for."""
+    named = reading.uuid(reading.mapping(charge.get("metadata")).get("order_id"))
+    return None if reading.names_another_shop(charge) else named
 
 
 def _count(result: Comparison, account: _Account, intent: str, charge: Json) -> None:

@@ -56,7 +56,11 @@ def reserve(orders: Iterable[Order]) -> None:
 def _order_of(session: Json) -> UUID | None:
     """Return the order of a session that this shop opened, unless it ended without a payment."""
     named = reading.uuid(reading.mapping(session.get("metadata")).get("order_id"))
-    is_ours = str(named) == session.get("client_reference_id") and session.get("mode") == "payment"
+    is_ours = (
+        str(named) == session.get("client_reference_id")
+        and session.get("mode") == "payment"
+        and not reading.names_another_shop(session)
+    )
     return named if is_ours and session.get("status") in ("open", "complete") else None
 
 

@@ -203,6 +203,7 @@ class TestAnOrderThatTheBackupDoesNotHold:
             {"metadata": {}},
             {"metadata": {"order_id": "7"}},
             {"metadata": {"order_id": str(uuid4())}},
+            {"metadata": {"shop": str(uuid4())}},
             {"client_reference_id": None},
             {"mode": "subscription"},
         ],
@@ -210,7 +211,10 @@ class TestAnOrderThatTheBackupDoesNotHold:
     def test_of_another_application_stays_away(
         self, stripe: StandIn, lost: Order, change: dict[str, Any]
     ):
-        stripe.ledger.sessions[lost.session_id or ""].update(change)
+        session = stripe.ledger.sessions[lost.session_id or ""]
+        if "shop" in change.get("metadata", {}):
+            change = {"metadata": session["metadata"] | change["metadata"]}
+        session.update(change)
         stripe.ledger.events.clear()
         stripe.ledger.charges.clear()
         recover()
@@ -350,7 +354,8 @@ class TestBooksThatAgreeWithStripe:
         assert "agree: 0 payments" in compare()
 
     def test_know_nothing_of_other_applications(self, stripe: StandIn, paid: Order):
-        for metadata in ({"number": "7"}, {"order_id": "A-7"}):
+        of_another_shop = {"order_id": str(uuid4()), "shop": str(uuid4())}
+        for metadata in ({"number": "7"}, {"order_id": "A-7"}, of_another_shop):
             theirs = session_of_another_shop(payment_intent_data={"metadata": metadata})
             id = stripe.ledger.open_session(theirs, "")["id"]
             stripe.pay(id)
