@@ -7,15 +7,27 @@ from typing import Any, Self
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Concat, Lower
 from django.urls import reverse
 from django.utils import timezone
 
 from storefront import stock
 from storefront.models import Product
+from storefront.ops.spelling import folded
 
 USUAL_CONFIRMATION = timedelta(seconds=60)
+
+
+class HasOtherLetters(Func):
+    """Whether a text has other letters than ASCII's, which not every database can fold."""
+
+    output_field = models.BooleanField()
+    template = "octet_length(%(expressions)s) <> char_length(%(expressions)s)"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **options: Any) -> Any:
+        of_bytes = "length(CAST(%(expressions)s AS BLOB)) <> length(%(expressions)s)"
+        return self.as_sql(compiler, connection, template=of_bytes, **options)
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -25,6 +37,15 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def open(self) -> Self:
         """Orders whose Checkout Session may still be offered to the shopper."""
         return self.filter(status=Order.Status.PENDING, superseded_at=None)
+
+    def of_email(self, address: str) -> Self:
+        """Orders of an e-mail address, in whatever case; few have more letters than ASCII's."""
+        if address.isascii():
+            return self.alias(lower=Lower("email")).filter(lower=address.lower())
+        others = Order.objects.filter(HasOtherLetters("email")).order_by()
+        found = others.values_list("pk", "email").iterator()
+        wanted = folded(address)
+        return self.filter(pk__in=[pk for pk, email in found if folded(email) == wanted])
 
     def awaiting_stripe(self) -> Self:
         """Orders that wait for the outcome of a Checkout Session."""
@@ -136,6 +157,11 @@ class Order(models.Model):
                 fields=("sender",), condition=~Q(sender=""), name="pending_orders_of_a_sender"
             ),
             models.Index(Lower("email"), name="orders_of_an_email"),
+            models.Index(
+                fields=("email",),
+                condition=Q(HasOtherLetters("email")),
+                name="orders_of_other_letters",
+            ),
             models.Index(
                 fields=("created_at",),
                 condition=~Q(review_reason=""),
