@@ -6,7 +6,13 @@ from http import HTTPStatus
 from typing import NamedTuple
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    UnreadablePostError,
+)
 from django.template.defaultfilters import pluralize
 from django.template.loader import render_to_string
 from django.utils.html import escape
@@ -138,6 +144,8 @@ class ErrorPages:
         return answer
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, UnreadablePostError):  # the client left in the middle of its body
+            return _answer(request, HTTPStatus.BAD_REQUEST)
         if not isinstance(error, OperationalError | InterfaceError):
             return None
         logger.error("The database did not answer %s.", route_of(request), exc_info=error)

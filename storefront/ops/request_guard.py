@@ -5,8 +5,9 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from storefront.ops.bodies import is_too_large
 from storefront.ops.error_pages import expired_form, too_large, too_quick
-from storefront.ops.rate_limits import is_too_large, seconds_to_wait
+from storefront.ops.rate_limits import seconds_to_wait
 
 # The shop needs none of what a page may ask a browser for.
 PERMISSIONS = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
@@ -35,12 +36,15 @@ class RequestGuard:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponse | None:
-        if is_too_large(request, view):
-            return too_large(request)
-        if request.method in SAFE_METHODS or getattr(view, "csrf_exempt", False):
-            return None
-        # Not counted: a shopper is not to blame for what another site makes the browser send.
-        if request.headers.get("Sec-Fetch-Site") in OTHER_SITES:
-            return expired_form(request)
-        seconds = seconds_to_wait(request)
-        return too_quick(request, seconds) if seconds else None
+        is_form = request.method not in SAFE_METHODS and not getattr(view, "csrf_exempt", False)
+        refusal = _refusal_of_a_form(request) if is_form else None
+        # Last, since it may read the body.
+        return refusal or (too_large(request) if is_too_large(request, view) else None)
+
+
+def _refusal_of_a_form(request: HttpRequest) -> HttpResponse | None:
+    # Not counted: a shopper is not to blame for what another site makes the browser send.
+    if request.headers.get("Sec-Fetch-Site") in OTHER_SITES:
+        return expired_form(request)
+    seconds = seconds_to_wait(request)
+    return too_quick(request, seconds) if seconds else None

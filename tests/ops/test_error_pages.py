@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.core.exceptions import PermissionDenied
@@ -99,6 +100,18 @@ class TestABadRequest:
         answer = ada.browser.post(f"/cart/{mouse.pk}/", form)
         assert answer.status_code == 400
         assert "That request can’t be read" in answer.text
+
+    @pytest.mark.parametrize("announced", [{"CONTENT_LENGTH": "9"}, {"wsgi.input_terminated": "1"}])
+    @pytest.mark.parametrize("address", ["/create-checkout-session/", "/stripe/webhook/"])
+    def test_whose_sender_leaves_before_its_end_is_no_error_of_the_shop(
+        self, stripe: StandIn, announced: dict[str, str], address: str, log: Log
+    ):
+        gone = Mock(read=Mock(side_effect=ConnectionResetError))
+        environment = {"wsgi.input": gone, "CONTENT_TYPE": "application/json", **announced}
+        client = Client(raise_request_exception=False)
+        answer = client.generic("POST", address, **environment)
+        assert answer.status_code == 400
+        assert "exception" not in log.text
 
 
 class TestAnExpiredForm:
