@@ -112,7 +112,6 @@ def too_large(request: HttpRequest) -> HttpResponse:
 
 
 def too_quick(request: HttpRequest, seconds: int) -> HttpResponse:
-    """Answer htmx with the page as well: it takes the refusal from it (templates/base.html)."""
     title, text, error = WORDS[HTTPStatus.TOO_MANY_REQUESTS]
     text = text.format(wait=f"{seconds} second{pluralize(seconds)}")
     answer = _answer(request, HTTPStatus.TOO_MANY_REQUESTS, Words(title, text, error))
@@ -182,7 +181,8 @@ def _answer(request: HttpRequest, status: HTTPStatus, words: Words | None = None
 
 
 def error_page(status: HTTPStatus, words: Words) -> HttpResponse:
-    context = shop_context() | words._asdict() | {"status": status}
+    """Answer htmx with the page as well: it takes a refusal from it (templates/base.html)."""
+    context = shop_context() | words._asdict()
     page = HttpResponse(render_to_string("error.html", context), status=status)
     page["Cache-Control"] = "no-store"
     return page
