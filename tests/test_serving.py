@@ -1,5 +1,6 @@
 """gunicorn and the shop together take what routers send, and refuse what is too large."""
 
+import contextlib
 import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from tools.http_shopper import CSRF_TOKEN
 from tools.shop_process import ShopProcess
 from tools.signed_events import event_about, signed
 from tools.stripe_stand_in.webhooks import SECRET
+from tools.waiting import wait_until
 
 pytestmark = pytest.mark.once
 
@@ -39,14 +41,16 @@ def ask(
     lines = [f"{request} HTTP/1.1", f"Host: 127.0.0.1:{shop.port}", "Connection: close", *headers]
     with socket.create_connection(("127.0.0.1", shop.port), timeout=30) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
-        try:
+        with contextlib.suppress(OSError):  # the shop has read enough
             for part in body:
                 connection.sendall(part)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the shop has read enough
-        if leaves:
-            connection.shutdown(socket.SHUT_WR)
-        return connection.recv(65_536).decode()
+            if leaves:
+                connection.shutdown(socket.SHUT_WR)
+        answer = bytearray()
+        with contextlib.suppress(ConnectionResetError):  # of what it has not read
+            while part := connection.recv(65_536):
+                answer += part
+        return answer.decode()
 
 
 def test_no_header_can_claim_https(tmp_path: Path):
@@ -135,3 +139,26 @@ def test_address_and_headers_have_their_limits(shop: ShopProcess):
     assert " 431 " in ask(shop, "GET /", f"Cookie: {'a' * 8_190}")
     assert " 431 " in ask(shop, "GET /", *["X-A: 1"] * 101)
     assert " 200 " in ask(shop, f"GET /?{'a' * 3_000}", f"Cookie: {'a' * 8_000}")
+
+
+@pytest.mark.parametrize(
+    ("request_line", "header", "error"),
+    [
+        ("GET /receipts/planted/?planted HTTP/9.9", "X-A: 1", "InvalidHTTPVersion"),
+        ("/receipts/planted", "X-A: 1", "InvalidRequestLine"),
+        ("GET /", "Cookie planted", "InvalidHeader"),
+        ("GET /", "planted@cookie: 1", "InvalidHeaderName"),
+        ("GET /", f"Cookie: planted{'a' * 8_190}", "LimitRequestHeaders"),
+        (f"GET /receipts/planted{'a' * 4_094}", "X-A: 1", "LimitRequestLine"),
+        ("POST /", "Transfer-Encoding: planted", "UnsupportedTransferCoding"),
+    ],
+)
+def test_what_is_no_http_leaves_none_of_its_words_in_the_log(
+    shop: ShopProcess, request_line: str, header: str, error: str
+):
+    before = len(shop.log.read_text())
+    ask(shop, request_line, header)
+    wait_until(lambda: error in shop.log.read_text()[before:], f"There is no {error} in the log.")
+    said = shop.log.read_text()[before:]
+    assert "planted" not in said
+    assert "127.0.0.1" not in said
