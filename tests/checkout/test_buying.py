@@ -134,14 +134,6 @@ class TestPressingBuyAgain:
         assert "You don&#x27;t need to pay again" in response.text
         assert len(stripe.sessions) == 1
 
-    def test_while_the_bank_is_paying_the_same_asks_to_wait(
-        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
-    ):
-        ada_with_mice.buys()
-        deliver(event_about(ada_with_mice.order, payment_status="unpaid"))
-        response = ada_with_mice.is_refused(ada_with_mice.buys())
-        assert "Your bank is still paying order" in response.text
-
     def test_while_the_earlier_session_cannot_be_closed_says_so(
         self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
     ):
