@@ -4,6 +4,7 @@ import gc
 import os
 import resource
 import shutil
+import socket
 import sys
 import tempfile
 from itertools import count
@@ -80,6 +81,17 @@ class logger_class(Logger):  # noqa: N801 (gunicorn's name)
         if msg.startswith("Error handling request"):
             msg, args = "Error handling a request", ()
         super().exception(msg, *args, **kwargs)
+
+
+def when_ready(server: Any) -> None:
+    """Let the kernel keep a connection until something comes on it.
+
+    Otherwise each one that is idle, such as a browser opens ahead, holds a thread for 5 s.
+    """
+    deferring = getattr(socket, "TCP_DEFER_ACCEPT", None)  # Linux
+    for listener in server.LISTENERS:
+        if deferring and listener.sock.family != socket.AF_UNIX:
+            listener.sock.setsockopt(socket.IPPROTO_TCP, deferring, keepalive)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "storefront.ops.logins.Logins",
     "storefront.ops.error_pages.ErrorPages",
 ]
 
@@ -98,6 +99,7 @@ PERSISTENT_DISK = env.flag("PERSISTENT_DISK")
 CACHES = {"default": env.cache("CACHE_URL")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+AUTHENTICATION_BACKENDS = ["storefront.ops.logins.OneAtATime"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
@@ -168,6 +170,7 @@ SHOPPER_COOKIE_NAME = f"{cookie_prefix}shopper"
 SESSION_COOKIE_NAME = f"{cookie_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{cookie_prefix}csrftoken"
 NOTICE_COOKIE_NAME = f"{cookie_prefix}notice"
+DESK_COOKIE_NAME = f"{cookie_prefix}desk"
 CSRF_COOKIE_HTTPONLY = True
 LOGIN_REDIRECT_URL = "admin:index"
 # Only merchants log in: a working day, counted from the login.

@@ -2,7 +2,9 @@
 
 import contextlib
 import socket
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,18 @@ class TestABodyOfUnknownLength:
 def test_a_length_that_is_none_is_refused(shop: ShopProcess):
     for header in ("Content-Length: -1", "Content-Length: 1\r\nTransfer-Encoding: chunked"):
         assert " 400 " in ask(shop, f"POST {BUY}", header, body=[b"0\r\n\r\n"])
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_DEFER_ACCEPT"), reason="needs Linux")
+def test_connections_on_which_nothing_comes_hold_no_thread(shop: ShopProcess):
+    address, began = ("127.0.0.1", shop.port), time.monotonic()
+    with ExitStack() as stack:
+        for _ in range(60):  # which would take gunicorn 35 seconds
+            idle = stack.enter_context(socket.create_connection(address, timeout=30))
+        assert " 200 " in ask(shop, "GET /")
+        idle.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert b" 200 " in idle.recv(1_000)
+    assert time.monotonic() - began < 20
 
 
 def test_address_and_headers_have_their_limits(shop: ShopProcess):

@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.http import HttpRequest
 
 from storefront.ops.addresses import networks_of
+from storefront.ops.logins import browser_of
 from storefront.ops.shopper import shopper_of
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,9 @@ def _is_allowed(request: HttpRequest, window: int) -> bool:
     view = request.resolver_match.view_name if request.resolver_match else ""
     name = view if view in settings.BUDGETS else "changes"
     per_shopper, per_address = settings.BUDGETS[name]
+    # What others try from the merchant's network must not keep the merchant out.
+    if per_address and name == "admin:login" and (browser := browser_of(request)):
+        return _count(f"{name}/{window}/{browser}") <= per_address
     for network, addresses in networks_of(request).items() if per_address else ():
         if _count(f"{name}/{window}/{network}") > per_address * addresses:
             return False
