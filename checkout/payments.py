@@ -122,16 +122,19 @@ def _paid_before(order: Order, event: Json, session: Json) -> StripeEvent:
 def _order_of(session: Json) -> Order | None:
     """Find the order by the session; by our reference only if no order has the session.
 
-    `client_reference_id` identifies nothing: on a Payment Link the customer writes it.
+    `client_reference_id` identifies nothing: on a Payment Link the customer writes it. A copy of
+    this database, such as a staging shop's, has orders of the same ids.
     """
     found = orders_for(session["id"], _named_by(session), reading.intent(session) or None)
-    return min(found, key=lambda order: order.session_id != session["id"], default=None)
+    order = min(found, key=lambda order: order.session_id != session["id"], default=None)
+    is_own = order is not None and order.session_id == session["id"]
+    return order if is_own or not reading.names_another_shop(session) else None
 
 
 def _unmatched(session: Json, fact: Fact) -> StripeEvent:
     named = _named_by(session)
     # An order that expired is forgotten soon, and no money comes with this.
-    if named is None or fact is Fact.EXPIRED:
+    if named is None or fact is Fact.EXPIRED or reading.names_another_shop(session):
         return StripeEvent(outcome=Outcome.IGNORED)
     logger.error("Session %s names order %s, which is not here.", session["id"], named)
     return StripeEvent(outcome=Outcome.UNMATCHED, note=f"It names order {named}.")

@@ -5,7 +5,10 @@ and can't be any more, and events about no order of this shop.
 
 Kept for ever: orders that money has touched (PAID, REFUNDED, REVIEW) with all their events, for
 they are the merchant's books; PROCESSING orders, which the bank may pay yet; events that name a
-missing order or need a look; deferred events; and events whose follow-up is not done.
+missing order or need a look; and events whose follow-up is not done.
+
+Deferred events wait for a payment, and none comes so late: what is left then belongs to another
+application on the account at Stripe.
 
 To delete an event's row harms nothing: the state of the order makes a second delivery harmless,
 and Stripe delivers none after 30 days, before which nothing here is old.
@@ -136,9 +139,7 @@ def purgeable_orders(before: datetime) -> QuerySet[Order]:
 def _purge_events(before: datetime) -> int:
     """Delete old events of no order, unless the merchant or the worker may still need them."""
     is_done = Q(follow_up="") | Q(follow_up_done_at__isnull=False)
-    rows = StripeEvent.objects.filter(
-        is_done, order=None, deferred__isnull=True, received_at__lt=before
-    )
+    rows = StripeEvent.objects.filter(is_done, order=None, received_at__lt=before)
     kept = (StripeEvent.Outcome.UNMATCHED, StripeEvent.Outcome.REVIEW)
     return _delete(rows.exclude(outcome__in=kept).order_by("received_at"))
 
