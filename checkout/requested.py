@@ -7,6 +7,7 @@ from uuid import UUID
 from checkout.models import Order
 from storefront import money
 from storefront.models import Product
+from storefront.ops.bidi import isolated
 
 MAX_LINES = 100
 """The most line items that Stripe takes in one Checkout Session."""
@@ -40,7 +41,8 @@ def refuse_the_impossible(items: Sequence[RequestedItem]) -> None:
     for item in items:
         if not item.product.is_on_sale:
             raise CannotOrder(
-                f"{item.product.name} is no longer for sale. Remove it from the cart to go on."
+                f"{isolated(item.product.name)} is no longer for sale. "
+                "Remove it from the cart to go on."
             )
     if len(items) > MAX_LINES:
         raise CannotOrder(f"One order can hold {MAX_LINES} different products at most.")

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from storefront import stock
 from storefront.models import CartLine, Product
+from storefront.ops.bidi import isolated
 from storefront.ops.compiled_queries import adapted
 
 # In SQL, since the ORM takes as long to compile it as a whole webhook takes.
@@ -275,7 +276,7 @@ class OrderItem(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.quantity} × {self.name}"
+        return f"{self.quantity} × {isolated(self.name)}"
 
     @property
     def amount_cents(self) -> int:
