@@ -23,7 +23,7 @@ FOREIGN = re.compile(r"[\u0590-\u06ff]")
 
 @pytest.fixture
 def lamp() -> Product:
-    return product(LAMP, 4_000, stock=9, description=f"{LAMP}: 12 W.")
+    return product(LAMP, 4_000, stock=99, description=f"{LAMP}: 12 W.")
 
 
 @pytest.fixture
