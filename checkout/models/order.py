@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from storefront import stock
 from storefront.models import Product
+from storefront.ops.bidi import isolated
 
 USUAL_CONFIRMATION = timedelta(seconds=60)
 
@@ -295,7 +296,7 @@ class OrderItem(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.quantity} × {self.name}"
+        return f"{self.quantity} × {isolated(self.name)}"
 
     @property
     def amount_cents(self) -> int:
