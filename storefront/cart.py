@@ -9,6 +9,7 @@ from functools import cached_property
 from uuid import UUID
 
 from storefront.models import MAX_QUANTITY, CartLine, Product, Reservation
+from storefront.ops.bidi import isolated
 from storefront.ops.compiled_queries import CompiledQuery
 from storefront.ops.templatetags.fragment_cache import values_of
 
@@ -172,7 +173,7 @@ def set_quantity(shopper: UUID, product: Product, quantity: int) -> Removed | No
     if quantity == 0:
         return _remove(shopper, product)
     if not product.is_on_sale:
-        raise InvalidQuantity(f"{product.name} is no longer for sale.")
+        raise InvalidQuantity(f"{isolated(product.name)} is no longer for sale.")
     line = CartLine(
         shopper=shopper,
         product=product,
