@@ -7,7 +7,7 @@ from checkout.models.order import HasOtherLetters
 
 
 class Migration(migrations.Migration):
-    dependencies = [("checkout", "0010_heartbeat")]
+    dependencies = [("checkout", "0011_emails_by_age")]
 
     operations = [
         migrations.AddIndex(
