@@ -146,6 +146,8 @@ CHECKOUT_ORIGINS = [
 KEEP_CARTS = timedelta(days=env.number("KEEP_CARTS_DAYS", 90, least=1, most=3_650))
 # For 30 days Stripe keeps an event that it could not deliver, and its order must still be there.
 KEEP_UNPAID_ORDERS = timedelta(days=env.number("KEEP_UNPAID_DAYS", 90, least=35, most=3_650))
+# 0 is for ever: how long a merchant needs them is for the merchant's country to say.
+KEEP_EMAILS = timedelta(days=env.number("KEEP_EMAILS_DAYS", 0, least=0, most=36_500))
 KEEP_EVENTS = timedelta(days=env.number("KEEP_EVENTS_DAYS", 90, least=35, most=3_650))
 
 # What has to be run once a backup was restored, and when it was saved.

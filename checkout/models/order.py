@@ -138,6 +138,9 @@ class Order(models.Model):
             ),
             models.Index(Lower("email"), name="orders_of_an_email"),
             models.Index(
+                fields=("created_at",), condition=~Q(email=""), name="orders_with_an_email"
+            ),
+            models.Index(
                 fields=("created_at",),
                 condition=~Q(review_reason=""),
                 name="orders_that_need_a_look",

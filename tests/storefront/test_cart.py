@@ -116,6 +116,7 @@ class TestWhatIsNoQuantity:
         "\x00",
         "\N{ARABIC-INDIC DIGIT THREE}",
         "\N{VULGAR FRACTION ONE HALF}",
+        "2\N{SUPERSCRIPT TWO}",
     )
 
     @pytest.mark.parametrize("bad", BAD, ids=lambda bad: repr(bad)[:12])
@@ -156,7 +157,10 @@ class TestWhatIsNoQuantity:
 class TestWhatKeyboardsMakeOfANumber:
     @pytest.mark.parametrize(
         "typed",
-        ["2 ", " 2", "2\u00a0", "\t2\r\n", "\uff12", "\uff12\u3000", "\u200e2", "\ufeff2", "00002"],
+        [
+            *["2 ", " 2", "2\u00a0", "\t2\r\n", "\uff12", "\uff12\u3000", "\u200e2", "\ufeff2"],
+            *["\u20682\u2069", "00002"],
+        ],
         ids=ascii,
     )
     def test_is_that_number(self, ada: Shopper, mouse: Product, typed: str):
