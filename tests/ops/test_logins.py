@@ -103,6 +103,8 @@ class TestPasswordsThatComeAtOnce:
         assert {answer.status_code for answer in refused} == {429}
         assert {answer["Retry-After"] for answer in refused} == {str(SECONDS_TO_WAIT)}
         known = at_once(merchant)
+        with pytest.raises(TimeoutError):
+            known.result(timeout=2)
         checks.may_end.set()
         assert known.result().status_code == 200
         assert sorted(answer.result().status_code for answer in answers) == [200] * 2 + [429] * 4
