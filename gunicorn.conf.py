@@ -86,12 +86,13 @@ class logger_class(Logger):  # noqa: N801 (gunicorn's name)
 def when_ready(server: Any) -> None:
     """Let the kernel keep a connection until something comes on it.
 
-    Otherwise each one that is idle, such as a browser opens ahead, holds a thread for 5 s.
+    Otherwise each one that is idle, such as a browser opens ahead, holds a thread for 5 s. The
+    kernel does so for an hour; with less, they would all come at once as soon as that is over.
     """
     deferring = getattr(socket, "TCP_DEFER_ACCEPT", None)  # Linux
     for listener in server.LISTENERS:
         if deferring and listener.sock.family != socket.AF_UNIX:
-            listener.sock.setsockopt(socket.IPPROTO_TCP, deferring, keepalive)
+            listener.sock.setsockopt(socket.IPPROTO_TCP, deferring, 60 * 60)
 
 
 def post_worker_init(worker: Any) -> None:
