@@ -9,8 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from storefront import stripe_keys
+from storefront.ops import data_stores, logs
 from storefront.ops import environment as env
-from storefront.ops import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_dot_env(BASE_DIR)
@@ -31,7 +31,9 @@ if not SECRET_KEY:
 SITE_URL = env.origin("SITE_URL")
 site = urlsplit(SITE_URL)
 USE_HTTPS = site.scheme == "https" if SITE_URL else not DEBUG
-ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS") or ([site.hostname] if site.hostname else [])
+site_host = site.netloc.removesuffix(f":{site.port}")
+# The shop's own address is always one of them.
+ALLOWED_HOSTS = sorted({*env.hosts("ALLOWED_HOSTS"), *filter(None, [site_host])})
 TRUST_PROXY = env.flag("TRUST_PROXY")
 # gunicorn reads these two by itself, with a poorer message when it can't.
 env.number("PORT", 8000, least=0, most=65_535)
@@ -91,9 +93,9 @@ TEMPLATES = [
 ]
 
 # --- Data -------------------------------------------------------------------------------
-DATABASES = {"default": env.database("DATABASE_URL", BASE_DIR)}
+DATABASES = {"default": data_stores.database("DATABASE_URL", BASE_DIR)}
 PERSISTENT_DISK = env.flag("PERSISTENT_DISK")
-CACHES = {"default": env.cache("CACHE_URL")}
+CACHES = {"default": data_stores.cache("CACHE_URL")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -107,14 +109,14 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- Words and money --------------------------------------------------------------------
-SHOP_NAME = env.text("SHOP_NAME", "Storefront")
-SHOP_DESCRIPTION = env.text("SHOP_DESCRIPTION", "A small shop with a few good things.")
+SHOP_NAME = env.words("SHOP_NAME", "Storefront")
+SHOP_DESCRIPTION = env.words("SHOP_DESCRIPTION", "A small shop with a few good things.")
 SHOP_LOGO = env.static_file("SHOP_LOGO", BASE_DIR / "static", "icon.svg")
 SHOP_ACCENT = env.colour("SHOP_ACCENT")
 SHOP_LINKS = env.links("SHOP_LINKS")
 CURRENCY = env.currency("CURRENCY", "usd")
 LANGUAGE_CODE = "en-us"
-TIME_ZONE = "UTC"
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True
 
