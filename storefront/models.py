@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from storefront import money
+from storefront.ops.static_files import is_collected
 
 MAX_QUANTITY = 999
 
@@ -88,10 +89,8 @@ class Product(models.Model):
     @property
     def picture_url(self) -> str:
         """Where the picture is served; a file that isn't there must not take the shop down."""
-        try:
-            return staticfiles_storage.url(self.picture) if self.picture else ""
-        except ValueError:  # not among the files that were collected
-            return ""
+        is_there = self.picture and is_collected(self.picture)
+        return staticfiles_storage.url(self.picture) if is_there else ""
 
     @property
     def has_shareable_picture(self) -> bool:

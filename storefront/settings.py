@@ -34,6 +34,8 @@ USE_HTTPS = site.scheme == "https" if SITE_URL else not DEBUG
 site_host = site.netloc.removesuffix(f":{site.port}")
 # The shop's own address is always one of them.
 ALLOWED_HOSTS = sorted({*env.hosts("ALLOWED_HOSTS"), *filter(None, [site_host])})
+# Whether strangers can find the shop, as far as its address tells.
+IS_PUBLIC = USE_HTTPS and not (SITE_URL and env.is_local(site_host))
 TRUST_PROXY = env.flag("TRUST_PROXY")
 # gunicorn reads these two by itself, with a poorer message when it can't.
 env.number("PORT", 8000, least=0, most=65_535)
@@ -151,7 +153,7 @@ static_collected = not DEBUG and (STATIC_ROOT / "staticfiles.json").exists()
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "storefront.ops.static_files.CollectedFiles"
         if static_collected or collecting_static
         else "django.contrib.staticfiles.storage.StaticFilesStorage",
     },

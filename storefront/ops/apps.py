@@ -11,7 +11,8 @@ class OpsConfig(AppConfig):
     name = "storefront.ops"
 
     def ready(self) -> None:
-        from storefront.ops import checks, request_log  # noqa: F401  (registers the deployment check)
+        # The modules of the deployment checks register them.
+        from storefront.ops import checks, request_log, static_files  # noqa: F401
 
         connection_created.connect(request_log.time_queries)
         # A pool left open keeps its threads, and the process with them, for 20 more seconds.

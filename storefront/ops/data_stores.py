@@ -28,7 +28,7 @@ def database(name: str, folder: Path) -> dict[str, Any]:
     if not url.startswith(("sqlite:", "postgres:", "postgresql:")):
         raise refusal(name, allowed)
     try:
-        parsed = dict(dj_database_url.parse(url))
+        parsed: dict[str, Any] = {**dj_database_url.parse(url)}
     except ValueError:
         raise refusal(name, allowed) from None
     hide(str(parsed.get("PASSWORD", "")))

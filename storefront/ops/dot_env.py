@@ -40,7 +40,7 @@ def read(file: Path, environ: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, Setting] = {}
     for setting in _settings(_text(file)):
-        known = {name: other.value for name, other in found.items()} | environ
+        known = {name: other.value for name, other in found.items()} | dict(environ)
         new = setting._replace(value=_filled_in(setting, known))
         old = found.setdefault(new.name, new)
         if old.value != new.value:

@@ -280,6 +280,24 @@ class TestModes:
         assert process.stdout.strip() == ("['storefront.E001']" if refused else "[]")
 
 
+@pytest.mark.parametrize(
+    ("url", "is_public"),
+    [
+        ("https://shop.example", "True"),
+        ("https://203.0.113.9", "False"),  # of documents, and of no one
+        ("https://8.8.8.8", "True"),
+        ("https://[::1]", "False"),
+        ("https://192.168.0.7:8443", "False"),
+        ("https://shop.localhost", "False"),
+        ("https://nas", "False"),
+        ("http://shop.example", "False"),
+        ("", "True"),
+    ],
+)
+def test_an_address_tells_whether_strangers_find_it(url: str, is_public: str):
+    assert setting("IS_PUBLIC", SITE_URL=url) == is_public
+
+
 class TestTheMerchantsOwnLook:
     def test_links_keep_their_order_and_their_own_equals_signs(self):
         links = "Terms=https://a.example/?x=1, Imprint = https://a.example/i"
