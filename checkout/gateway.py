@@ -12,6 +12,7 @@ from django.conf import settings
 
 from checkout.metrics import stripe_call
 from checkout.models import Order, OrderItem
+from storefront.models import Shop
 
 CONNECT_SECONDS, READ_SECONDS, RETRIES = 3, 10, 2
 EVENTS_A_PAGE = 100  # Stripe gives no more at once
@@ -60,7 +61,7 @@ def open_session(
 
     Raises StripeDown or StripeRefused.
     """
-    reference = {"order_id": str(order.pk)}
+    reference = {"order_id": str(order.pk), "shop": str(Shop.this())}
     params: dict[str, Any] = {
         "mode": "payment",
         "line_items": [_line_item(item, order.currency) for item in items],

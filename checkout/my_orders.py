@@ -21,9 +21,10 @@ LAST_PAGE = 1_000
 FIELDS = (
     *("status", "superseded_at", "created_at", "paid_at", "shopper"),
     *("total_cents", "currency", "refunded_cents", "disputed_at"),
-    *("session_id", "session_url", "session_expires_at"),
+    *("session_id", "session_url", "session_expires_at", "put_back_at"),
 )
 UPDATES = {
+    Status.PROCESSING: "is being paid by your bank",
     Status.PAID: "is paid",
     Status.REFUNDED: "is refunded",
     Status.FAILED: "could not be paid; nothing was charged",
@@ -46,9 +47,9 @@ class PollState:
     """What the browser shows, as it says itself: read from the address, never trusted.
 
     `order` is the one just returned to, `canceled` whether by Stripe's Back link, `since` when
-    the page was opened (seconds), `seen` the version shown, `waiting` the references of the
-    orders that were waiting then, `page` how far back it looks, from 1, and `beside_cart`
-    whether the panel stands beside the cart.
+    the page was opened (seconds), `seen` the version shown, `waiting` the orders that were
+    waiting then, and for what (`waits_for`), `page` how far back it looks, from 1, and
+    `beside_cart` whether the panel stands beside the cart.
     """
 
     order: UUID | None
@@ -90,8 +91,8 @@ class OrderPanel:
         return [order for order in self.orders if order.is_waiting]
 
     @property
-    def references_waiting(self) -> str:
-        return ",".join(order.reference for order in self.waiting)
+    def orders_waiting(self) -> str:
+        return ",".join(waits_for(order) for order in self.waiting)
 
     @property
     def is_unchanged(self) -> bool:
@@ -122,7 +123,7 @@ class OrderPanel:
         if not self.waiting:
             return ""
         state = self.state
-        query: dict[str, object] = {"seen": self.version, "waiting": self.references_waiting}
+        query: dict[str, object] = {"seen": self.version, "waiting": self.orders_waiting}
         if state.order:
             query |= {"canceled" if state.canceled else "order": state.order, "since": state.since}
         if state.page > 1:
@@ -132,22 +133,28 @@ class OrderPanel:
         return f"{self.path}?{urlencode(query)}"
 
     @property
-    def settled(self) -> list[Order]:
-        """The orders that have stopped waiting since the browser asked last."""
-        waited = [order for order in self.orders if order.reference in self.state.waiting]
-        return [order for order in waited if not order.is_waiting]
+    def changed(self) -> list[Order]:
+        """The orders that wait no more, or for something else, since the browser asked last."""
+        shown = {words.partition(".")[0]: words for words in self.state.waiting}
+        return [
+            order
+            for order in self.orders
+            if shown.get(order.reference, waits_for(order)) != waits_for(order)
+        ]
 
     @property
     def announcement(self) -> str:
-        """What to announce: each order that has stopped waiting, once."""
+        """What to announce: each order whose payment has moved on, once."""
         return " ".join(
-            f"Order {order.reference} {UPDATES[Status(order.status)]}." for order in self.settled
+            f"Order {order.reference} {UPDATES[Status(order.status)]}."
+            for order in self.changed
+            if order.status in UPDATES
         )
 
     @property
-    def has_emptied_the_cart_beside(self) -> bool:
-        """Whether the cart beside the panel still shows what is paid by now."""
-        return self.state.beside_cart and bool(self.settled)
+    def has_changed_the_cart_beside(self) -> bool:
+        """Whether the cart beside the panel still shows what has left it or has come back."""
+        return self.state.beside_cart and bool(self.changed)
 
     @property
     def returned_to(self) -> Order | None:
@@ -163,6 +170,13 @@ class OrderPanel:
         for item in items_of(*items, *[None] * (PAGE_SIZE - len(items))):
             items[item.order_id].append(item)
         return [(order, items[order.pk]) for order in self.orders]
+
+
+def waits_for(order: Order) -> str:
+    """Return the order's reference, and after a dot what it waits for, unless it is the shopper."""
+    return (
+        order.reference if order.status == Status.PENDING else f"{order.reference}.{order.status}"
+    )
 
 
 def my_orders(shopper: UUID | None, query: Mapping[str, str]) -> OrderPanel:

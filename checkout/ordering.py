@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from checkout import demo, gateway
+from checkout import demo, gateway, limits
 from checkout.models import Order, OrderItem
 from checkout.requested import (
     CannotOrder,
@@ -36,30 +36,41 @@ def _stripe() -> ModuleType:
     return demo if settings.STRIPE_DEMO_MODE else gateway
 
 
-def buy(shopper: UUID, items: Sequence[RequestedItem], *, base_url: str, now: datetime) -> Order:
+def buy(
+    shopper: UUID,
+    items: Sequence[RequestedItem],
+    *,
+    base_url: str,
+    now: datetime,
+    sender: str = "",
+) -> Order:
     """Return an order with a Checkout Session to pay it at; the demo pays it at once.
 
     The same items, requested again, get the same order while its session is open. Stripe sends
-    the shopper back to `base_url`, such as https://shop.example.
+    the shopper back to `base_url`, such as https://shop.example. `sender` is what limits.py
+    knows the network by that asks.
     Raises CannotOrder, gateway.StripeDown or gateway.StripeRefused.
     """
     refuse_the_impossible(items)
     refuse_what_the_bank_is_paying(shopper, _fingerprint(items))
+    limits.refuse_a_flood(sender)
     _close_other_sessions(shopper, _fingerprint(items), now)
-    order = place_order(shopper, items, now)
+    order = place_order(shopper, items, now, sender)
     logs.bind(order=str(order.pk))
     _open_checkout(order, base_url, now)
     return order
 
 
-def place_order(shopper: UUID, items: Sequence[RequestedItem], now: datetime) -> Order:
+def place_order(
+    shopper: UUID, items: Sequence[RequestedItem], now: datetime, sender: str = ""
+) -> Order:
     """Store a pending order and reserve its goods, or return the open order that is the same.
 
     Raises CannotOrder when too few are left; nothing is stored then.
     """
     try:
         with transaction.atomic():
-            return _store_order(shopper, items, now)
+            return _store_order(shopper, items, now, sender)
     except IntegrityError:
         # Another click was first: the constraint on open orders has decided.
         same = Order.objects.for_shopper(shopper).open().filter(fingerprint=_fingerprint(items))
@@ -67,16 +78,20 @@ def place_order(shopper: UUID, items: Sequence[RequestedItem], now: datetime) ->
             return order
     # It was paid or closed between the two statements, so there is room for a new one.
     with transaction.atomic():
-        return _store_order(shopper, items, now)
+        return _store_order(shopper, items, now, sender)
 
 
-def _store_order(shopper: UUID, items: Sequence[RequestedItem], now: datetime) -> Order:
+def _store_order(
+    shopper: UUID, items: Sequence[RequestedItem], now: datetime, sender: str
+) -> Order:
+    limits.refuse_too_many_orders(shopper, sender, now)
     order = Order.objects.create(
         shopper=shopper,
         fingerprint=_fingerprint(items),
         total_cents=sum(item.amount_cents for item in items),
         currency=settings.CURRENCY,
         counts_stock=any(item.product.stock is not None for item in items),
+        sender=sender,
         created_at=now,
         attempt_at=now,
     )
@@ -105,6 +120,7 @@ def _reserve(order: Order, items: Sequence[RequestedItem]) -> None:
             if left
             else f"{name} is sold out. Remove it from the cart to go on."
         ) from short
+    limits.refuse_more_than_a_share(order)
 
 
 def _close_other_sessions(shopper: UUID, fingerprint: str, now: datetime) -> None:

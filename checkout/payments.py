@@ -6,8 +6,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
-from checkout import lifecycle, reading, refunds, review
+from checkout import bought, lifecycle, reading, refunds, review
 from checkout.lifecycle import UNPAID, Fact
 from checkout.models import Order, OrderItem, StripeEvent
 from checkout.reading import Json
@@ -49,7 +50,7 @@ def _apply(event: Json, session: Json, fact: Fact) -> StripeEvent:
         return StripeEvent(outcome=Outcome.IGNORED, note="A session without a readable id.")
     order = _order_of(session)
     if order is None:
-        return _unmatched(session)
+        return _unmatched(session, fact)
     logs.bind(order=str(order.pk))
     mismatch = review.mismatch(order, event, session)
     if fact is Fact.PAID:
@@ -57,6 +58,10 @@ def _apply(event: Json, session: Json, fact: Fact) -> StripeEvent:
             return review.hold(order, event, session, mismatch)
         return _pay(order, event, session)
     won = not mismatch and lifecycle.apply(fact, order, session["id"])
+    if won and fact is Fact.AWAITED:
+        bought.set_aside(order)
+    if won and fact is Fact.FAILED:
+        bought.put_back(order, timezone.now())
     if won and fact in (Fact.FAILED, Fact.EXPIRED):
         order.release_stock()
     outcome = Outcome.APPLIED if won else Outcome.NO_CHANGE
@@ -77,7 +82,7 @@ def _pay(order: Order, event: Json, session: Json) -> StripeEvent:
     if not won:
         return _paid_before(order, event, session)
     intent = reading.intent(session)
-    order.remove_from_cart(order.lines_in_cart)
+    bought.take(order, order.lines_in_cart)
     if order.has_deferred_events:
         refunds.apply_deferred(order, intent)
     return StripeEvent(
@@ -117,15 +122,19 @@ def _paid_before(order: Order, event: Json, session: Json) -> StripeEvent:
 def _order_of(session: Json) -> Order | None:
     """Find the order by the session; by our reference only if no order has the session.
 
-    `client_reference_id` identifies nothing: on a Payment Link the customer writes it.
+    `client_reference_id` identifies nothing: on a Payment Link the customer writes it. A copy of
+    this database, such as a staging shop's, has orders of the same ids.
     """
     found = orders_for(session["id"], _named_by(session), reading.intent(session) or None)
-    return min(found, key=lambda order: order.session_id != session["id"], default=None)
+    order = min(found, key=lambda order: order.session_id != session["id"], default=None)
+    is_own = order is not None and order.session_id == session["id"]
+    return order if is_own or not reading.names_another_shop(session) else None
 
 
-def _unmatched(session: Json) -> StripeEvent:
+def _unmatched(session: Json, fact: Fact) -> StripeEvent:
     named = _named_by(session)
-    if named is None:
+    # An order that expired is forgotten soon, and no money comes with this.
+    if named is None or fact is Fact.EXPIRED or reading.names_another_shop(session):
         return StripeEvent(outcome=Outcome.IGNORED)
     logger.error("Session %s names order %s, which is not here.", session["id"], named)
     return StripeEvent(outcome=Outcome.UNMATCHED, note=f"It names order {named}.")
@@ -138,10 +147,10 @@ def _named_by(session: Json) -> UUID | None:
 def _orders_for(session_id: str, named: UUID, payment_intent: str) -> QuerySet[Order]:
     """Return the orders with what their payment needs to know, all in one query.
 
-    `lines_in_cart` counts how many products of the order lie in its shopper's cart, and
-    `has_deferred_events` says whether refunds or disputes of the payment came before it.
+    `lines_in_cart` counts how many products of the order lie in its shopper's cart and were not
+    set aside, `has_deferred_events` says whether refunds or disputes of the payment came first.
     """
-    items = OrderItem.objects.filter(order=OuterRef(OuterRef("pk")))
+    items = OrderItem.objects.filter(order=OuterRef(OuterRef("pk")), from_cart=None)
     lines = CartLine.objects.filter(
         shopper=OuterRef("shopper"), product__in=items.values("product")
     )

@@ -5,7 +5,10 @@ and can't be any more, and events about no order of this shop.
 
 Kept for ever: orders that money has touched (PAID, REFUNDED, REVIEW) with all their events, for
 they are the merchant's books; PROCESSING orders, which the bank may pay yet; events that name a
-missing order or need a look; deferred events; and events whose follow-up is not done.
+missing order or need a look; and events whose follow-up is not done.
+
+Deferred events wait for a payment, and none comes so late: what is left then belongs to another
+application on the account at Stripe.
 
 To delete an event's row harms nothing: the state of the order makes a second delivery harmless,
 and Stripe delivers none after 30 days, before which nothing here is old.
@@ -14,7 +17,7 @@ and Stripe delivers none after 30 days, before which nothing here is old.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import inf
 from typing import Any
 
@@ -27,6 +30,8 @@ from checkout.models import Order, StripeEvent
 from storefront.models import CartLine, Reservation
 
 BATCH = 100
+# For an address costs nothing, and each of its orders takes up to 40 KB.
+KEEP_DEAD_ORDERS = timedelta(days=2)
 # On SQLite all writers wait for each other: the pause lets them through between two batches.
 PAUSE_SECONDS = 0.05
 
@@ -55,7 +60,9 @@ def purge(now: datetime, *, seconds: float = inf) -> PurgeReport:
     """
     report, until = PurgeReport(), time.monotonic() + seconds
     report.cart_lines = _in_batches(_purge_carts, now - settings.KEEP_CARTS, until)
-    report.orders = _in_batches(_purge_orders, now - settings.KEEP_UNPAID_ORDERS, until)
+    _forget_senders(now - KEEP_DEAD_ORDERS)
+    report.orders = _in_batches(_purge_dead_orders, now - KEEP_DEAD_ORDERS, until)
+    report.orders += _in_batches(_purge_orders, now - settings.KEEP_UNPAID_ORDERS, until)
     report.events = _in_batches(_purge_events, now - settings.KEEP_EVENTS, until)
     report.is_complete = time.monotonic() < until
     call_command("clearsessions")
@@ -74,16 +81,36 @@ def _purge_carts(before: datetime) -> int:
     return _delete(CartLine.objects.filter(changed_at__lt=before).order_by("changed_at"))
 
 
-@transaction.atomic
+def _forget_senders(before: datetime) -> None:
+    """Forget where an order came from, if neither its payment nor its end was heard of."""
+    is_over = ~Q(status=Order.Status.PENDING) | Q(attempt_at__lt=before)
+    Order.objects.exclude(sender="").filter(is_over).update(sender="")
+
+
+def _purge_dead_orders(before: datetime) -> int:
+    return _delete_orders(dead_orders(before))
+
+
 def _purge_orders(before: datetime) -> int:
+    return _delete_orders(purgeable_orders(before))
+
+
+@transaction.atomic
+def _delete_orders(orders: QuerySet[Order]) -> int:
     """Delete orders that no payment holds: a locked one is left out of the batch.
 
     SQLite has no locks of rows and needs none: this transaction is the only one that writes.
     """
-    rows = purgeable_orders(before).select_for_update(skip_locked=True)
+    rows = orders.select_for_update(skip_locked=True)
     keys = list(rows.order_by().values_list("pk", flat=True)[:BATCH])
     _, deleted = Order.objects.filter(pk__in=keys).delete()
     return deleted.get("checkout.Order", 0)
+
+
+def dead_orders(before: datetime) -> QuerySet[Order]:
+    """Return orders that nobody can pay: Stripe has said so, or no session was ever offered."""
+    was_never_offered = Q(status=Order.Status.PENDING, session_id=None)
+    return purgeable_orders(before).filter(Q(status=Order.Status.EXPIRED) | was_never_offered)
 
 
 def purgeable_orders(before: datetime) -> QuerySet[Order]:
@@ -112,9 +139,7 @@ def purgeable_orders(before: datetime) -> QuerySet[Order]:
 def _purge_events(before: datetime) -> int:
     """Delete old events of no order, unless the merchant or the worker may still need them."""
     is_done = Q(follow_up="") | Q(follow_up_done_at__isnull=False)
-    rows = StripeEvent.objects.filter(
-        is_done, order=None, deferred__isnull=True, received_at__lt=before
-    )
+    rows = StripeEvent.objects.filter(is_done, order=None, received_at__lt=before)
     kept = (StripeEvent.Outcome.UNMATCHED, StripeEvent.Outcome.REVIEW)
     return _delete(rows.exclude(outcome__in=kept).order_by("received_at"))
 

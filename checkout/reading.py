@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from storefront.models import Shop
+
 Json = Mapping[str, Any]
 
 IDENTIFIER = re.compile(r"[\w.\-]{1,255}", re.ASCII)
@@ -27,6 +29,12 @@ def identifier(value: object) -> str:
 def intent(thing: Json) -> str:
     """Return the id of the PaymentIntent that a session, charge, refund or dispute is about."""
     return identifier(thing.get("payment_intent"))
+
+
+def names_another_shop(thing: Json) -> bool:
+    """Whether it belongs to another shop on the same account at Stripe, as its metadata says."""
+    name = identifier(mapping(thing.get("metadata")).get("shop"))
+    return bool(name) and name != str(Shop.this())
 
 
 def uuid(value: object) -> UUID | None:

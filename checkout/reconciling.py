@@ -15,7 +15,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from checkout import events, gateway, outbox, reading, refunds
+from checkout import events, gateway, limits, outbox, reading, refunds
 from checkout.models import Order, StripeEvent
 from storefront.models import Reservation
 from storefront.ops import logs
@@ -67,6 +67,8 @@ def reconcile(now: datetime, *, older_than: timedelta) -> ReconcileReport:
         _replay_undelivered(report, now)
     with _noting_failures(report):
         _ask_about_waiting(report, now, now - older_than)
+    with _noting_failures(report):
+        report.released += limits.return_hoarded(now)
     _apply_deferred()
     _release_abandoned(report, now - older_than)
     report.followed_up, report.stuck = outbox.send_due(now), outbox.stuck(now)

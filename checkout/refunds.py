@@ -102,12 +102,17 @@ def _apply(event: Json, thing: Json, note: Callable[[Order, Json, datetime], boo
 
 
 def _flag_or_defer(event: Json, thing: Json, intent: str) -> StripeEvent:
-    """Flag the order that got the payment beside its own; if there is none, defer the event."""
+    """Flag the order that got the payment beside its own; if there is none, defer the event.
+
+    What names another shop on the account is not waited for.
+    """
     payment = unlinked_payments([intent]).first()
     if payment and payment.order:
         payment.order.flag(_unlinked_reason(intent, event.get("type")))
         return _result(Outcome.REVIEW, intent, payment.order, UNLINKED)
     result = _result(Outcome.IGNORED, intent)
+    if reading.names_another_shop(thing):
+        return result
     result.deferred = {
         "type": event.get("type"),
         "created": _plain(event.get("created")),

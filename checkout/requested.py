@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
+
 from checkout.models import Order
 from storefront import money
 from storefront.models import Product
@@ -42,6 +44,9 @@ def refuse_the_impossible(items: Sequence[RequestedItem]) -> None:
             raise CannotOrder(
                 f"{item.product.name} is no longer for sale. Remove it from the cart to go on."
             )
+    most_pieces = settings.PIECES_PER_ORDER
+    if most_pieces and sum(item.quantity for item in items) > most_pieces:
+        raise CannotOrder(f"One order can hold {most_pieces} pieces at most. Please split it.")
     if len(items) > MAX_LINES:
         raise CannotOrder(f"One order can hold {MAX_LINES} different products at most.")
     if total_cents > money.MAX_CHARGE_CENTS:
@@ -50,9 +55,13 @@ def refuse_the_impossible(items: Sequence[RequestedItem]) -> None:
 
 
 def refuse_what_the_bank_is_paying(shopper: UUID, fingerprint: str) -> None:
-    """Refuse the same cart again while a bank debit takes days to pay for it."""
+    """Refuse the same again while a bank debit takes days to pay for it.
+
+    What left the cart when the bank began may be bought again: it was put in since.
+    """
     same = Order.objects.for_shopper(shopper).filter(fingerprint=fingerprint)
-    if order := same.filter(status=Order.Status.PROCESSING).first():
+    paying = same.filter(status=Order.Status.PROCESSING)
+    if order := paying.exclude(items__from_cart__gt=0).first():
         raise EarlierPayment(
             f"Your bank is still paying order {order.reference}, which is the same as this. "
             "You don't need to pay again. To buy more, change a quantity."

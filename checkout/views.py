@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from checkout import gateway
+from checkout import gateway, limits
 from checkout.models import Order
 from checkout.my_orders import OrderPanel, my_orders, one_order
 from checkout.ordering import buy
@@ -19,7 +19,7 @@ from checkout.requested import MAX_LINES, CannotOrder, RequestedItem
 from storefront.cart import cart_of
 from storefront.models import MAX_QUANTITY, Product
 from storefront.money import format_money
-from storefront.notices import Notice, anchor_of_cart, lead_back, page_of_form
+from storefront.notices import Notice, anchor_of_cart, forget_notice, lead_back, page_of_form
 from storefront.ops import logs
 from storefront.ops.pages import HtmxRequest, SeeOther, base_url, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
@@ -48,7 +48,7 @@ def orders(request: HtmxRequest) -> HttpResponse:
     if wants_fragment(request) and panel.is_unchanged:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     context: dict[str, Any] = {"panel": panel}
-    if wants_fragment(request) and panel.has_emptied_the_cart_beside:
+    if wants_fragment(request) and panel.has_changed_the_cart_beside:
         context |= _cart_beside(panel)
     return page(request, "checkout/orders.html", context, partial="orders-update")
 
@@ -99,7 +99,7 @@ def _order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) 
 
 def _link_changed(request: HtmxRequest, order: Order, words: str) -> HttpResponse:
     if not wants_fragment(request):
-        return SeeOther(order.get_absolute_url())
+        return SeeOther(f"{order.get_absolute_url()}#order-link")
     context = {"order": order, "announcement": words, "leads_to_link": True} | _link(request, order)
     return page(request, "checkout/order.html", context, partial="order-link-change")
 
@@ -110,9 +110,10 @@ def _link(request: HtmxRequest, order: Order) -> dict[str, str]:
 
 
 def _cart_beside(panel: OrderPanel) -> dict[str, Any]:
-    """Return the cart without what is paid, and the product cards whose quantities changed."""
-    cart = cart_of(panel.settled[0].shopper)
-    items = [item for order, items in panel.rows for item in items if order in panel.settled]
+    """Return the cart as it is by now, and the product cards whose quantities changed."""
+    changed = panel.changed
+    cart = cart_of(changed[0].shopper)
+    items = [item for order, items in panel.rows for item in items if order in changed]
     bought = {item.product_id for item in items if item.product_id}
     products = Product.objects.on_sale().filter(pk__in=bought)
     return {"cart": cart, "changed": [ProductCard(product, cart) for product in products]}
@@ -130,22 +131,20 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
                 "Please check the cart and press Buy again."
             )
         items = [RequestedItem(line.product, line.quantity) for line in cart.lines]
-        order = buy(shopper, items, base_url=base_url(request), now=timezone.now())
+        order = _buy(request, shopper, items)
     except CannotOrder as refused:
         return _refusal(request, shopper, str(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
     except gateway.StripeDown:
         return _refusal(request, shopper, STRIPE_DOWN, HTTPStatus.SERVICE_UNAVAILABLE)
     except gateway.StripeRefused:
         return _refusal(request, shopper, STRIPE_REFUSED, HTTPStatus.BAD_GATEWAY)
-    return set_shopper_cookie(SeeOther(order.session_url), shopper)
+    return set_shopper_cookie(forget_notice(request, SeeOther(order.session_url)), shopper)
 
 
 def _buy_json(request: HtmxRequest) -> HttpResponse:
     shopper = shopper_or_new(request)
     try:
-        order = buy(
-            shopper, _requested_items(request), base_url=base_url(request), now=timezone.now()
-        )
+        order = _buy(request, shopper, _requested_items(request))
     except CannotOrder as refused:
         return JsonResponse({"error": str(refused)}, status=HTTPStatus.BAD_REQUEST)
     except gateway.StripeDown:
@@ -156,13 +155,23 @@ def _buy_json(request: HtmxRequest) -> HttpResponse:
     return set_shopper_cookie(JsonResponse(answer), shopper)
 
 
+def _buy(request: HttpRequest, shopper: UUID, items: list[RequestedItem]) -> Order:
+    return buy(
+        shopper,
+        items,
+        base_url=base_url(request),
+        now=timezone.now(),
+        sender=limits.sender_of(request),
+    )
+
+
 def _refusal(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus) -> HttpResponse:
     """Let the page of the form say above Buy what went wrong."""
     notice = Notice(page_of_form(request), error=words)
     if wants_fragment(request):
         response = page(request, HOME, shop_front(shopper, notice), status=status)
     else:
-        response = lead_back(notice, anchor_of_cart(notice))
+        response = lead_back(request, notice, anchor_of_cart(notice))
     return set_shopper_cookie(response, shopper)
 
 

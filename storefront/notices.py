@@ -80,10 +80,12 @@ def anchor_of_cart(notice: Notice) -> str:
     return "" if notice.error and notice.page == reverse("storefront:home") else "cart"
 
 
-def lead_back(notice: Notice, anchor: str) -> HttpResponse:
+def lead_back(request: HttpRequest, notice: Notice, anchor: str) -> HttpResponse:
     """Answer a plain form: go to its page, which says what there is to say."""
     response = SeeOther(f"{notice.page}#{anchor}" if anchor else notice.page)
-    if notice.error or notice.removed:
+    if not (notice.error or notice.removed):
+        forget_notice(request, response)
+    else:
         response.set_cookie(
             settings.NOTICE_COOKIE_NAME,
             signing.dumps(asdict(notice), salt=SALT, compress=True),
@@ -108,8 +110,8 @@ def notice_for(request: HtmxRequest) -> Notice:
     return notice if notice.page == request.path else NOTHING
 
 
-def forget_notice(response: HttpResponse, notice: Notice) -> HttpResponse:
-    """Let no other page say what this one has said."""
-    if notice.page:
+def forget_notice(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Let no page say what was said, or what is no longer true: a form has succeeded since."""
+    if settings.NOTICE_COOKIE_NAME in request.COOKIES:
         response.delete_cookie(settings.NOTICE_COOKIE_NAME, samesite="Lax")
     return response

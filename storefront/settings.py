@@ -129,7 +129,8 @@ STRIPE_API_BASE = stripe_keys.api_base(STRIPE_SECRET_KEY)
 STRIPE_KEY_PRESENT = bool(STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY)
 STRIPE_DEMO_MODE = not STRIPE_KEY_PRESENT
 STRIPE_LIVE_MODE = STRIPE_SECRET_KEY.startswith(stripe_keys.LIVE_KEYS)
-# How long a shopper has to pay and goods stay reserved. Stripe allows 30 minutes to a day.
+# How long a shopper has to pay and goods stay reserved, and ordering adds five minutes to it.
+# Stripe allows 30 minutes to a day.
 CHECKOUT_LIFETIME = timedelta(minutes=env.number("CHECKOUT_MINUTES", 30, least=30, most=1_435))
 # Where a Buy form may lead: Stripe's page, or the merchant's own domain for it.
 CHECKOUT_ORIGINS = [
@@ -197,15 +198,18 @@ SECURE_CSP = {
 }
 # Changes per minute, by one shopper and by one address that several shoppers share.
 # A view has the budget of its name, or that of "changes"; 0 is no limit (rate_limits.py).
-shoppers = env.number("SHOPPERS_PER_ADDRESS", 10, least=0, most=1_000_000)
-changes = env.number("CHANGES_PER_MINUTE", 600, least=0, most=1_000_000)
-buys = env.number("BUYS_PER_MINUTE", 60, least=0, most=1_000_000)
+shoppers = env.number("SHOPPERS_PER_ADDRESS", 100, least=0, most=1_000_000)
+changes = env.number("CHANGES_PER_MINUTE", 300, least=0, most=1_000_000)
+buys = env.number("BUYS_PER_MINUTE", 6, least=0, most=1_000_000)
 logins = env.number("LOGINS_PER_MINUTE", 10, least=0, most=1_000_000)
 BUDGETS = {
     "changes": (changes, changes * shoppers),
     "checkout:checkout-session": (buys, buys * shoppers),
     "admin:login": (0, logins),
 }
+# What one address may hold without paying (checkout/limits.py), and one order at all.
+OPEN_ORDERS_PER_ADDRESS = env.number("OPEN_ORDERS_PER_ADDRESS", 500, least=0, most=1_000_000)
+PIECES_PER_ORDER = env.number("PIECES_PER_ORDER", 1_000, least=0, most=1_000_000)
 DEFAULT_EXCEPTION_REPORTER = "storefront.ops.error_pages.ScrubbedExceptionReporter"
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # HSTS for subdomains: they may not be the merchant's

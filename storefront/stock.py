@@ -12,6 +12,9 @@ from django.db.models import F
 
 from storefront.models import Product, Reservation
 
+SCARCE = 5
+"""So few are named on the page, and are worth a hurry."""
+
 
 class SoldOut(Exception):
     """Fewer are left than requested; nothing was reserved."""

@@ -35,8 +35,8 @@ from storefront.ops.compiled_queries import CompiledQuery
 from storefront.ops.pages import HtmxRequest, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
 from storefront.ops.templatetags.fragment_cache import values_of
+from storefront.stock import SCARCE
 
-SCARCE = 5
 HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
 PRODUCT_PAGES = "/products/"
 
@@ -83,7 +83,7 @@ class ProductCard:
 def home(request: HtmxRequest) -> HttpResponse:
     notice = notice_for(request)
     response = page(request, HOME, shop_front(shopper_of(request), notice))
-    return forget_notice(response, notice)
+    return forget_notice(request, response) if notice.page else response
 
 
 @require_safe
@@ -93,7 +93,7 @@ def product(request: HtmxRequest, slug: str) -> HttpResponse:
         raise Http404
     notice = notice_for(request)
     response = page(request, PRODUCT, product_page(shopper_of(request), found[0], notice))
-    return forget_notice(response, notice)
+    return forget_notice(request, response) if notice.page else response
 
 
 @require_POST
@@ -110,7 +110,7 @@ def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
     if wants_fragment(request):
         response = _changed_parts(request, shopper, product, notice)
     else:
-        response = lead_back(notice, _anchor(request, product, notice))
+        response = lead_back(request, notice, _anchor(request, product, notice))
     return set_shopper_cookie(response, shopper)
 
 

@@ -24,8 +24,8 @@ def product(name: str = "Mouse", price_cents: int = 2_999, **fields: Any) -> Pro
 class Shopper:
     """A shopper with a browser of their own; Ada buys, Bo is the stranger."""
 
-    def __init__(self) -> None:
-        self.browser = Client()
+    def __init__(self, address: str = "127.0.0.1") -> None:
+        self.browser = Client(REMOTE_ADDR=address)
 
     @property
     def id(self) -> UUID:

@@ -83,6 +83,19 @@ def _by_product(lines: Iterable[Line]) -> Counter[int]:
     return total
 
 
+def what_left_a_cart_is_being_paid(seen: Snapshot) -> Iterator[str]:
+    """It leaves when a bank begins to pay, and is back once the bank has failed."""
+    for line in seen.set_aside:
+        order, kept = seen.order.get(line.order), f"{line.quantity} of {line.product}"
+        if order and order.status not in ("PROCESSING", *MONEY_ARRIVED):
+            yield f"Order {line.order} is {order.status} and keeps {kept}."
+    asked = {(line.order, line.product) for line in seen.set_aside}
+    for line in seen.items:
+        order = seen.order.get(line.order)
+        if order and order.status == "PROCESSING" and (line.order, line.product) not in asked:
+            yield f"Order {line.order} is PROCESSING and left {line.product} in the cart."
+
+
 def no_event_is_recorded_twice(seen: Snapshot) -> Iterator[str]:
     sent = {event["id"] for event in seen.sent}
     for event_id, count in _recorded(seen).items():
@@ -252,6 +265,7 @@ ALWAYS: tuple[Invariant, ...] = (
     no_dispute_is_invented,
     a_session_belongs_to_one_order,
     stock_adds_up,
+    what_left_a_cart_is_being_paid,
     no_event_is_recorded_twice,
     each_payment_is_applied_once,
     no_follow_up_happens_twice,

@@ -51,10 +51,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Rows:
-    """The shop's part; `stock` is None for a product that is not counted."""
+    """The shop's part; `stock` is None for a product that is not counted.
+
+    `set_aside` is what left the cart, of each item, when a bank began to pay.
+    """
 
     orders: list[OrderRow]
     items: list[Line]
+    set_aside: list[Line]
     reservations: list[Line]
     stock: dict[int, int | None]
     events: list[EventRow]
@@ -116,8 +120,13 @@ def read_rows(sql: Sql) -> Rows:
                 "review_reason FROM checkout_order ORDER BY created_at, id"
             )
         ],
-        items=_lines(sql, "order_id", "checkout_orderitem"),
-        reservations=_lines(sql, '"order"', "storefront_hold"),
+        items=_lines(sql, "order_id", "quantity", "checkout_orderitem"),
+        set_aside=[
+            line
+            for line in _lines(sql, "order_id", "from_cart", "checkout_orderitem")
+            if line.quantity is not None
+        ],
+        reservations=_lines(sql, '"order"', "quantity", "storefront_hold"),
         stock={row[0]: row[1] for row in sql("SELECT id, stock FROM storefront_product")},
         events=[
             EventRow(row[0], as_hex(row[1]), row[2], bool(row[3]), bool(row[4]))
@@ -129,9 +138,9 @@ def read_rows(sql: Sql) -> Rows:
     )
 
 
-def _lines(sql: Sql, order: str, table: str) -> list[Line]:
+def _lines(sql: Sql, order: str, quantity: str, table: str) -> list[Line]:
     # An item outlives its product.
-    rows = sql(f"SELECT {order}, product_id, quantity FROM {table} WHERE product_id IS NOT NULL")
+    rows = sql(f"SELECT {order}, product_id, {quantity} FROM {table} WHERE product_id IS NOT NULL")
     return [Line(as_hex(row[0]), row[1], row[2]) for row in rows]
 
 

@@ -6,23 +6,14 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import uuid4
 
-from django.db import connection, models
-from django.db.models import F, OuterRef, Q, Subquery, Value
+from django.db import models
+from django.db.models import F, Q, Value
 from django.db.models.functions import Concat, Lower
 from django.urls import reverse
 from django.utils import timezone
 
 from storefront import stock
-from storefront.models import CartLine, Product
-from storefront.ops.compiled_queries import adapted
-
-# In SQL, since the ORM takes as long to compile it as a whole webhook takes.
-REMOVE_BOUGHT_LINES = """
-    DELETE FROM storefront_cartline WHERE shopper = %s AND quantity <= (
-        SELECT bought.quantity FROM checkout_orderitem bought
-        WHERE bought.order_id = %s AND bought.product_id = storefront_cartline.product_id
-    )
-"""
+from storefront.models import Product
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -88,6 +79,17 @@ class Order(models.Model):
     )
 
     counts_stock = models.BooleanField(default=False, editable=False)
+    put_back_at = models.DateTimeField(
+        null=True, editable=False, help_text="When a bank had failed and the cart got them back."
+    )
+    sender = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",  # servers of the last release still add orders while this one starts
+        editable=False,
+        help_text="A digest of the sender's network while the order is pending: see limits.py.",
+    )
 
     payment_intent = models.CharField(max_length=255, blank=True, db_index=True)
     received_cents = models.PositiveBigIntegerField("received in minor units", default=0)
@@ -125,6 +127,9 @@ class Order(models.Model):
             models.Index(fields=("shopper", "status", "-created_at"), name="orders_of_a_shopper"),
             models.Index(fields=("status", "created_at"), name="orders_in_a_state"),
             models.Index(fields=("created_at",), name="orders_by_age"),
+            models.Index(
+                fields=("sender",), condition=~Q(sender=""), name="pending_orders_of_a_sender"
+            ),
             models.Index(Lower("email"), name="orders_of_an_email"),
             models.Index(
                 fields=("created_at",),
@@ -193,7 +198,7 @@ class Order(models.Model):
         if self.session_id is None:
             own |= Q(session_id=None)
         rows = Order.objects.filter(own, pk=self.pk, status__in=sources)
-        return rows.update(status=to, session_id=session_id, **changes) == 1
+        return rows.update(status=to, session_id=session_id, sender="", **changes) == 1
 
     def lock(self, *conditions: Q, **condition: Any) -> bool:
         """Whether the conditions hold, and will until the transaction ends.
@@ -211,23 +216,6 @@ class Order(models.Model):
     def release_stock(self) -> None:
         if self.counts_stock:
             stock.release(self.pk)
-
-    def remove_from_cart(self, lines_in_cart: int) -> None:
-        """Take what was bought out of the cart; what was added since stays."""
-        if not lines_in_cart:
-            return
-        with connection.cursor() as cursor:
-            cursor.execute(REMOVE_BOUGHT_LINES, [adapted(self.shopper), adapted(self.pk)])
-            gone = cursor.rowcount
-        if gone < lines_in_cart:
-            bought = self.items.filter(product=OuterRef("product")).values("quantity")
-            # Another tab may have lowered one since.
-            lines = CartLine.objects.filter(
-                shopper=self.shopper,
-                product__in=self.items.values("product"),
-                quantity__gt=Subquery(bought),
-            )
-            lines.update(quantity=F("quantity") - Subquery(bought))
 
     def keep_session(self, session_id: str, url: str, expires_at: datetime) -> bool:
         """Store the Checkout Session unless another is stored. True if it is the order's own now.
@@ -263,6 +251,9 @@ class OrderItem(models.Model):
     name = models.CharField(max_length=120)
     unit_price_cents = models.PositiveIntegerField("unit price in minor units")
     quantity = models.PositiveSmallIntegerField()
+    from_cart = models.PositiveSmallIntegerField(
+        null=True, editable=False, help_text="How many left the cart when a bank began to pay."
+    )
 
     class Meta:
         ordering = ("id",)
@@ -271,6 +262,10 @@ class OrderItem(models.Model):
         constraints = (
             models.CheckConstraint(
                 condition=Q(quantity__gte=1), name="an_item_is_bought_at_least_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(from_cart=None) | Q(from_cart__lte=F("quantity")),
+                name="no_more_left_the_cart_than_was_bought",
             ),
         )
 

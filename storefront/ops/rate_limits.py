@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 # The shop's forms and its JSON call take a few hundred bytes, Stripe's events some thousands.
 MAX_FORM_BYTES, MAX_EVENT_BYTES = 256 * 1024, 1024 * 1024
 
-WINDOW_SECONDS = 60
+WINDOW_SECONDS, HOUR_SECONDS = 60, 60 * 60
 # How long a cache that does not answer is left alone: each try would cost a shopper its time-out.
 PAUSE_SECONDS = 10
 
@@ -50,6 +50,18 @@ def seconds_to_wait(request: HttpRequest) -> int:
     return 0 if is_allowed else WINDOW_SECONDS - int(now % WINDOW_SECONDS)
 
 
+def times_this_hour(key: str) -> int:
+    """Count once more, and return how often it was in this hour; 0 while the cache is away."""
+    now = time.time()
+    if now < _paused_until:
+        return 0
+    try:
+        return _count(f"{key}/{int(now // HOUR_SECONDS)}", HOUR_SECONDS)
+    except Exception as error:  # as above
+        _pause(now, error)
+        return 0
+
+
 def _is_allowed(request: HttpRequest, window: int) -> bool:
     """The address comes first: a client can leave its cookie out, but not its address."""
     view = request.resolver_match.view_name if request.resolver_match else ""
@@ -62,7 +74,7 @@ def _is_allowed(request: HttpRequest, window: int) -> bool:
     return not shopper or _count(f"{name}/{window}/{shopper.hex}") <= per_shopper
 
 
-def _count(key: str) -> int:
+def _count(key: str, seconds: int = WINDOW_SECONDS) -> int:
     """Return the request's number; no two requests get the same one.
 
     The key outlives its window: if it ended between Redis' look and its increment, Redis would
@@ -71,7 +83,7 @@ def _count(key: str) -> int:
     try:
         return int(cache.incr(key))
     except ValueError:
-        is_first = cache.add(key, 1, 2 * WINDOW_SECONDS)
+        is_first = cache.add(key, 1, 2 * seconds)
         return 1 if is_first else int(cache.incr(key))
 
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from checkout import gateway
 from checkout.models import Order
-from storefront.models import CartLine, Product
+from storefront.models import CartLine, Product, Shop
 from tests.cast import Shopper, deliver, event_about, leads_to_payment
 from tools.stripe_stand_in import StandIn
 
@@ -38,8 +38,9 @@ class TestAShopperBuys:
         (call,) = [call for call in stripe.requests if call.path == CREATE]
         assert session["amount_total"] == order.total_cents == 5_998
         assert session["client_reference_id"] == str(order.pk)
-        assert session["metadata"] == {"order_id": str(order.pk)}
-        assert call.params["payment_intent_data"]["metadata"] == {"order_id": str(order.pk)}
+        reference = {"order_id": str(order.pk), "shop": str(Shop.this())}
+        assert session["metadata"] == reference
+        assert call.params["payment_intent_data"]["metadata"] == reference
         assert call.idempotency_key == f"order-{order.pk}-1"
         assert session["success_url"] == f"http://testserver/?order={order.pk}"
         assert session["cancel_url"] == f"http://testserver/?canceled={order.pk}"
@@ -133,14 +134,6 @@ class TestPressingBuyAgain:
         response = ada_with_mice.is_refused(ada_with_mice.buys())
         assert "You don&#x27;t need to pay again" in response.text
         assert len(stripe.sessions) == 1
-
-    def test_while_the_bank_is_paying_the_same_asks_to_wait(
-        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
-    ):
-        ada_with_mice.buys()
-        deliver(event_about(ada_with_mice.order, payment_status="unpaid"))
-        response = ada_with_mice.is_refused(ada_with_mice.buys())
-        assert "Your bank is still paying order" in response.text
 
     def test_while_the_earlier_session_cannot_be_closed_says_so(
         self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product

@@ -57,6 +57,13 @@ class TestAnOrder:
         item.quantity = 1
         assert not refused(item.save)
 
+    def test_has_taken_no_more_from_the_cart_than_was_bought(self):
+        item = OrderItem.objects.create(
+            order=new_order(), name="Mouse", unit_price_cents=1, quantity=2, from_cart=2
+        )
+        assert refused(lambda: OrderItem.objects.update(from_cart=3))
+        assert OrderItem.objects.get() == item
+
 
 class TestWhatStripeSays:
     def test_is_recorded_once(self):

@@ -186,9 +186,14 @@ class TestPolling:
         deliver(event_about(pending_order, payment_status="unpaid"))
         update = ada.asks_by_htmx(address)
         assert states(update) == {str(pending_order.pk): "PROCESSING"}
-        assert poll_url(update)
-        # Nothing has left the cart, where somebody may just be typing.
-        assert 'id="cart"' not in update.text
+        assert f"Order {pending_order.reference} is being paid by your bank." in update.text
+        # What the bank is paying for has left the cart, once.
+        assert '<output id="cart-total">$0.00</output>' in update.text
+        assert ada.asks_by_htmx(poll_url(update)).status_code == 204
+        deliver(event_about(pending_order, "checkout.session.async_payment_failed"))
+        update = ada.asks_by_htmx(poll_url(update))
+        assert '<output id="cart-total">$29.99</output>' in update.text
+        assert "We put these back into your cart." in update.text
 
     def test_never_begins_when_nothing_waits(self, pending_order: Order, ada: Shopper):
         deliver(event_about(pending_order))

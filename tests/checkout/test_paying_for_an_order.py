@@ -1,12 +1,14 @@
 """What Stripe's events do to an order, in whatever order and however often they come."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
+from tests.log_capture import Log
 from tools.stripe_stand_in import StandIn
 
 COMPLETED = "checkout.session.completed"
@@ -295,6 +297,41 @@ class TestWhoseEventItIs:
         assert deliver(event).status_code == 200
         assert outcomes() == ["unmatched"]
         assert str(pending_order.pk) in caplog.text
+
+    @pytest.mark.parametrize("kind", [COMPLETED, SUCCEEDED, FAILED, EXPIRED])
+    def test_of_another_shop_on_the_account_is_ignored(
+        self, stripe: StandIn, db: None, kind: str, log: Log
+    ):
+        foreign = Order(session_id="cs_theirs", total_cents=100, currency="usd")
+        metadata = {"order_id": str(foreign.pk), "shop": uuid4().hex}
+        assert deliver(event_about(foreign, kind, metadata=metadata)).status_code == 200
+        assert outcomes() == ["ignored"]
+        assert [line for line in log.lines() if line["level"] == "ERROR"] == []
+
+    def test_of_a_copy_of_this_shop_moves_no_order_of_the_same_id(self, pending_order: Order):
+        foreign = {"order_id": str(pending_order.pk), "shop": uuid4().hex}
+        event = event_about(pending_order, id="cs_of_the_copy", metadata=foreign)
+        assert status_after(pending_order, event) == "PENDING"
+        assert (outcomes(), pending_order.review_reason) == (["ignored"], "")
+
+    def test_of_this_shop_is_heard_at_a_new_domain(
+        self, stripe: StandIn, pending_order: Order, settings
+    ):
+        stripe.pay(pending_order.session_id or "")
+        (event,) = stripe.events_of(COMPLETED)
+        Order.objects.update(session_id=None, session_url="", session_expires_at=None)
+        settings.SITE_URL = "http://moved.example"
+        assert status_after(pending_order, event) == "PAID"
+
+    @pytest.mark.parametrize("odd", [None, "", 0, [], {}, "\x00"], ids=repr)
+    def test_without_a_readable_name_of_the_shop_is_as_before(
+        self, pending_order: Order, odd: object
+    ):
+        metadata = {"order_id": str(pending_order.pk), "shop": odd}
+        Order.objects.update(session_id=None, session_url="", session_expires_at=None)
+        pending_order.refresh_from_db()
+        event = event_about(pending_order, id="cs_1", metadata=metadata)
+        assert status_after(pending_order, event) == "PAID"
 
     def test_a_null_session_finds_nothing(self, pending_order: Order):
         Order.objects.update(session_id=None)

@@ -50,6 +50,13 @@ class TestAPrivateLink:
         assert link_on(text) == ""
         assert "Make a private link" in text
 
+    @pytest.mark.parametrize("kind", ["link", "link/revocation"])
+    def test_leads_back_to_where_it_is_made_and_revoked(self, ada: Shopper, kind: str):
+        page = f"/orders/{ada.order.pk}/"
+        answer = ada.browser.post(f"{page}{kind}/")
+        assert (answer.status_code, answer["Location"]) == (303, f"{page}#order-link")
+        assert 'id="order-link"' in ada.get(page).text
+
     def test_is_one_for_two_clicks(self, ada: Shopper):
         assert makes_a_link(ada) == makes_a_link(ada)
 

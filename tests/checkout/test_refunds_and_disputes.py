@@ -4,6 +4,7 @@ import itertools
 from importlib import import_module
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
@@ -304,6 +305,15 @@ class TestMoneyUnderReview:
         assert "News of pi_2: charge.refunded" in paid_order.review_reason
         assert not StripeEvent.objects.filter(deferred__isnull=False).exists()
 
+    @pytest.mark.parametrize(("name", "kept"), [(None, 1), (uuid4().hex, 0)])
+    def test_of_another_shop_on_the_account_is_not_waited_for(
+        self, stripe: StandIn, db: None, name: str | None, kept: int
+    ):
+        foreign = Order(session_id="cs_theirs", total_cents=100, currency="usd")
+        deliver_all([refund_of_a_second_payment(foreign, metadata={"shop": name})])
+        assert StripeEvent.objects.filter(deferred__isnull=False).count() == kept
+        assert StripeEvent.objects.get().outcome == "ignored"
+
     def test_of_a_second_session_is_flagged_by_the_worker_if_both_came_at_once(
         self, stripe: StandIn, paid_order: Order
     ):
@@ -317,8 +327,8 @@ class TestMoneyUnderReview:
         assert "News of pi_2: charge.refunded" in paid_order.review_reason
 
 
-def refund_of_a_second_payment(order: Order) -> Any:
-    session = {"payment_intent": "pi_2", "amount_refunded": 2_999, "currency": "usd"}
+def refund_of_a_second_payment(order: Order, **details: Any) -> Any:
+    session = {"payment_intent": "pi_2", "amount_refunded": 2_999, "currency": "usd"} | details
     return event_about(order, "charge.refunded", **session)
 
 

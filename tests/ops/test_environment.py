@@ -366,10 +366,10 @@ class TestSafeByDefault:
         assert "'sslmode': 'require'" in options
 
     def test_what_may_be_sent_in_a_minute_is_limited(self):
-        known = "{'changes': (600, 6000), 'checkout:checkout-session': (60, 600), "
+        known = "{'changes': (300, 30000), 'checkout:checkout-session': (6, 600), "
         assert setting("BUDGETS") == known + "'admin:login': (0, 10)}"
         own = {"BUYS_PER_MINUTE": "0", "LOGINS_PER_MINUTE": "3", "SHOPPERS_PER_ADDRESS": "2"}
-        known = "{'changes': (600, 1200), 'checkout:checkout-session': (0, 0), "
+        known = "{'changes': (300, 600), 'checkout:checkout-session': (0, 0), "
         assert setting("BUDGETS", **own) == known + "'admin:login': (0, 3)}"
 
     def test_requests_are_counted_in_redis_if_there_is_one(self):

@@ -19,6 +19,7 @@ from pytest_django import Settings
 from storefront.models import Product
 from storefront.ops import addresses, rate_limits
 from storefront.ops.health import HOST_CHECK_EXEMPT
+from storefront.ops.rate_limits import times_this_hour
 from storefront.urls import urlpatterns as shop_urls
 from tests.cast import Shopper
 from tests.log_capture import Log
@@ -272,6 +273,7 @@ class TestACacheThatIsAway:
             settings.CACHES = {"default": data_stores.cache("CACHE_URL")}
 
     def test_limits_nothing_and_says_so_once(self, ada: Shopper, mouse: Product, log: Log):
+        assert times_this_hour("orders") == 0
         assert [ada.puts(mouse, 1).status_code for _ in range(4)] == [303] * 4
         assert "Look at CACHE_URL" in log.line("storefront.ops.rate_limits")["message"]
 
@@ -342,3 +344,12 @@ class TestTheSizeOfARequest:
     def test_holds_for_other_methods_too(self):
         answer = Client().generic("GET", "/", b"a" * (FORM_BYTES + 1))
         assert answer.status_code == 413
+
+
+def test_what_is_counted_by_the_hour_begins_anew_with_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(time, "time", lambda: 3_600.0)
+    assert [times_this_hour("a"), times_this_hour("a"), times_this_hour("b")] == [1, 2, 1]
+    monkeypatch.setattr(time, "time", lambda: 7_199.0)
+    assert times_this_hour("a") == 3
+    monkeypatch.setattr(time, "time", lambda: 7_200.0)
+    assert times_this_hour("a") == 1

@@ -9,7 +9,17 @@ from django.db import connection
 from hypothesis import strategies as st
 
 import checkout.views
-from checkout import events, gateway, ordering, outbox, payments, reconciling, refunds, review
+from checkout import (
+    bought,
+    events,
+    gateway,
+    ordering,
+    outbox,
+    payments,
+    reconciling,
+    refunds,
+    review,
+)
 from checkout.models import Order, StripeEvent
 from storefront import stock
 from storefront.models import Reservation
@@ -38,7 +48,9 @@ RECEIVING: Places = {
     "paying": (payments, "_pay"),
     "letting stock go": (payments, "_take_goods"),
     "committing": (stock, "commit"),
-    "emptying the cart": (Order, "remove_from_cart"),
+    "emptying the cart": (bought, "take"),
+    "setting goods aside": (bought, "set_aside"),
+    "putting goods back": (bought, "put_back"),
     "reviewing": (review, "hold"),
     "flagging an order": (Order, "flag"),
     "applying what was deferred": (refunds, "apply_deferred"),

@@ -14,6 +14,7 @@ from tools.snapshot import Line, OrderRow, Rows, Snapshot, as_hex, read_rows
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.shapes import Json
 
+MOST_IN_A_CART_LINE = 999
 UNPAID = {"PENDING", "PROCESSING", "FAILED", "EXPIRED"}
 
 # Written by hand: where one event may lead. A payment whose refund came before it
@@ -34,13 +35,14 @@ class Witness:
 
     def __init__(self, stand_in: StandIn) -> None:
         self.ledger = stand_in.ledger
-        self.rows = Rows(orders=[], items=[], reservations=[], stock={}, events=[])
+        self.rows = Rows(orders=[], items=[], set_aside=[], reservations=[], stock={}, events=[])
         self.orders: dict[str, OrderRow] = {}
         self.counts_stock: set[str] = set()
         self.sold: list[Line] = []
         self.sales: set[str] = set()
         self.expected: dict[int, int | None] = {}
         self.carts: dict[tuple[str, int], int] = {}
+        self.set_aside: dict[tuple[str, int], int] = {}
         self.peaks: defaultdict[str, int] = defaultdict(int)
         self.refunded_from: dict[str, str] = {}
         self.told: list[str] = []
@@ -117,8 +119,15 @@ class Witness:
         self.moves[known.status, order.status] += 1
         allowed = ALLOWED[known.status]
         assert order.status in allowed, f"{known.status} became {order.status}."
+        if order.status == "PROCESSING":
+            self._note_set_aside(order)
         if known.status in UNPAID and order.status in SOLD:
             self._note_sale(order, before)
+            # The bank has it out of the cart already: what lies there now was put in since.
+            if known.status != "PROCESSING":
+                self._note_set_aside(order)
+        if order.status == "FAILED":
+            self._note_put_back(order)
         self._check_return(known, order)
 
     def _check_return(self, known: OrderRow, order: OrderRow) -> None:
@@ -136,11 +145,23 @@ class Witness:
         late = [line for line in items if self.rows.stock[line.product] is not None]
         self.sold += reserved or (late if order.id in self.counts_stock else [])
         self.sales.add(order.id)
-        for line in items:
+
+    def _note_set_aside(self, order: OrderRow) -> None:
+        """What is bought leaves the cart, as far as it is there."""
+        for line in self._items_of(order):
             place = order.shopper, line.product
-            self.carts[place] = self.carts.get(place, 0) - line.quantity
-            if self.carts[place] <= 0:
-                del self.carts[place]
+            there = self.carts.pop(place, 0)
+            self.set_aside[order.id, line.product] = min(line.quantity, there)
+            if there > line.quantity:
+                self.carts[place] = there - line.quantity
+
+    def _note_put_back(self, order: OrderRow) -> None:
+        """As many as had left it come back, beside what was added since."""
+        for line in self._items_of(order):
+            place = order.shopper, line.product
+            back = self.carts.get(place, 0) + self.set_aside.pop((order.id, line.product), 0)
+            if back:
+                self.carts[place] = min(back, MOST_IN_A_CART_LINE)
 
     def _items_of(self, order: OrderRow) -> list[Line]:
         return [line for line in self.rows.items if line.order == order.id]

@@ -50,6 +50,17 @@ def test_without_the_conditional_update_more_is_sold_than_there_is(stage: Stage)
         assert is_lost_within_some_rounds(lambda: sixty_buy(unguarded).sessions <= IN_STOCK)
 
 
+def test_one_address_reserves_half_of_them_however_many_ask_at_once(stage: Stage):
+    with stage.altered(OPEN_ORDERS_PER_ADDRESS="500") as counting:
+        sale = sixty_buy(counting)
+    assert (sale.answers, sale.stock) == ({200: 20, 400: 40}, 20)
+
+
+def test_if_it_were_counted_first_one_address_would_reserve_more(stage: Stage):
+    with stage.altered("shares_are_counted_first", OPEN_ORDERS_PER_ADDRESS="500") as unguarded:
+        assert is_lost_within_some_rounds(lambda: sixty_buy(unguarded).stock >= IN_STOCK // 2)
+
+
 def test_what_expires_goes_back_to_the_shelf_once(stage: Stage):
     assert stock_after_many_expiries(stage) == IN_STOCK
 

@@ -185,6 +185,15 @@ class TestARefusal:
         assert "whole number" not in ada.browser.get("/", headers=headers).text
         assert "whole number" in ada.get("/").text
 
+    def test_is_not_said_once_another_form_succeeded(
+        self, ada: Shopper, mouse: Product, laptop: Product
+    ):
+        """Two clicks: the second went well, and took the place of the first one's page."""
+        for succeeds in (lambda: ada.puts(laptop, 1), ada.buys):
+            ada.puts(mouse, "many")
+            succeeds()
+            assert "whole number" not in ada.get("/").text
+
     def test_is_not_said_a_minute_later(
         self, ada: Shopper, mouse: Product, monkeypatch: pytest.MonkeyPatch
     ):

@@ -97,6 +97,7 @@ def _bench(url: str, folder: Path) -> Iterator[tuple[Bench, float]]:
             GUNICORN_CMD_ARGS="--max-requests=0",
             DJANGO_SETTINGS_MODULE="tools.bench.settings",
             STATIC_ROOT=str(folder / "static"),
+            OPEN_ORDERS_PER_ADDRESS="1000000",
             **real_mode_with(stripe.url),
         )
         shop.manage("collectstatic", "--no-input", "--verbosity=0")

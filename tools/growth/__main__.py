@@ -18,6 +18,7 @@ os.environ.setdefault("LOG_LEVEL", "ERROR")
 # All of the crowd come from one address.
 os.environ.setdefault("CHANGES_PER_MINUTE", "0")
 os.environ.setdefault("BUYS_PER_MINUTE", "0")
+os.environ.setdefault("OPEN_ORDERS_PER_ADDRESS", "1000000")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storefront.settings")
 NO_PROXY = "127.0.0.1,localhost"
 
