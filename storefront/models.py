@@ -64,9 +64,9 @@ class Product(models.Model):
         help_text="The end of the page's address; made from the name if you leave it empty.",
     )
     description = models.TextField(blank=True)
-    price_cents = models.PositiveIntegerField(
+    price_cents = models.PositiveBigIntegerField(
         "price in minor units",
-        validators=[MaxValueValidator(money.MAX_CHARGE_CENTS)],
+        validators=[MaxValueValidator(money.largest_charge)],
         help_text="In the smallest unit of the shop's currency: 2999 is $29.99, or ¥2,999.",
     )
     picture = models.CharField(
@@ -161,7 +161,7 @@ class CartLine(models.Model):
     shopper = models.UUIDField()
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
     quantity = models.PositiveSmallIntegerField()
-    price_cents_then = models.PositiveIntegerField(
+    price_cents_then = models.PositiveBigIntegerField(
         null=True, help_text="What one cost when it was put in, in minor units."
     )
     changed_at = models.DateTimeField(

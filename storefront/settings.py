@@ -121,6 +121,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = ["storefront.formats"]
 
 # --- Stripe -----------------------------------------------------------------------------
 STRIPE_PUBLISHABLE_KEY, STRIPE_SECRET_KEY = stripe_keys.key_pair()

@@ -88,12 +88,12 @@ def _is_redis(url: str) -> bool:
     """Ask the client, which connects later: it knows the options that may follow a `?`."""
     import redis
 
-    path = urlsplit(url).path.strip("/")
     try:
+        host, path = urlsplit(url).hostname, urlsplit(url).path.strip("/")
         redis.ConnectionPool.from_url(url).make_connection()
     except (ValueError, TypeError, redis.RedisError):
         return False
-    return bool(urlsplit(url).hostname) and (not path or path.isdecimal())
+    return bool(host) and (not path or path.isdecimal())
 
 
 def _sqlite(parsed: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -173,8 +173,7 @@ class TestAShopThatWorks:
         self, ada: Shopper, mouse: Product, settings: Settings, log: list[str]
     ):
         settings.STRIPE_SECRET_KEY = f"sk_live_{PLANT}"
-        ada.puts(mouse, 1)
-        answer = ada.buys()
+        answer = ada.buys_by_json({"items": [{"product_id": mouse.pk, "quantity": 1}]})
         assert answer.status_code == 502
         assert any("AuthenticationError 401" in line for line in log)
         assert any("stripe" in line for line in log)
