@@ -3,7 +3,7 @@
 import http.client
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookies import SimpleCookie
 from typing import Self
 from urllib.parse import urlencode, urlsplit
@@ -62,7 +62,11 @@ class HttpShopper:
         return self.posts(f"/cart/{product}/", {"quantity": quantity}, headers)
 
     def buys(self) -> Answer:
-        return self.posts("/create-checkout-session/")
+        """Press Buy; a refusal has the text of the page that it leads back to."""
+        answer = self.posts("/create-checkout-session/")
+        if answer.status != 303 or answer.leads_to_payment:
+            return answer
+        return replace(answer, text=self.sees(answer.location.partition("#")[0]).text)
 
     def buys_by_json(self, *items: tuple[int, int]) -> Answer:
         lines = [{"product_id": product, "quantity": quantity} for product, quantity in items]
