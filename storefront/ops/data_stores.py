@@ -1,6 +1,7 @@
 """Reads where the shop keeps its data: DATABASE_URL and CACHE_URL."""
 
 import re
+import sqlite3
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -19,6 +20,21 @@ CHOICES = (
     ("target_session_attrs", "any", "read-write", "primary"),
 )
 NUMBERS = "connect_timeout keepalives_idle keepalives_interval keepalives_count tcp_user_timeout"
+
+
+class ExistingFile(sqlite3.Connection):
+    """Opens a file that is there; SQLite itself would put an empty one in its place.
+
+    `migrate` and `restore` make the file that they need.
+    """
+
+    def __init__(self, database: str, **options: Any) -> None:
+        if not database.startswith((":memory:", "file:")):
+            file = Path(database).absolute()
+            if not file.exists():
+                raise sqlite3.OperationalError(f"{file} is not there: manage.py migrate makes it")
+            database = f"{file.as_uri()}?mode=rw"
+        super().__init__(database, **options)
 
 
 def database(name: str, folder: Path) -> dict[str, Any]:
@@ -110,6 +126,7 @@ def _sqlite(parsed: dict[str, Any], folder: Path) -> dict[str, Any]:
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 5,
+            "factory": ExistingFile,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
         },
     }
@@ -118,10 +135,18 @@ def _sqlite(parsed: dict[str, Any], folder: Path) -> dict[str, Any]:
 def _postgresql(parsed: dict[str, Any]) -> dict[str, Any]:
     # Health checks: without them each pooled connection fails one request after a restart.
     pool = {"min_size": 1, "max_size": 8, "timeout": 5}
+    # A server that is gone without a word is noticed within seconds, and not within minutes.
+    patience = {
+        "connect_timeout": 5,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+    }
     return {
         "CONN_HEALTH_CHECKS": True,
         # PgBouncer lends a connection for one transaction, and a server-side cursor is lost with
         # it. Nothing here reads so much that it needs one.
         "DISABLE_SERVER_SIDE_CURSORS": True,
-        "OPTIONS": {"pool": pool, **parsed.get("OPTIONS", {})},
+        "OPTIONS": {"pool": pool, **patience, **parsed.get("OPTIONS", {})},
     }

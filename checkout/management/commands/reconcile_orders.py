@@ -12,12 +12,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import InterfaceError, OperationalError, ProgrammingError, close_old_connections
+from django.db import DatabaseError, InterfaceError, ProgrammingError, close_old_connections
 from django.utils import timezone
 
 from checkout.outbox import send_due
 from checkout.purging import purge
 from checkout.reconciling import ReconcileReport, reconcile
+from storefront.ops.connections import give_up, is_outage
 from storefront.startup import log_mode
 
 logger = logging.getLogger(__name__)
@@ -67,7 +68,10 @@ class Command(BaseCommand):
             level = logging.WARNING if report.problem else logging.INFO
             logger.log(level, "%s", report, extra={"fields": asdict(report)})
             self._purge_once_a_day()
-        except (InterfaceError, OperationalError, ProgrammingError) as error:
+        except (DatabaseError, InterfaceError) as error:
+            if not is_outage(error) and not isinstance(error, ProgrammingError):
+                raise
+            give_up()
             logger.error("The database did not answer (%s), so the next run goes on.", error)
 
     def _purge_once_a_day(self) -> None:

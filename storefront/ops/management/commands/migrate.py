@@ -21,8 +21,16 @@ PATIENCE_SECONDS = 600
 
 class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
-        with migration_lock(connections[options["database"]]):
+        connection = connections[options["database"]]
+        with migration_lock(connection):
+            make_file(connection)
             super().handle(*args, **options)
+
+
+def make_file(connection: BaseDatabaseWrapper) -> None:
+    """Make an empty SQLite file if there is none: nothing but this may begin with one."""
+    if isinstance(connection, SQLite) and not connection.is_in_memory_db():
+        Path(connection.settings_dict["NAME"]).touch()
 
 
 def migration_lock(connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from storefront.ops import backups
+from storefront.ops.management.commands.migrate import make_file
 
 
 class Command(BaseCommand):
@@ -21,6 +22,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        make_file(connection)
         if connection.introspection.table_names() and not options["replace"]:
             raise CommandError(
                 "This database is not empty, and all in it would be gone. Stop the shop, "
