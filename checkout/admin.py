@@ -8,13 +8,14 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Lower
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from checkout.models import Order, OrderItem, Refund, StripeEvent
+from checkout import receipts
+from checkout.models import Heartbeat, Order, OrderItem, Refund, StripeEvent
 from storefront.money import format_money
 
 MAX_ROWS = 10_000
@@ -96,6 +97,17 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
     list_filter = (NeedsALook, "status", ("disputed_at", admin.EmptyFieldListFilter), "created_at")
     search_help_text = "A reference, an order's id, an e-mail address, or Stripe's cs_… or pi_…"
     inlines = (ItemInline, RefundInline, EventInline)
+    readonly_fields = ("private_link",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        if note := Heartbeat.about_books():
+            messages.error(request, f"{note}.")
+        return super().changelist_view(request, extra_context)
+
+    @admin.display(description="private link", empty_value="none")
+    def private_link(self, order: Order) -> str:
+        """What a customer can be shown of an order that their browser doesn't know."""
+        return receipts.address_of(order)
 
     def search(self, rows: Any, term: str) -> Any:
         if "@" in term:

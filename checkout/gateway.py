@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import stripe
@@ -15,7 +17,7 @@ from checkout.models import Order, OrderItem
 from storefront.models import Shop
 
 CONNECT_SECONDS, READ_SECONDS, RETRIES = 3, 10, 2
-EVENTS_A_PAGE = 100  # Stripe gives no more at once
+PAGE_SIZE = 100  # Stripe gives no more at once
 
 # The SDK would write timings into the home directory, which a PaaS may not have.
 stripe.enable_telemetry = False
@@ -136,22 +138,45 @@ def undelivered_events(types: Iterable[str], since: datetime) -> Iterator[list[d
 
     Raises StripeDown or StripeRefused.
     """
-    params: Any = {
-        "types": list(types),
-        "delivery_success": False,
-        "created": {"gte": int(since.timestamp())},
-        "limit": EVENTS_A_PAGE,
-    }
+    return pages_of("events", types=list(types), delivery_success=False, created=between(since))
+
+
+def line_items(session_id: str) -> list[dict[str, Any]]:
+    """Return what a session sells; with its products, unless the key may not read those.
+
+    Raises StripeDown or StripeRefused.
+    """
+    lines = ("checkout.sessions.line_items", session_id)
     try:
-        with stripe_call("list events"):
-            page = _client().v1.events.list(params)
+        return [*chain(*pages_of(*lines, expand=["data.price.product"]))]
+    except StripeRefused as refusal:
+        if not isinstance(refusal.__cause__, stripe.PermissionError):
+            raise
+        return [*chain(*pages_of(*lines))]
+
+
+def pages_of(things: str, *of: str, **params: Any) -> Iterator[list[dict[str, Any]]]:
+    """Yield pages of one of Stripe's lists, such as "events"; all but line items newest first.
+
+    Raises StripeDown or StripeRefused.
+    """
+    operation = f"list {things.rpartition('.')[2].replace('_', ' ')}"
+    try:
+        with stripe_call(operation):
+            page = attrgetter(things)(_client().v1).list(*of, {"limit": PAGE_SIZE, **params})
         yield page.to_dict()["data"]
         while page.has_more:
-            with stripe_call("list events"):
+            with stripe_call(operation):
                 page = page.next_page()
             yield page.to_dict()["data"]
     except stripe.StripeError as error:
         raise _failure(error) from error
+
+
+def between(since: datetime, until: datetime | None = None) -> dict[str, int]:
+    """Return the filter of a list for what was made from `since` on, and before `until`."""
+    times = {"gte": since, "lt": until}
+    return {name: int(time.timestamp()) for name, time in times.items() if time}
 
 
 def verified_event(body: bytes, signature: str) -> dict[str, Any]:
@@ -178,9 +203,14 @@ def _line_item(item: OrderItem, currency: str) -> dict[str, Any]:
         "price_data": {
             "currency": currency,
             "unit_amount": item.unit_price_cents,
-            "product_data": {"name": item.name},
+            "product_data": {"name": item.name, "metadata": _reference(item)},
         },
     }
+
+
+def _reference(item: OrderItem) -> dict[str, str]:
+    """Return what tells the product, should the order have to be rebuilt from its session."""
+    return {"product_id": str(item.product_id)} if item.product_id else {}
 
 
 def _is_expired(session_id: str) -> bool:

@@ -5,6 +5,7 @@ the limits leave room for them. Of the address an order keeps a digest made with
 only until its payment moves.
 """
 
+import time
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -101,14 +102,17 @@ def hoarded(now: datetime) -> QuerySet[Order]:
     )
 
 
-def return_hoarded(now: datetime) -> int:
+def return_hoarded(now: datetime, until: float) -> int:
     """Close the sessions of such orders, so that others can buy the goods; return how many.
 
-    Stripe closes a session first: what is being paid there stays reserved.
+    Stripe closes a session first: what is being paid there stays reserved. `until` is a
+    `time.monotonic()`; the next run goes on then.
     Raises gateway.StripeDown or gateway.StripeRefused.
     """
     closed = 0
     for order in hoarded(now).order_by("attempt_at")[:MAX_CLOSED_PER_RUN]:
+        if time.monotonic() > until:
+            break
         if gateway.close_session(str(order.session_id)):
             order.supersede(now)
             closed += 1

@@ -15,7 +15,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from checkout.models import WAITING, Order, StripeEvent
+from checkout.models import WAITING, Heartbeat, Order, StripeEvent
 from storefront.ops.metrics import SECONDS, process_registry
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class OrdersAndEvents(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            yield from [_orders(), _waiting(timezone.now()), *_last_event()]
+            yield from [_orders(), _waiting(timezone.now()), *_last_event(), _books()]
         except (InterfaceError, OperationalError):
             return
 
@@ -105,3 +105,8 @@ def _last_event() -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "shop_last_event_timestamp_seconds", help_text, value=at.timestamp()
         )
+
+
+def _books() -> Metric:
+    help_text = "1 if the last comparison of the books with Stripe found a difference, else 0."
+    return GaugeMetricFamily("shop_books_differ", help_text, value=bool(Heartbeat.about_books()))

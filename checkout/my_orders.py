@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.db.models import FETCH_RAISE, Case, Q, Value, When
 from django.urls import reverse
+from django.utils import timezone
 
 from checkout.models import WAITING, Order, OrderItem, OrderQuerySet
 from storefront.ops.compiled_queries import CompiledQuery
@@ -21,7 +22,7 @@ LAST_PAGE = 1_000
 FIELDS = (
     *("status", "superseded_at", "created_at", "paid_at", "shopper"),
     *("total_cents", "currency", "refunded_cents", "disputed_at"),
-    *("session_id", "session_url", "session_expires_at", "put_back_at"),
+    *("session_id", "session_url", "session_expires_at", "put_back_at", "returned_at"),
 )
 UPDATES = {
     Status.PROCESSING: "is being paid by your bank",
@@ -102,7 +103,10 @@ class OrderPanel:
     def version(self) -> str:
         """A digest that differs whenever the page would look different, or poll less often."""
         orders = [
-            (order.pk.hex, order.status, order.refunded_cents, order.disputed_at)
+            (
+                *(order.pk.hex, order.status, order.refunded_cents, order.disputed_at),
+                *(order.is_being_confirmed, order.is_slow, order.is_offered),
+            )
             for order in self.orders
         ]
         shown = repr((orders, self.state.order, self.state.canceled, self.poll_interval))
@@ -112,7 +116,9 @@ class OrderPanel:
     def poll_interval(self) -> int:
         """Seconds, by the newest order that waits or by when its shopper came back; 0 for none."""
         began = [
-            self.state.since if order == self.returned_to else order.created_at.timestamp()
+            self.state.since
+            if order == self.returned_to
+            else (order.returned_at or order.created_at).timestamp()
             for order in self.waiting
         ]
         return poll_interval(max(began)) if began else 0
@@ -157,6 +163,23 @@ class OrderPanel:
         return self.state.beside_cart and bool(self.changed)
 
     @property
+    def headline(self) -> str:
+        """What the home page is about when the shopper has just paid; nothing otherwise."""
+        order = self.returned_to if self.state.beside_cart else None
+        if order and order.status == Status.PAID:
+            return f"Thank you, order {order.reference} is paid"
+        if order and order.status == Status.PROCESSING:
+            return f"Thank you, your bank is paying order {order.reference}"
+        if order and order.is_being_confirmed:
+            return f"Waiting for Stripe’s word on order {order.reference}"
+        return ""
+
+    @property
+    def is_of_another_browser(self) -> bool:
+        """Whether the shopper comes back with an order that this browser knows nothing of."""
+        return bool(self.state.order and not self.returned_to)
+
+    @property
     def returned_to(self) -> Order | None:
         """The order that the shopper has just come back from Stripe with."""
         return next((order for order in self.orders if order.pk == self.state.order), None)
@@ -174,19 +197,27 @@ class OrderPanel:
 
 def waits_for(order: Order) -> str:
     """Return the order's reference, and after a dot what it waits for, unless it is the shopper."""
-    return (
-        order.reference if order.status == Status.PENDING else f"{order.reference}.{order.status}"
-    )
+    if order.is_being_confirmed:
+        return f"{order.reference}.RETURNED"
+    is_up_to_the_shopper = order.status == Status.PENDING
+    return order.reference if is_up_to_the_shopper else f"{order.reference}.{order.status}"
 
 
 def my_orders(shopper: UUID | None, query: Mapping[str, str]) -> OrderPanel:
-    """Return the panel of a shopper; `query` is what the address says."""
+    """Return the panel of a shopper; `query` is what the address says.
+
+    An order that the shopper has come back with, from paying, keeps that in mind.
+    """
     state, path = PollState.read(query), reverse("checkout:orders")
     if not shopper:
         return OrderPanel([], state, path)
     orders = _page(state.page)(shopper, state.order)
     older_page = state.page + 1 if len(orders) > PAGE_SIZE else 0
-    return OrderPanel(orders[:PAGE_SIZE], state, path, older_page)
+    panel = OrderPanel(orders[:PAGE_SIZE], state, path, older_page)
+    returned_to = None if state.canceled else panel.returned_to
+    if returned_to and returned_to.status == Status.PENDING and not returned_to.returned_at:
+        returned_to.note_return(timezone.now())
+    return panel
 
 
 def one_order(order: Order, path: str, query: Mapping[str, str]) -> OrderPanel:
@@ -201,21 +232,33 @@ def _page(number: int) -> CompiledQuery[Order]:
     return CompiledQuery(lambda *ids: _visible(*ids)[end - PAGE_SIZE : end + 1], UUID, UUID)
 
 
+orders_being_confirmed = CompiledQuery(
+    lambda shopper: (
+        Order.objects.for_shopper(shopper)
+        .filter(status=Status.PENDING, returned_at__isnull=False)
+        .only(*FIELDS)
+    ),
+    UUID,
+)
 items_of = CompiledQuery(
     lambda *orders: OrderItem.objects.filter(order__in=orders), *[UUID] * PAGE_SIZE
 )
 
 
 def _visible(shopper: UUID, returned_to: UUID) -> OrderQuerySet:
-    """The shopper's orders; one that can't be paid any more only on the return from it."""
+    """The shopper's orders, the one returned to first, even if it can't be paid any more."""
     is_offered = Q(status=Status.PENDING, superseded_at=None) & ~Q(session_id=None)
     settled = (Status.PROCESSING, Status.PAID, Status.REFUNDED, Status.FAILED, Status.REVIEW)
     orders = Order.objects.for_shopper(shopper).filter(
         is_offered | Q(status__in=settled) | Q(pk=returned_to)
     )
-    waits_first = Case(When(status__in=WAITING, then=Value(0)), default=Value(1))
+    first = Case(
+        When(pk=returned_to, then=Value(0)),
+        When(status__in=WAITING, then=Value(1)),
+        default=Value(2),
+    )
     # Only what the panel shows: a field that is missing here raises instead of querying per row.
-    return orders.order_by(waits_first, "-created_at").only(*FIELDS).fetch_mode(FETCH_RAISE)
+    return orders.order_by(first, "-created_at").only(*FIELDS).fetch_mode(FETCH_RAISE)
 
 
 def _number(text: str) -> int:

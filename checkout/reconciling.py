@@ -5,17 +5,19 @@ so is its answer about a session. Safe at any time, twice at once, and with Stri
 """
 
 import logging
+import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from checkout import events, gateway, limits, outbox, reading, refunds
+from checkout import events, gateway, limits, outbox, reading, rebuilding, refunds
 from checkout.models import Order, StripeEvent
 from storefront.models import Reservation
 from storefront.ops import logs
@@ -25,15 +27,26 @@ logger = logging.getLogger(__name__)
 
 STRIPE_KEEPS_EVENTS_FOR = timedelta(days=30)
 FAILED_INTENTS = ("requires_payment_method", "canceled")
-# Each takes Stripe about a fifth of a second: what a run leaves, the next one asks about.
+# Each takes Stripe about a fifth of a second, and far longer when it is in trouble: what a run
+# leaves, the next one asks about.
 MAX_QUERIES_PER_RUN = 250
+SECONDS_FOR_QUERIES = 40
 BATCH = 1_000
+# Orders that never got a session, or were replaced.
+UNPAYABLE = Q(session_id=None) | Q(superseded_at__isnull=False)
+
+
+# So far may this server's clock be from Stripe's.
+MARGIN = timedelta(hours=1)
+A_DAY = timedelta(days=1)
 
 
 @dataclass
 class ReconcileReport:
     """What a run found and did."""
 
+    brought_back: int = 0
+    replayed: int = 0
     undelivered: int = 0
     waiting: int = 0
     applied: Counter[str] = field(default_factory=Counter)
@@ -43,11 +56,17 @@ class ReconcileReport:
     problem: str = ""
     is_demo: bool = False
 
+    @property
+    def is_complete(self) -> bool:
+        return not (self.problem or self.applied["failed"])
+
     def __str__(self) -> str:
         if self.is_demo:
             return f"Demo shop: Stripe is not asked; {self.followed_up} follow-ups done."
         moves = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.applied.items()))
         words = [
+            f"{self.brought_back} orders brought back" if self.brought_back else "",
+            f"{self.replayed} events replayed" if self.replayed else "",
             f"{self.undelivered} undelivered events and {self.waiting} waiting orders looked at",
             moves or "nothing to change",
             f"stock of {self.released} orders given back" if self.released else "",
@@ -64,16 +83,45 @@ def reconcile(now: datetime, *, older_than: timedelta) -> ReconcileReport:
     Only orders that were placed `older_than` ago are asked about: the webhook comes first.
     """
     report = ReconcileReport()
+    # First what needs no answer of Stripe's, since that may take long.
+    _work_alone(report, now, UNPAYABLE, now - older_than)
+    until = time.monotonic() + SECONDS_FOR_QUERIES
     with _noting_failures(report):
-        _replay_undelivered(report, now)
+        report.released += limits.return_hoarded(now, until)
     with _noting_failures(report):
-        _ask_about_waiting(report, now, now - older_than)
+        _replay_undelivered(report, now, until)
     with _noting_failures(report):
-        report.released += limits.return_hoarded(now)
-    _apply_deferred()
-    _release_abandoned(report, now - older_than)
-    report.followed_up, report.stuck = outbox.send_due(now), outbox.stuck(now)
+        _ask_about(orders_in_turn(now - older_than), report, now, until)
+    # Only now the goods of sessions that are over: Stripe may just have said that one was paid.
+    is_over = Q(session_expires_at__lte=now - older_than)
+    _work_alone(report, now, UNPAYABLE | is_over, now - older_than)
     return report
+
+
+def recover(now: datetime, since: datetime) -> ReconcileReport:
+    """Bring the books of a restored backup, saved at `since`, up to what Stripe knows.
+
+    Stripe keeps events for 30 days. Of older times it still tells which sessions were completed
+    and what went back; what it doesn't is the way there, such as a debit that failed.
+    """
+    report, since = ReconcileReport(), since - MARGIN
+    with _noting_failures(report):
+        rebuilt = rebuilding.rebuild(since)
+        report.brought_back = len(rebuilt)
+        _replay(report, max(since, now - STRIPE_KEEPS_EVENTS_FOR), now)
+        _ask_about(Order.objects.awaiting_stripe().only("session_id"), report, now)
+        if since < now - STRIPE_KEEPS_EVENTS_FOR:
+            _apply_what_went_back(report, since)
+        rebuilding.reserve(rebuilt)
+    _work_alone(report, now, UNPAYABLE | Q(session_expires_at__lte=now), now)
+    return report
+
+
+def _work_alone(report: ReconcileReport, now: datetime, is_abandoned: Q, before: datetime) -> None:
+    _apply_deferred()
+    _release_abandoned(report, is_abandoned, before)
+    report.followed_up += outbox.send_due(now)
+    report.stuck = outbox.stuck(now)
 
 
 @contextmanager
@@ -95,20 +143,63 @@ def _noting_refusals(report: ReconcileReport) -> Iterator[None]:
         report.problem = f"Stripe refused a question ({refusal}); see what the key may read"
 
 
-def _replay_undelivered(report: ReconcileReport, now: datetime) -> None:
+def _replay_undelivered(report: ReconcileReport, now: datetime, until: float) -> None:
     """Apply what never arrived, oldest first; the next run goes on where this one leaves off."""
     unknown: deque[dict[str, Any]] = deque(maxlen=BATCH)
     for page in gateway.undelivered_events(events.HANDLERS, now - STRIPE_KEEPS_EVENTS_FOR):
-        ids = [event["id"] for event in page]
-        known = {*StripeEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True)}
-        unknown.extend(event for event in page if event["id"] not in known)
+        unknown.extend(_unknown(page))
+        if time.monotonic() > until:
+            break
     for event in reversed(unknown):
         report.undelivered += 1
         _receive(report, event)
 
 
-def _ask_about_waiting(report: ReconcileReport, now: datetime, before: datetime) -> None:
-    for order in orders_in_turn(before):
+def _replay(report: ReconcileReport, since: datetime, now: datetime) -> None:
+    """Apply everything that has happened since, oldest first; day by day, for Stripe lists it
+    newest first."""
+    while since <= now:
+        end = since + A_DAY
+        times = gateway.between(since, end if end <= now else None)
+        pages = gateway.pages_of("events", types=list(events.HANDLERS), created=times)
+        for event in reversed([event for page in pages for event in _unknown(page)]):
+            report.replayed += 1
+            _receive(report, event)
+        since = end
+
+
+def _unknown(page: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return those of the events that were not received yet."""
+    ids = [event["id"] for event in page]
+    known = {*StripeEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True)}
+    return [event for event in page if event["id"] not in known]
+
+
+def _apply_what_went_back(report: ReconcileReport, since: datetime) -> None:
+    """Apply refunds and disputes as they stand now, for their events may be too old."""
+    kinds = {"refunds": "refund.updated", "disputes": "charge.dispute.updated"}
+    for things, kind in kinds.items():
+        for page in gateway.pages_of(things, created=gateway.between(since)):
+            for thing in page:
+                _receive(report, _event_now(kind, thing))
+
+
+def _event_now(kind: str, thing: dict[str, Any]) -> dict[str, Any]:
+    event_id = f"reconciled_{thing['id']}_{thing['status']}"
+    return {
+        "id": event_id,
+        "type": kind,
+        "created": thing["created"],
+        "data": {"object": thing},
+    }
+
+
+def _ask_about(
+    orders: Iterable[Order], report: ReconcileReport, now: datetime, until: float = inf
+) -> None:
+    for order in orders:
+        if time.monotonic() > until:
+            break
         report.waiting += 1
         with _noting_refusals(report):
             session = gateway.session_now(str(order.session_id))
@@ -181,14 +272,9 @@ def _apply_deferred() -> None:
                 refunds.flag_unlinked(event.order, event.payment_intent)
 
 
-def _release_abandoned(report: ReconcileReport, before: datetime) -> None:
-    """Release the stock of orders that never got a session, have outlived it, or were replaced."""
-    is_over = Q(session_expires_at__lte=before)
-    is_abandoned = Q(
-        Q(session_id=None) | Q(superseded_at__isnull=False) | is_over,
-        status=Order.Status.PENDING,
-        attempt_at__lte=before,
-    )
+def _release_abandoned(report: ReconcileReport, is_abandoned: Q, before: datetime) -> None:
+    """Release the stock of orders that nobody will pay any more."""
+    is_abandoned &= Q(status=Order.Status.PENDING, attempt_at__lte=before)
     holding = Order.objects.filter(
         is_abandoned, Exists(Reservation.objects.filter(order=OuterRef("pk")))
     )

@@ -1,7 +1,8 @@
-"""Orders, refunds, and what Stripe said about them."""
+"""Orders, refunds, and what Stripe said about them; and when the shop last did its rounds."""
 
+from checkout.models.heartbeat import Heartbeat
 from checkout.models.order import WAITING, Order, OrderItem, OrderQuerySet
 from checkout.models.refund import Refund
 from checkout.models.stripe_event import StripeEvent
 
-__all__ = ["WAITING", "Order", "OrderItem", "OrderQuerySet", "Refund", "StripeEvent"]
+__all__ = ["WAITING", "Heartbeat", "Order", "OrderItem", "OrderQuerySet", "Refund", "StripeEvent"]

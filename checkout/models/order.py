@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import uuid4
 
@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from storefront import stock
 from storefront.models import Product
+
+USUAL_CONFIRMATION = timedelta(seconds=60)
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -73,6 +75,9 @@ class Order(models.Model):
     attempt_at = models.DateTimeField(default=timezone.now)
     asked_at = models.DateTimeField(
         null=True, editable=False, help_text="When Stripe was last asked how the session stands."
+    )
+    returned_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the shopper came back from paying at Stripe's."
     )
     superseded_at = models.DateTimeField(
         null=True, blank=True, help_text="When another order took this one's place in the checkout."
@@ -176,6 +181,17 @@ class Order(models.Model):
     def is_demo(self) -> bool:
         return (self.session_id or "").startswith("cs_demo_")
 
+    @property
+    def is_being_confirmed(self) -> bool:
+        """Whether the shopper came back from paying, and Stripe's word is still to come."""
+        return self.status == self.Status.PENDING and self.returned_at is not None
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether Stripe's word takes longer than usual."""
+        late = timezone.now() - USUAL_CONFIRMATION
+        return bool(self.is_being_confirmed and self.returned_at and self.returned_at <= late)
+
     def can_be_paid_at(self, now: datetime) -> bool:
         """Whether the stored Checkout Session still takes money, as far as we know."""
         return bool(self.session_url and self.session_expires_at and self.session_expires_at > now)
@@ -199,6 +215,12 @@ class Order(models.Model):
             own |= Q(session_id=None)
         rows = Order.objects.filter(own, pk=self.pk, status__in=sources)
         return rows.update(status=to, session_id=session_id, sender="", **changes) == 1
+
+    def note_return(self, now: datetime) -> None:
+        """Note that the shopper came back from paying; it proves nothing and moves nothing."""
+        rows = Order.objects.filter(pk=self.pk, status=self.Status.PENDING, returned_at=None)
+        rows.update(returned_at=now)
+        self.returned_at = now
 
     def lock(self, *conditions: Q, **condition: Any) -> bool:
         """Whether the conditions hold, and will until the transaction ends.

@@ -1,8 +1,9 @@
-"""My Orders beside the cart: the page is the shop front's, whose view can't import checkout."""
+"""Orders beside the cart: the pages are the shop front's, whose views can't import checkout."""
 
 from django import template
 
-from checkout.my_orders import OrderPanel
+from checkout.models import Order
+from checkout.my_orders import OrderPanel, orders_being_confirmed
 from checkout.my_orders import my_orders as panel_of
 from storefront.ops.shopper import shopper_of
 
@@ -21,3 +22,11 @@ def my_orders(context: template.Context) -> OrderPanel:
         request.order_panel = panel_of(shopper_of(request), query)
     panel: OrderPanel = request.order_panel
     return panel
+
+
+@register.simple_tag(takes_context=True)
+def order_being_confirmed(context: template.Context) -> Order | None:
+    """`{% order_being_confirmed as order %}`: the one that the visitor need not pay again."""
+    panel: OrderPanel | None = context.get("panel")
+    orders = panel.orders if panel else orders_being_confirmed(shopper_of(context["request"]))
+    return next((order for order in orders if order.is_being_confirmed), None)

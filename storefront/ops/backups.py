@@ -1,10 +1,12 @@
 """Saves the whole database while the shop is open, and restores it."""
 
 import os
+import re
 import sqlite3
 import subprocess
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,10 @@ from django.db import connection
 
 SQLITE_HEADER = b"SQLite format 3\0"
 POSTGRESQL_HEADER = b"PGDMP"
+# pg_dump writes the time of a backup into the file. SQLite leaves room for a number there, too
+# small for seconds since 1970 from the year 2038 on.
+SECONDS_SINCE = datetime(2000, 1, 1, tzinfo=UTC)
+PG_DUMP_BEGAN = re.compile(r"^; Archive created at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC$", re.M)
 
 
 class BackupFailed(Exception):
@@ -30,10 +36,12 @@ def save(file: Path) -> None:
     if file.exists():
         raise BackupFailed(f"{file} is there already. Choose another name, or remove it first.")
     unfinished = file.with_name(f"{file.name}.unfinished")
+    now = datetime.now(UTC)
     try:
         unfinished.touch(mode=0o600)  # it has shoppers' e-mail addresses in it
         if connection.vendor == "sqlite":
             _copy(str(connection.settings_dict["NAME"]), str(unfinished))
+            _write_moment(unfinished, now)
         else:
             _run("pg_dump", "--format=custom", "--no-owner", f"--file={unfinished}")
         # So a file of this name is always complete.
@@ -66,6 +74,22 @@ def restore(file: Path) -> None:
         _run("pg_restore", *options, f"--dbname={_postgresql()['PGDATABASE']}", str(file))
 
 
+def moment_of(file: Path) -> datetime | None:
+    """Return when a backup was begun; None if the file doesn't say it."""
+    if connection.vendor == "sqlite":
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as copy:
+            [[seconds]] = copy.execute("PRAGMA user_version").fetchall()
+        return SECONDS_SINCE + timedelta(seconds=seconds) if seconds > 0 else None
+    found = PG_DUMP_BEGAN.search(_run("pg_restore", "--list", str(file)))
+    return datetime.fromisoformat(f"{found[1]}+00:00") if found else None
+
+
+def _write_moment(file: Path, now: datetime) -> None:
+    seconds = int((now - SECONDS_SINCE).total_seconds())
+    with closing(sqlite3.connect(file)) as copy:
+        copy.execute(f"PRAGMA user_version = {seconds}")
+
+
 def _copy(source: str, target: str) -> None:
     """Let SQLite copy: a transaction that runs meanwhile is in the copy whole, or not at all."""
     try:
@@ -85,8 +109,8 @@ def _check(file: Path) -> None:
         raise BackupFailed(f"{file} is damaged: {result}. Use another backup.")
 
 
-def _run(*command: str) -> None:
-    environment = os.environ | _postgresql()
+def _run(*command: str) -> str:
+    environment = os.environ | _postgresql() | {"TZ": "UTC", "LC_ALL": "C"}
     try:
         done = subprocess.run(  # noqa: S603 (no shell, and a command of ours)
             command, env=environment, capture_output=True, text=True, check=False
@@ -98,6 +122,7 @@ def _run(*command: str) -> None:
         ) from None
     if done.returncode:
         raise BackupFailed(f"{command[0]} failed: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _postgresql() -> dict[str, str]:

@@ -85,9 +85,10 @@ def remember_file(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 def close_lost_file(**kwargs: Any) -> None:
     """Close a file that was deleted or replaced: what is written there is gone."""
     is_open = connection.vendor == "sqlite" and connection.connection is not None
-    if is_open and not connection.in_atomic_block:
-        if getattr(connection, "file_id", None) != _id_of(connection):
-            connection.close()
+    if not is_open or connection.in_atomic_block:
+        return
+    if getattr(connection, "file_id", None) != _id_of(connection):
+        connection.close()
 
 
 def _id_of(connection: BaseDatabaseWrapper) -> tuple[int, int] | None:

@@ -159,7 +159,7 @@ class TestOrders:
         self, pending_order: Order, django_assert_num_queries: DjangoAssertNumQueries
     ):
         sample(ORDERS)
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(4):
             Client().get("/metrics", headers={"Authorization": "Bearer t"})
 
     def test_are_counted_and_found_by_their_index(self, pending_order: Order):

@@ -4,6 +4,7 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -28,6 +29,23 @@ def placed(order: Order, seconds_ago: int) -> None:
     """Let the order be so old."""
     then = timezone.now() - timedelta(seconds=seconds_ago)
     Order.objects.filter(pk=order.pk).update(created_at=then)
+
+
+PAGES = ("/", "/orders/", "/orders/{order}/", "/products/{product}/", "/?order={order}")
+
+
+def says(response: Any) -> str:
+    """What a page says, without what is the shopper's own."""
+    return re.sub(
+        r'name="csrfmiddlewaretoken" value="[^"]*"|order=[\w-]+|canceled=[\w-]+', "", response.text
+    )
+
+
+def titles(response: Any) -> list[str]:
+    """The page's title, without the shop's name, and its first heading."""
+    title = re.search(r"<title>(.*?)(?: · Storefront)?</title>", response.text)
+    heading = re.search(r"<h\d[^>]*>(.*?)</h\d>", response.text)
+    return [found[1] for found in (title, heading) if found]
 
 
 def states(response: Any) -> dict[str, str]:
@@ -105,6 +123,109 @@ class TestComingBack:
         text = ada.get(f"/?canceled={pending_order.pk}").text
         assert "Nothing was charged. Your cart is as you left it." in text
         assert ada.cart == {"Mouse": 1}
+
+    def test_is_remembered_wherever_the_order_is_shown(
+        self, pending_order: Order, ada: Shopper, mouse: Product
+    ):
+        assert "Review and pay" in ada.get("/").text
+        ada.get(f"/?order={pending_order.pk}")
+        for page in PAGES:
+            text = ada.get(page.format(order=pending_order.pk, product=mouse.slug)).text
+            assert "I have not paid yet" in text
+            assert "You don’t need to pay again." in text
+            assert not re.search("Continue to payment|Review and pay|Pay .*with Stripe", text)
+        assert "You don’t need to pay again." in ada.puts(mouse, 2, htmx=True).text
+
+    def test_moves_no_payment_and_is_remembered_once(self, pending_order: Order, ada: Shopper):
+        ada.get(f"/?order={pending_order.pk}")
+        first = ada.order.returned_at
+        ada.get(f"/?order={pending_order.pk}")
+        assert (ada.order.status, ada.order.returned_at) == ("PENDING", first)
+
+    @pytest.mark.parametrize("address", ["/?canceled={}", "/orders/{}/?order={}", "/", "/?order=x"])
+    def test_is_not_assumed(self, pending_order: Order, ada: Shopper, address: str):
+        ada.get(address.format(pending_order.pk, pending_order.pk))
+        assert ada.order.returned_at is None
+        assert "Continue to payment" in ada.get(f"/orders/{pending_order.pk}/").text
+
+    def test_of_a_stranger_does_not_count(self, pending_order: Order, bo: Shopper, mouse: Product):
+        bo.puts(mouse, 1)
+        bo.get(f"/?order={pending_order.pk}")
+        pending_order.refresh_from_db()
+        assert pending_order.returned_at is None
+
+    def test_of_a_paid_order_is_no_return(self, pending_order: Order, ada: Shopper):
+        deliver(event_about(pending_order))
+        ada.get(f"/?order={pending_order.pk}")
+        assert ada.order.returned_at is None
+
+    def test_and_back_once_more_promises_no_more_than_we_know(
+        self, pending_order: Order, ada: Shopper
+    ):
+        ada.get(f"/?order={pending_order.pk}")
+        text = ada.get(f"/?canceled={pending_order.pk}").text
+        assert "Nothing was charged by going back. Waiting for Stripe’s confirmation." in text
+
+    def test_is_learned_by_another_tab(self, pending_order: Order, ada: Shopper):
+        other_tab = poll_url(ada.get("/"))
+        ada.get(f"/?order={pending_order.pk}")
+        update = ada.asks_by_htmx(other_tab)
+        assert update.text.count("I have not paid yet") == 2  # in My orders, and in the cart
+        assert ada.asks_by_htmx(poll_url(update)).status_code == 204
+
+    @pytest.mark.parametrize("page", ["/?order={order}", "/", "/orders/", "/orders/{order}/"])
+    def test_says_after_a_minute_that_it_takes_longer(
+        self, pending_order: Order, ada: Shopper, page: str, settings
+    ):
+        settings.SHOP_LINKS = {"Contact": "https://shop.example/contact"}
+        ada.get(f"/?order={pending_order.pk}")
+        address = page.format(order=pending_order.pk)
+        before = ada.get(address)
+        assert "longer than usual" not in before.text
+        Order.objects.update(returned_at=timezone.now() - timedelta(seconds=61))
+        for answer in (ada.get(address), ada.asks_by_htmx(poll_url(before))):
+            assert "It takes longer than usual. You can close this page" in answer.text
+            assert f"name order {pending_order.reference}." in answer.text
+            assert '<a href="#contact">' in answer.text
+        assert ada.asks_by_htmx(poll_url(answer)).status_code == 204
+        deliver(event_about(pending_order))
+        assert "longer than usual" not in ada.get(address).text
+
+    @pytest.mark.parametrize("sign", ["order", "canceled"])
+    def test_to_a_browser_that_does_not_know_the_order_says_where_it_is(
+        self, pending_order: Order, bo: Shopper, mouse: Product, sign: str
+    ):
+        words = {"order": "If you have just paid: ", "canceled": "If you have just come back"}[sign]
+        ids = (pending_order.pk, uuid4())
+        without_cookie = [says(bo.get(f"/?{sign}={pk}")) for pk in ids]
+        bo.puts(mouse, 1)
+        with_cookie = [says(bo.get(f"/?{sign}={pk}")) for pk in ids]
+        assert {words in text for text in without_cookie + with_cookie} == {True}
+        assert len({*without_cookie}) == len({*with_cookie}) == 1
+
+    def test_to_the_browser_that_knows_the_order_says_no_such_thing(
+        self, stripe: StandIn, pending_order: Order, ada: Shopper, laptop: Product
+    ):
+        deliver(event_about(pending_order))
+        for _ in range(11):  # so old that it is not among the newest
+            Order.objects.create(
+                shopper=ada.id, status="PAID", paid_at=timezone.now(), total_cents=1, currency="usd"
+            )
+        assert "just paid" not in ada.get(f"/?order={pending_order.pk}").text
+        assert "just paid" not in ada.get("/").text
+        assert "just paid" not in ada.get("/?order=junk").text
+
+    def test_from_paying_is_the_first_thing_that_is_said(self, pending_order: Order, ada: Shopper):
+        reference = pending_order.reference
+        waiting = ada.get(f"/?order={pending_order.pk}")
+        assert titles(waiting) == [f"Waiting for Stripe’s word on order {reference}"] * 2
+        deliver(event_about(pending_order, payment_status="unpaid"))
+        bank = ada.asks_by_htmx(poll_url(waiting))
+        assert titles(bank) == [f"Thank you, your bank is paying order {reference}"] * 2
+        deliver(event_about(pending_order))
+        for answer in (ada.asks_by_htmx(poll_url(bank)), ada.get(f"/?order={pending_order.pk}")):
+            assert titles(answer) == [f"Thank you, order {reference} is paid"] * 2
+        assert titles(ada.get("/")) == ["Storefront", "Products"]
 
     def test_puts_the_order_above_the_catalogue(self, pending_order: Order, ada: Shopper):
         text = ada.get(f"/?order={pending_order.pk}").text

@@ -15,7 +15,7 @@ from checkout import events, gateway, outbox, reconciling
 from checkout.management.commands import reconcile_orders
 from checkout.models import Order, StripeEvent
 from storefront.models import Product, Reservation
-from tests.cast import Shopper, deliver
+from tests.cast import Shopper, deliver, product
 from tools.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
@@ -70,7 +70,7 @@ class TestEventsThatStripeCouldNotDeliver:
         self, stripe: StandIn, mouse: Product, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setattr(reconciling, "BATCH", 3)
-        monkeypatch.setattr(gateway, "EVENTS_A_PAGE", 2)
+        monkeypatch.setattr(gateway, "PAGE_SIZE", 2)
         orders = [bought(Shopper(), mouse) for _ in range(5)]
         for order in orders:
             stripe.pay(order.session_id or "")
@@ -215,6 +215,46 @@ class TestStripeDown:
         assert status(pending_order) == "PENDING"
 
 
+class TestASlowStripe:
+    def test_takes_a_part_of_the_round_and_the_goods_come_back_before(
+        self,
+        stripe: StandIn,
+        pending_order: Order,
+        bo: Shopper,
+        mouse: Product,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        bought(bo, mouse)
+        held = bought(Shopper(), product("Scarce", stock=1))
+        Order.objects.filter(pk=held.pk).update(session_id=None)
+        clock, asked = [0.0], []
+
+        def ask(session_id: str) -> None:
+            assert not Reservation.objects.exists()
+            asked.append(session_id)
+            clock[0] += 30
+
+        monkeypatch.setattr(reconciling, "time", Mock(monotonic=lambda: clock[0]))
+        monkeypatch.setattr(gateway, "session_now", ask)
+        for _ in range(3):
+            bought(Shopper(), mouse)
+        assert "2 waiting orders looked at" in reconcile()
+        reconcile()
+        assert len(set(asked)) == len(asked) == 4
+
+    def test_does_not_read_undelivered_events_for_ever(
+        self, stripe: StandIn, mouse: Product, monkeypatch: pytest.MonkeyPatch
+    ):
+        stripe.webhook_url = "http://127.0.0.1:9/"
+        monkeypatch.setattr(gateway, "PAGE_SIZE", 1)
+        monkeypatch.setattr(reconciling, "SECONDS_FOR_QUERIES", 0)
+        for order in [bought(Shopper(), mouse) for _ in range(3)]:
+            stripe.pay(order.session_id or "")
+        stripe.wait_until_quiet()
+        assert "1 undelivered events" in reconcile(minutes=60)
+        stripe.webhook_url = None
+
+
 class TestStripeRefusing:
     """A restricted key may be allowed one question and not the next."""
 
@@ -317,6 +357,19 @@ class TestStockThatNobodyWillPayFor:
         reconcile()
         scarce.refresh_from_db()
         assert (scarce.stock, ada.order.status) == (3, "EXPIRED")
+
+    def test_stays_reserved_until_stripe_was_asked_whether_it_is_paid(
+        self, stripe: StandIn, ada: Shopper, scarce: Product, monkeypatch: pytest.MonkeyPatch
+    ):
+        ada.puts(scarce, 3)
+        ada.buys()
+        stripe.pay(ada.order.session_id or "")
+        Order.objects.update(session_expires_at=timezone.now() - timedelta(minutes=1))
+        ask = Mock(side_effect=lambda id: Reservation.objects.exists() and stripe.session(id))
+        monkeypatch.setattr(gateway, "session_now", ask)
+        reconcile()
+        scarce.refresh_from_db()
+        assert (scarce.stock, ada.order.status) == (0, "PAID")
 
     def test_comes_back_when_the_session_is_over_and_stripe_is_down(
         self, stripe: StandIn, ada: Shopper, scarce: Product

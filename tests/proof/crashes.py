@@ -63,7 +63,7 @@ RECONCILING: Places = {
     "replaying what was undelivered": (reconciling, "_replay_undelivered"),
     "asking about a session": (gateway, "session_now"),
     "receiving what was asked for": (reconciling, "_receive"),
-    "asking about what waits": (reconciling, "_ask_about_waiting"),
+    "asking about what waits": (reconciling, "_ask_about"),
     "applying all that was deferred": (reconciling, "_apply_deferred"),
     "releasing what was abandoned": (reconciling, "_release_abandoned"),
     "sending what is due": (outbox, "send_due"),

@@ -104,6 +104,7 @@ class TheShop(RuleBasedStateMachine):
         self.people: dict[str, Shopper] = {}
         self.goods: dict[str, Product] = {}
         self.totals_seen: dict[str, str] = {}
+        self.returns: set[UUID] = set()
         self.undo = ExitStack()
 
     @contextmanager
@@ -238,12 +239,17 @@ class TheShop(RuleBasedStateMachine):
 
     @rule(name=people, which=nth, sign=st.sampled_from(["order", "canceled"]))
     def comes_back(self, name: str, which: int, sign: str) -> None:
-        """A redirect proves nothing, so it changes nothing."""
+        """A redirect proves nothing, so it changes nothing but that one's own order knows of it."""
         orders = [str(UUID(order)) for order in self.witness.orders] or [""]
-        self.crashes.has_written = False
+        before = all_but_returns()
         answer = self.people[name].get(f"/?{sign}={latest(orders, which)}")
         assert answer.status_code == 200
-        assert not self.crashes.has_written, "A redirect wrote something."
+        assert all_but_returns() == before, "A redirect changed something."
+        strangers = Order.objects.exclude(returned_at=None).exclude(pk__in=self.returns)
+        for order in strangers:
+            is_own = (sign, order.shopper) == ("order", self.people[name].id)
+            assert is_own, "A redirect of a stranger's counts."
+            self.returns.add(order.pk)
 
     # The merchant
 
@@ -439,6 +445,16 @@ class TheShop(RuleBasedStateMachine):
             self.chance.shuffle(ids)
         for id in ids * (2 if self.ending == "twice" else 1):
             self.deliver(id)
+
+
+def all_but_returns() -> list[Any]:
+    """What the shop knows, but for who has come back from paying."""
+    orders = Order.objects.order_by("pk").values()
+    others = (StripeEvent, CartLine, Reservation, Product)
+    return [
+        [order | {"returned_at": None} for order in orders],
+        *[list(model._default_manager.order_by("pk").values()) for model in others],
+    ]
 
 
 def latest[T](things: list[T], which: int) -> T:

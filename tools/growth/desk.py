@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db.models import Q
 from django.test import Client
 from django.utils import timezone
 
@@ -62,10 +63,11 @@ def rounds() -> dict[str, Callable[[], Any]]:
     """What the worker asks of the database; what Stripe takes comes on top."""
     before = timezone.now() - timedelta(minutes=5)
     report = reconciling.ReconcileReport()
+    over = reconciling.UNPAYABLE | Q(session_expires_at__lte=before)
     return {
         "worker: orders to ask Stripe about": lambda: list(reconciling.orders_in_turn(before)),
         "worker: deferred events": reconciling._apply_deferred,
-        "worker: abandoned stock": lambda: reconciling._release_abandoned(report, before),
+        "worker: abandoned stock": lambda: reconciling._release_abandoned(report, over, before),
         "worker: follow-ups that are due": lambda: outbox.send_due(timezone.now()),
         "worker: follow-ups never finished": lambda: outbox.stuck(timezone.now()),
     }

@@ -208,8 +208,16 @@ def _intent(api: Api, params: Json, id: str, url_base: str) -> Json:
     return api.ledger.find(api.ledger.payment_intents, "payment_intent", id, "intent")
 
 
+def _charges(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return reading.charges(api.ledger, params)
+
+
 def _charge(api: Api, params: Json, id: str, url_base: str) -> Json:
     return api.ledger.find(api.ledger.charges, "charge", id)
+
+
+def _disputes(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return reading.disputes(api.ledger, params)
 
 
 def _events(api: Api, params: Json, id: str, url_base: str) -> Json:
@@ -231,7 +239,9 @@ ROUTES = (
     Route("GET", "/v1/refunds", p.RefundListParams, _refunds),
     Route("GET", "/v1/refunds/{id}", p.RefundRetrieveParams, _one_refund),
     Route("GET", "/v1/payment_intents/{id}", p.PaymentIntentRetrieveParams, _intent),
+    Route("GET", "/v1/charges", p.ChargeListParams, _charges),
     Route("GET", "/v1/charges/{id}", p.ChargeRetrieveParams, _charge),
+    Route("GET", "/v1/disputes", p.DisputeListParams, _disputes),
     Route("GET", "/v1/events", p.EventListParams, _events),
     Route("GET", "/v1/events/{id}", p.EventRetrieveParams, _event),
 )

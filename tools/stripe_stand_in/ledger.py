@@ -20,12 +20,17 @@ class Ledger(Tables):
             now = self.now()
             totals = shapes.totals(total_of(params["line_items"]), currency_of(params))
             session = shapes.session(params, created=now, url_base=url_base, totals=totals)
-            lines = [shapes.line_item(line, created=now) for line in params["line_items"]]
+            lines = [self._line(line, now) for line in params["line_items"]]
             self.sessions[session["id"]] = session
             self.lines[session["id"]] = lines
             self.next_expiry = min(self.next_expiry, session["expires_at"])
             self.intent_data[session["id"]] = params.get("payment_intent_data", {})
             return session
+
+    def _line(self, line: Json, now: int) -> Json:
+        product = shapes.product(line["price_data"]["product_data"], created=now)
+        self.products[product["id"]] = product
+        return shapes.line_item(line, created=now, product=product["id"])
 
     def session(self, id: str) -> Json:
         """The session itself, not a copy; raises the Refusal of an unknown id."""

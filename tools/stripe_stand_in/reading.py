@@ -30,6 +30,22 @@ def refunds(ledger: Ledger, params: Json) -> Json:
     return _page("/v1/refunds", reversed(_in_time(found, params)), params)
 
 
+def charges(ledger: Ledger, params: Json) -> Json:
+    """Charges, newest first."""
+    found = [
+        charge
+        for charge in ledger.charges.values()
+        if _has(charge, params, "customer payment_intent transfer_group".split())
+    ]
+    return _page("/v1/charges", reversed(_in_time(found, params)), params)
+
+
+def disputes(ledger: Ledger, params: Json) -> Json:
+    """Disputes, newest first."""
+    found = [d for d in ledger.disputes.values() if _has(d, params, ["charge", "payment_intent"])]
+    return _page("/v1/disputes", reversed(_in_time(found, params)), params)
+
+
 def lines(ledger: Ledger, id: str, params: Json) -> Json:
     """The line items of a session, in their order."""
     ledger.session(id)
@@ -129,12 +145,13 @@ def _referred(ledger: Ledger, item: Json, name: str, path: str) -> Any:
         "payment_intent": ledger.payment_intents,
         "charge": ledger.charges,
         "latest_charge": ledger.charges,
+        "product": ledger.products,
     }
     if item["object"] == "checkout.session" and name == "line_items":
         return lines(ledger, item["id"], {})
-    if name not in tables or name not in item:
-        raise Refusal(f"This property cannot be expanded ({path}).", param="expand")
-    reference = item[name]
+    reference = item.get(name)
     if isinstance(reference, dict):
         return reference
+    if name not in tables or name not in item:
+        raise Refusal(f"This property cannot be expanded ({path}).", param="expand")
     return tables[name][reference] if reference else None

@@ -94,8 +94,28 @@ def totals(amount: int, currency: str) -> Json:
     }
 
 
-def line_item(line: Json, *, created: int) -> Json:
-    """One line of a session, with the price and product that its `price_data` made."""
+def product(data: Json, *, created: int) -> Json:
+    """The product that `price_data` makes for one line."""
+    return {
+        "id": new_id("prod", 14),
+        "object": "product",
+        **_nulls("default_price package_dimensions shippable statement_descriptor tax_code"),
+        **_nulls("unit_label url"),
+        "active": False,
+        "created": created,
+        "description": data.get("description"),
+        "images": data.get("images", []),
+        "livemode": False,
+        "marketing_features": [],
+        "metadata": data.get("metadata", {}),
+        "name": data["name"],
+        "type": "service",
+        "updated": created,
+    }
+
+
+def line_item(line: Json, *, created: int, product: str) -> Json:
+    """One line of a session, with the price that its `price_data` made."""
     price = line["price_data"]
     amount = price["unit_amount"] * line["quantity"]
     return {
@@ -109,12 +129,12 @@ def line_item(line: Json, *, created: int) -> Json:
         "currency": price["currency"].lower(),
         "description": price["product_data"]["name"],
         "metadata": line.get("metadata", {}),
-        "price": _price(price, created),
+        "price": _price(price, created, product),
         "quantity": line["quantity"],
     }
 
 
-def _price(price: Json, created: int) -> Json:
+def _price(price: Json, created: int, product: str) -> Json:
     nulls = "custom_unit_amount lookup_key nickname recurring tiers_mode transform_quantity"
     return {
         "id": new_id("price"),
@@ -126,7 +146,7 @@ def _price(price: Json, created: int) -> Json:
         "currency": price["currency"].lower(),
         "livemode": False,
         "metadata": {},
-        "product": new_id("prod", 14),
+        "product": product,
         "tax_behavior": price.get("tax_behavior", "unspecified"),
         "type": "one_time",
         "unit_amount": price["unit_amount"],

@@ -32,6 +32,7 @@ class Tables:
         with self.lock:
             self.sessions: Table = {}
             self.lines: dict[str, list[Json]] = {}
+            self.products: Table = {}
             self.intent_data: dict[str, Json] = {}
             self.payment_intents: Table = {}
             self.charges: Table = {}

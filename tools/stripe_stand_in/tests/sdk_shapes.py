@@ -19,6 +19,7 @@ SOMETIMES = {
     """,
     "item": "discounts taxes",
     "price": "currency_options deleted tiers",
+    "product": "deleted tax_details",
     "charge": "authorization_code level3 presentment_details refunds transfer",
     "payment_intent": "hooks payment_details presentment_details transfer_data",
     "refund": """
@@ -34,6 +35,7 @@ CLASSES: dict[str, type] = {
     "checkout.session": stripe.checkout.Session,
     "item": stripe.LineItem,
     "price": stripe.Price,
+    "product": stripe.Product,
     "charge": stripe.Charge,
     "payment_intent": stripe.PaymentIntent,
     "refund": stripe.Refund,

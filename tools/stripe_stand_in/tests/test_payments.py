@@ -1,5 +1,7 @@
 """Sessions are paid, expire and are refunded, and lists show it."""
 
+import typing
+
 import pytest
 
 from tools.stripe_stand_in import Refusal, StandIn
@@ -169,6 +171,31 @@ class TestReadingLists:
         by_payment = sessions.list({"payment_intent": paid["payment_intent"]})
         assert [x.id for x in by_payment.data] == [paid["id"]]
         assert [x.id for x in sessions.list({"status": "open"}).data] == [waiting]
+
+    def test_charges_and_disputes_by_payment_and_time(self, s: StandIn) -> None:
+        ada = s.pay(opened(s))
+        s.dispute(ada["id"])
+        s.advance(100)
+        bo = s.pay(opened(s))
+        s.dispute(bo["id"])
+        v1, recent = client(s).v1, {"created": {"gte": s.now() - 50}}
+        for list_of in (v1.charges.list, v1.disputes.list):
+            lines: typing.Any = list_of
+            payments = [line.payment_intent for line in lines().data]
+            assert payments == [bo["payment_intent"], ada["payment_intent"]]
+            assert [line.payment_intent for line in lines(recent).data] == payments[:1]
+            mine = lines({"payment_intent": payments[1]}).data
+            assert [line.payment_intent for line in mine] == payments[1:]
+
+    def test_line_items_with_their_products(self, s: StandIn) -> None:
+        product = {"name": "Tea", "metadata": {"product_id": "7"}}
+        id = opened(s, line_items=[tea(price={"product_data": product})])
+        listed = client(s).v1.checkout.sessions.line_items.list
+        plain = listed(id).to_dict()["data"][0]["price"]
+        shown = listed(id, {"expand": ["data.price.product"]}).to_dict()["data"][0]["price"]
+        assert shown["product"]["id"] == plain["product"]
+        assert shown["product"]["name"] == "Tea"
+        assert shown["product"]["metadata"] == {"product_id": "7"}
 
     def test_events_newest_first_by_type_and_time(self, s: StandIn) -> None:
         s.pay(opened(s))

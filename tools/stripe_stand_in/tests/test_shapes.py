@@ -37,8 +37,8 @@ class TestLookingLikeStripe:
         return s
 
     def test_all_objects(self, busy: StandIn) -> None:
-        names = ("sessions", "payment_intents", "charges", "refunds", "disputes")
-        ledger = busy.ledger.snapshot()
+        names = ("sessions", "products", "payment_intents", "charges", "refunds", "disputes")
+        ledger = busy.ledger.snapshot(*names)
         found = [thing for name in names for thing in ledger[name].values()]
         assert {thing["object"] for thing in found} == CLASSES.keys() - {
             *("item", "price", "event", "list")
@@ -64,10 +64,12 @@ class TestLookingLikeStripe:
         for path in (
             "checkout/sessions",
             "refunds",
+            "charges",
+            "disputes?expand[]=data.charge",
             "events",
-            f"checkout/sessions/{id}/line_items",
+            f"checkout/sessions/{id}/line_items?expand[]=data.price.product",
         ):
-            _, page, _ = call(busy, "GET", f"/v1/{path}?limit=100")
+            _, page, _ = call(busy, "GET", f"/v1/{path}{'&' if '?' in path else '?'}limit=100")
             assert page["data"] != []
             assert known_mismatches(page, path) == []
 

@@ -20,10 +20,12 @@ PATIENCE_SECONDS = 600
 
 
 class Command(migrate.Command):
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        make_file(connections[options["database"]])  # Django's checks ask the database already
+        return super().execute(*args, **options)
+
     def handle(self, *args: Any, **options: Any) -> None:
-        connection = connections[options["database"]]
-        with migration_lock(connection):
-            make_file(connection)
+        with migration_lock(connections[options["database"]]):
             super().handle(*args, **options)
 
 

@@ -1,10 +1,12 @@
 """Restores a backup, replacing everything in the database."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from storefront.ops import backups
 from storefront.ops.management.commands.migrate import make_file
@@ -22,14 +24,24 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        make_file(connection)
+        make_file(connections[DEFAULT_DB_ALIAS])
         if connection.introspection.table_names() and not options["replace"]:
             raise CommandError(
                 "This database is not empty, and all in it would be gone. Stop the shop, "
                 "save it with `manage.py backup`, then add --replace."
             )
+        file = Path(options["file"])
         try:
-            backups.restore(Path(options["file"]))
+            backups.restore(file)
+            moment = backups.moment_of(file)
         except backups.BackupFailed as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"Restored {options['file']}. Now run `manage.py migrate`.")
+        self.stdout.write(f"Restored {file}, saved at {moment or 'a moment unknown'}. Now run")
+        for command in settings.AFTER_RESTORE:
+            self.stdout.write(f"  python manage.py {command.format(moment=_words(moment))}")
+        if not moment:
+            self.stdout.write("with the moment when it was saved; an earlier one does no harm.")
+
+
+def _words(moment: datetime | None) -> str:
+    return moment.isoformat(timespec="seconds") if moment else "MOMENT"

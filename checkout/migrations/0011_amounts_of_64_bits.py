@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("checkout", "0008_set_aside"),
+        ("checkout", "0010_heartbeat"),
     ]
 
     operations = [
