@@ -45,7 +45,7 @@ def smallest_step(currency: str | None = None) -> int:
 def largest_charge(currency: str | None = None) -> int:
     """Return the most that one Checkout Session may charge, in minor units."""
     currency = currency or settings.CURRENCY
-    return 10 ** MORE_DIGITS.get(currency, DIGITS) - smallest_step(currency)
+    return int(10 ** MORE_DIGITS.get(currency, DIGITS)) - smallest_step(currency)
 
 
 def format_money(cents: int, currency: str | None = None) -> str:
