@@ -4,6 +4,7 @@ import gc
 import os
 import resource
 import shutil
+import socket
 import sys
 import tempfile
 from itertools import count
@@ -58,13 +59,39 @@ accesslog = None
 
 
 class logger_class(Logger):  # noqa: N801 (gunicorn's name)
-    """Formats gunicorn's own lines like all others."""
+    """Formats gunicorn's own lines like all others, and leaves out what a client sent.
+
+    Of a request that it can't read gunicorn logs the sender's address and the words: cookies, and
+    the secret addresses of receipts.
+    """
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
         as_utf8(sys.stderr)
         for handler in self.error_log.handlers:
             handler.setFormatter(JsonFormatter())
+
+    def warning(self, msg: str, *args: object, **kwargs: Any) -> None:
+        if msg.startswith("Invalid request from"):
+            kind = sys.exc_info()[0]
+            msg, args = "Refused a request that is no HTTP (%s).", (kind and kind.__name__,)
+        super().warning(msg, *args, **kwargs)
+
+    def exception(self, msg: str, *args: object, **kwargs: Any) -> None:
+        if msg.startswith("Error handling request"):
+            msg, args = "Error handling a request", ()
+        super().exception(msg, *args, **kwargs)
+
+
+def when_ready(server: Any) -> None:
+    """Let the kernel keep a connection until something comes on it.
+
+    Otherwise each one that is idle, such as a browser opens ahead, holds a thread for 5 s.
+    """
+    deferring = getattr(socket, "TCP_DEFER_ACCEPT", None)  # Linux
+    for listener in server.LISTENERS:
+        if deferring and listener.sock.family != socket.AF_UNIX:
+            listener.sock.setsockopt(socket.IPPROTO_TCP, deferring, keepalive)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -23,6 +23,7 @@ from checkout.requested import (
 from storefront import money, stock
 from storefront.models import Product, Reservation
 from storefront.ops import logs
+from storefront.ops.bidi import isolated
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ def _reserve(order: Order, items: Sequence[RequestedItem]) -> None:
         stock.reserve(order.pk, order.shopper, [(item.product, item.quantity) for item in items])
     except stock.SoldOut as short:
         left = Product.objects.values_list("stock", flat=True).get(pk=short.product.pk)
-        name = short.product.name
+        name = isolated(short.product.name)
         raise CannotOrder(
             f"Only {left} of {name} left. Lower its quantity to go on."
             if left

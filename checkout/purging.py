@@ -1,7 +1,7 @@
 """Deletes what is no longer needed, in batches so small that no request waits long for one.
 
 Deleted, once they are old enough: carts that no shopper touched, orders that were never paid
-and can't be any more, and events about no order of this shop.
+and can't be any more, events about no order of this shop, and the e-mail addresses of orders.
 
 Kept for ever: orders that money has touched (PAID, REFUNDED, REVIEW) with all their events, for
 they are the merchant's books; PROCESSING orders, which the bank may pay yet; events that name a
@@ -43,12 +43,14 @@ class PurgeReport:
     cart_lines: int = 0
     orders: int = 0
     events: int = 0
+    emails: int = 0
     is_complete: bool = True
 
     def __str__(self) -> str:
+        emails = f", and the e-mail addresses of {self.emails} old orders" if self.emails else ""
         return (
             f"Forgot {self.cart_lines} lines of old carts, {self.orders} orders that were never "
-            f"paid and {self.events} events of no order"
+            f"paid and {self.events} events of no order{emails}"
             f"{'.' if self.is_complete else '; the next run goes on.'}"
         )
 
@@ -64,6 +66,8 @@ def purge(now: datetime, *, seconds: float = inf) -> PurgeReport:
     report.orders = _in_batches(_purge_dead_orders, now - KEEP_DEAD_ORDERS, until)
     report.orders += _in_batches(_purge_orders, now - settings.KEEP_UNPAID_ORDERS, until)
     report.events = _in_batches(_purge_events, now - settings.KEEP_EVENTS, until)
+    if settings.KEEP_EMAILS:
+        report.emails = _in_batches(_forget_emails, now - settings.KEEP_EMAILS, until)
     report.is_complete = time.monotonic() < until
     call_command("clearsessions")
     return report
@@ -134,6 +138,13 @@ def purgeable_orders(before: datetime) -> QuerySet[Order]:
         payment_intent="",
         review_reason="",
     )
+
+
+def _forget_emails(before: datetime) -> int:
+    """Take the e-mail address out of orders that stay."""
+    rows = Order.objects.filter(created_at__lt=before).exclude(email="").order_by("created_at")
+    keys = list(rows.values_list("pk", flat=True)[:BATCH])
+    return Order.objects.filter(pk__in=keys).update(email="")
 
 
 def _purge_events(before: datetime) -> int:

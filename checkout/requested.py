@@ -9,6 +9,7 @@ from django.conf import settings
 from checkout.models import Order
 from storefront import money
 from storefront.models import Product
+from storefront.ops.bidi import isolated
 
 MAX_LINES = 100
 """The most line items that Stripe takes in one Checkout Session."""
@@ -42,7 +43,8 @@ def refuse_the_impossible(items: Sequence[RequestedItem]) -> None:
     for item in items:
         if not item.product.is_on_sale:
             raise CannotOrder(
-                f"{item.product.name} is no longer for sale. Remove it from the cart to go on."
+                f"{isolated(item.product.name)} is no longer for sale. "
+                "Remove it from the cart to go on."
             )
     most_pieces = settings.PIECES_PER_ORDER
     if most_pieces and sum(item.quantity for item in items) > most_pieces:

@@ -1,7 +1,6 @@
 """The cart: what the shopper wants, at today's prices."""
 
 import re
-import string
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -10,6 +9,7 @@ from functools import cached_property
 from uuid import UUID
 
 from storefront.models import MAX_QUANTITY, CartLine, Product, Reservation
+from storefront.ops.bidi import isolated
 from storefront.ops.compiled_queries import CompiledQuery
 from storefront.ops.templatetags.fragment_cache import values_of
 
@@ -156,10 +156,13 @@ def requested_quantity(form: Mapping[str, str]) -> int:
 def _folded(text: str) -> str:
     """Return the text with the digits of all keyboards, such as wide ones, made plain.
 
-    Phones add spaces; what is pasted brings marks of the direction that it is read in.
+    Phones add spaces; what is pasted brings invisible marks of the direction that it is read in.
+    A digit that is no number by itself, as in 2², stays what it is.
     """
-    text = text.strip(f"{string.whitespace}\u00a0\u200b\u200e\u200f\ufeff")
-    return unicodedata.normalize("NFKC", text).strip() if len(text) < 40 else text
+    if len(text) >= 40 or any(char.isdigit() and not char.isdecimal() for char in text):
+        return text
+    seen = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFKC", seen).strip()
 
 
 def set_quantity(shopper: UUID, product: Product, quantity: int) -> Removed | None:
@@ -170,7 +173,7 @@ def set_quantity(shopper: UUID, product: Product, quantity: int) -> Removed | No
     if quantity == 0:
         return _remove(shopper, product)
     if not product.is_on_sale:
-        raise InvalidQuantity(f"{product.name} is no longer for sale.")
+        raise InvalidQuantity(f"{isolated(product.name)} is no longer for sale.")
     line = CartLine(
         shopper=shopper,
         product=product,

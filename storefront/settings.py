@@ -32,7 +32,7 @@ SITE_URL = env.origin("SITE_URL")
 site = urlsplit(SITE_URL)
 USE_HTTPS = site.scheme == "https" if SITE_URL else not DEBUG
 site_host = site.netloc.removesuffix(f":{site.port}")
-# The shop's own address is always one of them.
+# All but that of SITE_URL lead there (ops/site_address.py).
 ALLOWED_HOSTS = sorted({*env.hosts("ALLOWED_HOSTS"), *filter(None, [site_host])})
 # Whether strangers can find the shop, as far as its address tells.
 IS_PUBLIC = USE_HTTPS and not (SITE_URL and env.is_local(site_host))
@@ -62,19 +62,24 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "storefront.ops.request_log.RequestLogMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     # So early, that the answers of later middleware carry their headers too.
+    "storefront.ops.request_guard.RequestGuard",
+    "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "storefront.ops.request_guard.RequestGuard",
     "storefront.ops.health.HealthMiddleware",
+    "storefront.ops.site_address.SiteAddress",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Pads each page by chance, so that its size tells nothing of what is secret in it. Files are
+    # compressed already, and metrics and health are left as they are.
+    "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "storefront.ops.logins.Logins",
     "storefront.ops.error_pages.ErrorPages",
 ]
 
@@ -100,6 +105,7 @@ PERSISTENT_DISK = env.flag("PERSISTENT_DISK")
 CACHES = {"default": data_stores.cache("CACHE_URL")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+AUTHENTICATION_BACKENDS = ["storefront.ops.logins.OneAtATime"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
@@ -144,6 +150,8 @@ CHECKOUT_ORIGINS = [
 KEEP_CARTS = timedelta(days=env.number("KEEP_CARTS_DAYS", 90, least=1, most=3_650))
 # For 30 days Stripe keeps an event that it could not deliver, and its order must still be there.
 KEEP_UNPAID_ORDERS = timedelta(days=env.number("KEEP_UNPAID_DAYS", 90, least=35, most=3_650))
+# 0 is for ever: how long a merchant needs them is for the merchant's country to say.
+KEEP_EMAILS = timedelta(days=env.number("KEEP_EMAILS_DAYS", 0, least=0, most=36_500))
 KEEP_EVENTS = timedelta(days=env.number("KEEP_EVENTS_DAYS", 90, least=35, most=3_650))
 
 # What has to be run once a backup was restored, and when it was saved.
@@ -174,6 +182,7 @@ SHOPPER_COOKIE_NAME = f"{cookie_prefix}shopper"
 SESSION_COOKIE_NAME = f"{cookie_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{cookie_prefix}csrftoken"
 NOTICE_COOKIE_NAME = f"{cookie_prefix}notice"
+DESK_COOKIE_NAME = f"{cookie_prefix}desk"
 CSRF_COOKIE_HTTPONLY = True
 LOGIN_REDIRECT_URL = "admin:index"
 # Only merchants log in: a working day, counted from the login.
@@ -181,6 +190,7 @@ SESSION_COOKIE_AGE = 12 * 60 * 60
 CSRF_FAILURE_VIEW = "storefront.ops.error_pages.expired_form"
 CSRF_TRUSTED_ORIGINS = [SITE_URL] if SITE_URL else []
 SECURE_SSL_REDIRECT = USE_HTTPS
+SECURE_SSL_HOST = site.netloc or None
 # Stripe and health checks take a redirect for a failure, and send nothing secret.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$", r"^stripe/webhook/?$"]
 SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000, least=0, most=63_072_000)
@@ -229,10 +239,12 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": logs.ReadableFormatter if DEBUG else logs.JsonFormatter}},
+    "filters": {"no_error_of_ours": {"()": logs.NoErrorOfOurs}},
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "line",
+            "filters": ["no_error_of_ours"],
             "stream": logs.as_utf8(sys.stderr),
         }
     },

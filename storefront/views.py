@@ -75,6 +75,22 @@ class ProductCard:
         return self.cart.left_of(self.product)
 
     @property
+    def field(self) -> str:
+        """The selector of its field, for an answer that renews it whatever stands in it."""
+        return f"#quantity-{self.product.pk}"
+
+    @property
+    def untouched_field(self) -> str:
+        """Selects the field as long as its text is the one that it came with."""
+        return f"{self.field}:not(:has(:invalid))"
+
+    @property
+    def field_unless_typed_in(self) -> str:
+        """Selects the field unless the shopper is just typing something new in it."""
+        others = (f"{self.field}:not(:focus-within)", f"{self.field}:has([aria-invalid=true])")
+        return ", ".join([self.untouched_field, *others])
+
+    @property
     def is_scarce(self) -> bool:
         return self.left is not None and self.left <= SCARCE
 
@@ -145,19 +161,27 @@ def _changed_parts(
 ) -> HttpResponse:
     """Answer htmx with the cart, and the product's quantity if the page shows it."""
     cart = cart_of(shopper, [product])
+    card = ProductCard(product, cart, notice)
     context = {
         "cart": cart,
-        "card": ProductCard(product, cart, notice),
+        "card": card,
+        "renewed": _renewed_field(request, card),
         "is_card_shown": _shows(request, product),
         "cart_error": "" if product.is_on_sale else notice.error,
         "removed": Removed(product, notice.removed) if notice.removed else None,
         "back_to": notice.page,
-        # The pressed button is gone: the focus goes to the one in its place.
-        "focus_undo": request.htmx.trigger == f"remove-{product.pk}",
-        "focus_remove": product.pk if request.htmx.trigger == "undo" else None,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if notice.error else HTTPStatus.OK
     return page(request, "storefront/_cart_change.html", context, status=status)
+
+
+def _renewed_field(request: HttpRequest, card: ProductCard) -> str:
+    """Select the field that an answer to htmx renews, or none if there is newer text in it."""
+    sent, shown = request.POST.get("quantity"), request.POST.get("shown")
+    if "step" in request.POST:
+        return card.untouched_field if sent == shown else card.field
+    is_as_typed = shown is None or (not card.error and sent == str(card.quantity))
+    return card.field_unless_typed_in if is_as_typed else card.field
 
 
 def _anchor(request: HttpRequest, product: Product, notice: Notice) -> str:

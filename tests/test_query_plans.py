@@ -19,8 +19,10 @@ from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 from django.utils import timezone
+from pytest_django import Settings
 
 from checkout import purging
+from checkout.comparing import LOOKS_BACK, compare
 from checkout.models import Order, OrderItem, StripeEvent
 from storefront.models import CartLine, Product
 from tests.cast import Shopper, deliver, event_about
@@ -224,7 +226,17 @@ class TestTheWorker:
         )
         look(lambda: call_command("reconcile_orders", older_than=0, stdout=StringIO()))
 
-    def test_forgets_by_indexes(self, shop: None, monkeypatch: pytest.MonkeyPatch):
+    def test_compares_by_indexes(self, stripe: StandIn, mouse: Product, ada: Shopper):
+        ada.puts(mouse, 1)
+        ada.buys()
+        stripe.pay(ada.order.session_id or "")
+        now = timezone.now()
+        look(lambda: compare(now, now - LOOKS_BACK))
+
+    def test_forgets_by_indexes(
+        self, shop: None, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ):
+        settings.KEEP_EMAILS = timedelta(days=300)
         # So many of so few orders would rather be looked for by reading all of them.
         monkeypatch.setattr(purging, "BATCH", 20)
         look(lambda: call_command("forget", stdout=StringIO()))

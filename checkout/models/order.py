@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from storefront import stock
 from storefront.models import Product
+from storefront.ops.bidi import isolated
 
 USUAL_CONFIRMATION = timedelta(seconds=60)
 
@@ -136,6 +137,9 @@ class Order(models.Model):
                 fields=("sender",), condition=~Q(sender=""), name="pending_orders_of_a_sender"
             ),
             models.Index(Lower("email"), name="orders_of_an_email"),
+            models.Index(
+                fields=("created_at",), condition=~Q(email=""), name="orders_with_an_email"
+            ),
             models.Index(
                 fields=("created_at",),
                 condition=~Q(review_reason=""),
@@ -292,7 +296,7 @@ class OrderItem(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.quantity} × {self.name}"
+        return f"{self.quantity} × {isolated(self.name)}"
 
     @property
     def amount_cents(self) -> int:

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import NamedTuple
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    UnreadablePostError,
+)
 from django.template.defaultfilters import pluralize
 from django.template.loader import render_to_string
 from django.utils.html import escape
@@ -107,7 +113,6 @@ def too_large(request: HttpRequest) -> HttpResponse:
 
 
 def too_quick(request: HttpRequest, seconds: int) -> HttpResponse:
-    """Answer htmx with the page as well: it takes the refusal from it (templates/base.html)."""
     title, text, error = WORDS[HTTPStatus.TOO_MANY_REQUESTS]
     text = text.format(wait=f"{seconds} second{pluralize(seconds)}")
     answer = _answer(request, HTTPStatus.TOO_MANY_REQUESTS, Words(title, text, error))
@@ -143,6 +148,8 @@ class ErrorPages:
         return answer
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, UnreadablePostError):  # the client left in the middle of its body
+            return _answer(request, HTTPStatus.BAD_REQUEST)
         return outage(request, error) if is_outage(error) else None
 
 
@@ -182,7 +189,8 @@ def _answer(request: HttpRequest, status: HTTPStatus, words: Words | None = None
 
 
 def error_page(status: HTTPStatus, words: Words) -> HttpResponse:
-    context = shop_context() | words._asdict() | {"status": status}
+    """Answer htmx with the page as well: it takes a refusal from it (templates/base.html)."""
+    context = shop_context() | words._asdict()
     page = HttpResponse(render_to_string("error.html", context), status=status)
     page["Cache-Control"] = "no-store"
     return page

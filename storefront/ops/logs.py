@@ -102,6 +102,16 @@ class ReadableFormatter(ShopFormatter):
         return " ".join([super().formatMessage(record), *missing])
 
 
+class NoErrorOfOurs(logging.Filter):
+    """Makes one warning of what Django takes for an attack, such as a scanner's made-up host."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.security.") and record.levelno > logging.WARNING:
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            record.exc_info = record.exc_text = None
+        return True
+
+
 def _request_of(record: logging.LogRecord) -> "HttpRequest | None":
     """Return the request that Django adds; runserver adds a socket by the same name."""
     request = getattr(record, "request", None)

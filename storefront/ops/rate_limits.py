@@ -1,40 +1,23 @@
-"""Limits the size of a request, and how often a shopper or an address may change something."""
+"""Limits how often a shopper or an address may change something."""
 
 import logging
 import time
-from collections.abc import Callable
-from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 
 from storefront.ops.addresses import networks_of
+from storefront.ops.logins import browser_of
 from storefront.ops.shopper import shopper_of
 
 logger = logging.getLogger(__name__)
-
-# The shop's forms and its JSON call take a few hundred bytes, Stripe's events some thousands.
-MAX_FORM_BYTES, MAX_EVENT_BYTES = 256 * 1024, 1024 * 1024
 
 WINDOW_SECONDS, HOUR_SECONDS = 60, 60 * 60
 # How long a cache that does not answer is left alone: each try would cost a shopper its time-out.
 PAUSE_SECONDS = 10
 
 _paused_until = 0.0
-
-
-def is_too_large(request: HttpRequest, view: Callable[..., Any]) -> bool:
-    """Whether the body is announced as more than this view takes; none of it is read yet."""
-    limit = MAX_FORM_BYTES
-    if getattr(view, "csrf_exempt", False):
-        limit = MAX_EVENT_BYTES
-    elif request.resolver_match and request.resolver_match.namespace == "admin":
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    try:
-        return int(request.headers.get("Content-Length") or 0) > limit
-    except ValueError:  # and Django will not read any of it
-        return False
 
 
 def seconds_to_wait(request: HttpRequest) -> int:
@@ -67,6 +50,9 @@ def _is_allowed(request: HttpRequest, window: int) -> bool:
     view = request.resolver_match.view_name if request.resolver_match else ""
     name = view if view in settings.BUDGETS else "changes"
     per_shopper, per_address = settings.BUDGETS[name]
+    # What others try from the merchant's network must not keep the merchant out.
+    if per_address and name == "admin:login" and (browser := browser_of(request)):
+        return _count(f"{name}/{window}/{browser}") <= per_address
     for network, addresses in networks_of(request).items() if per_address else ():
         if _count(f"{name}/{window}/{network}") > per_address * addresses:
             return False

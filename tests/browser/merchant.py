@@ -1,6 +1,26 @@
 """The merchant, who changes the shelf while people shop."""
 
+from typing import Any
+
 from tools.shop_process import ShopProcess
+
+MOUSE = "products/mouse.svg"
+HUNDRED_LETTERS = (
+    "A lamp for the desk, the shelf and the windowsill, with a shade of linen and oak " * 2
+)
+PLAIN = {"price_cents": 4_000, "picture": MOUSE, "description": "Good company on a desk."}
+ODD_PRODUCTS: dict[str, dict[str, Any]] = {
+    "no picture": {"name": "Lamp", "picture": ""},
+    "long name": {"name": HUNDRED_LETTERS[:100].strip() + "."},
+    "one word": {
+        "name": "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenhalternadelöhr"[:70]
+    },
+    "dear": {"name": "Grand piano", "price_cents": 99_999_999},
+    "long text": {"name": "Encyclopedia", "description": "All that is known, and more. " * 334},
+    "arabic": {"name": "مصباح مكتب 3", "description": "مصباح صغير للمكتب، يعمل 7 ساعات."},
+    "sold out": {"name": "Vase", "stock": 0},
+    "two left": {"name": "Bowl", "stock": 2},
+}
 
 
 class Merchant:
@@ -24,6 +44,14 @@ class Merchant:
     def clears_the_shelf(self) -> None:
         if self.has_a_lamp:
             self._do("Product.objects.filter(name='Lamp').delete()")
+
+    def sells_odd_things(self) -> None:
+        """Put the eight beside the rest; each page address is the key, with dashes."""
+        products = [
+            {"slug": key.replace(" ", "-"), "position": 9, **PLAIN, **fields}
+            for key, fields in ODD_PRODUCTS.items()
+        ]
+        self._do(f"Product.objects.bulk_create([Product(**fields) for fields in {products!r}])")
 
     def _do(self, code: str) -> None:
         code = f"from storefront.models import Product; {code}"

@@ -1,8 +1,12 @@
 """The live cart: every way to change it moves the totals, and none is lost."""
 
-import pytest
-from playwright.sync_api import Page, Route, expect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from storefront.notices import LONGEST_TYPED
 from tests.browser.console import Console
 from tests.browser.shopper import Shopper
 from tools.shop_process import ShopProcess
@@ -148,6 +152,80 @@ class TestClicksFasterThanAnswers:
         expect(ada.total).to_have_text("$999.99")
 
 
+class TestTextTypedWhileAnAnswerIsAwaited:
+    """It stays, and counts when the field is left, whatever the answer is about."""
+
+    @pytest.fixture
+    def field(self, ada: Shopper) -> Locator:
+        ada.wants(2, "Mouse")
+        expect(ada.total).to_have_text("$59.98")
+        return ada.quantity_of("Mouse")
+
+    @pytest.mark.parametrize(
+        ("change", "text"),
+        [
+            (lambda ada: ada.plus("Mouse").click(), "7"),
+            (lambda ada: ada.plus("Mouse").click(), ""),
+            (lambda ada: ada.minus("Mouse").click(), "1x"),
+            (lambda ada: ada.plus("Laptop").click(), "7"),
+            (lambda ada: ada.remove("Mouse").click(), "7"),
+            (lambda ada: enters(ada, "3"), "37"),
+        ],
+        ids=["plus", "plus-and-emptied", "minus", "of-another", "removed", "entered-before"],
+    )
+    def test_stays(
+        self, ada: Shopper, field: Locator, change: Callable[[Shopper], None], text: str
+    ):
+        with an_answer_awaited(ada.page):
+            change(ada)
+            field.fill(text)
+        expect(field).to_have_value(text)
+        expect(field).to_be_focused()
+        if text.isdecimal():
+            with ada.sees_answers():
+                field.press("Tab")
+            expect(ada.cart).to_contain_text(f"{text} × $29.99")
+            expect(field).to_have_value(text)
+
+    def test_counts_although_the_field_is_left_before_the_answer(
+        self, ada: Shopper, field: Locator
+    ):
+        with ada.sees_answers(2), an_answer_awaited(ada.page):
+            ada.plus("Mouse").click()
+            ada.wants(7, "Mouse")
+        expect(ada.cart).to_contain_text("7 × $29.99")
+        expect(field).to_have_value("7")
+
+    def test_is_gone_on_from_by_plus_once_it_has_counted(self, ada: Shopper, field: Locator):
+        with ada.sees_answers():
+            enters(ada, "3")
+        for quantity in (4, 5):
+            ada.plus("Mouse").click()
+            expect(field).to_have_value(f"{quantity}")
+        with ada.sees_answers():
+            enters(ada, "8")
+        ada.remove("Mouse").click()
+        expect(field).to_have_value("0")
+
+
+@contextmanager
+def an_answer_awaited(page: Page) -> Iterator[None]:
+    """The first change inside is answered when this ends, and its answer shown."""
+    held: list[Route] = []
+    page.route("**/cart/**", lambda route: held.append(route), times=1)
+    yield
+    while not held:
+        page.wait_for_timeout(10)
+    with page.expect_response("**/cart/**"):
+        held[0].continue_()
+    page.wait_for_timeout(50)
+
+
+def enters(ada: Shopper, quantity: str) -> None:
+    ada.quantity_of("Mouse").fill(quantity)
+    ada.quantity_of("Mouse").press("Enter")
+
+
 class TestABadQuantity:
     @pytest.fixture(autouse=True)
     def two_mice(self, ada: Shopper, console: Console) -> None:
@@ -156,10 +234,10 @@ class TestABadQuantity:
         expect(ada.total).to_have_text("$59.98")
 
     @pytest.mark.parametrize("quantity", ["-3", "1000", "two", "1.5", "٣", "", "9" * 400])
-    def test_is_refused_beside_the_field_with_the_old_value_kept(self, ada: Shopper, quantity: str):
+    def test_is_refused_beside_the_field_where_it_can_be_mended(self, ada: Shopper, quantity: str):
         ada.wants(quantity, "Mouse")
         expect(ada.alert).to_be_visible()
-        expect(ada.quantity_of("Mouse")).to_have_value("2")
+        expect(ada.quantity_of("Mouse")).to_have_value(quantity[:LONGEST_TYPED])
         expect(ada.total).to_have_text("$59.98")
 
     def test_is_announced_and_belongs_to_the_field(self, ada: Shopper):

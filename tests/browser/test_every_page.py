@@ -361,8 +361,16 @@ performance.getEntries().filter(entry => entry.transferSize)
 
 
 class TestTheFirstVisit:
-    def test_transfers_no_more_than_32_kilobytes_besides_pictures(self, ada: Shopper):
+    """As gunicorn serves it, by https (Brotli) and by plain http (gzip alone)."""
+
+    @pytest.mark.parametrize("encodings", ["gzip, deflate, br", "gzip, deflate"])
+    def test_transfers_no_more_than_32_kilobytes_besides_pictures(
+        self, ada: Shopper, encodings: str
+    ):
+        ada.context.set_extra_http_headers({"Accept-Encoding": encodings})
         ada.visits()
         sizes = [(kind, size) for kind, size in ada.page.evaluate(TRANSFERS) if kind != "img"]
         assert {kind for kind, _ in sizes} >= {"navigation", "link", "script"}
         assert sum(size for _, size in sizes) <= 32 * KILOBYTE, sizes
+        html = ada.page.evaluate("performance.getEntriesByType('navigation')[0].toJSON()")
+        assert html["encodedBodySize"] < html["decodedBodySize"] / 2

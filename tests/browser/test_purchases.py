@@ -93,6 +93,17 @@ class TestInForcedColours:
         ada.fills_the_cart()
         assert ada.page.evaluate(WITHOUT_EDGE) == []
 
+    def test_what_was_refused_or_removed_has_one_too(
+        self, new_shopper: NewShopper, stripe: StandIn, console: Console
+    ):
+        console.expect_status(422)
+        ada = new_shopper(**FORCED)
+        ada.fills_the_cart()
+        ada.wants(-1, "Mouse")
+        expect(ada.alert).to_have_css("border-block-end-style", "solid")
+        ada.remove("Mouse").click()
+        expect(ada.page.locator(".undo")).to_have_css("border-block-end-style", "solid")
+
     def test_a_control_without_one_would_be_noticed(self, new_shopper: NewShopper, stripe: StandIn):
         ada = new_shopper(**FORCED)
         ada.fills_the_cart()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserType, expect
 
+from tests.browser.conftest import NewShopper
 from tests.browser.console import Console
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import PAYMENT_PAGE, Shopper
@@ -16,6 +17,14 @@ from tools.waiting import wait_until
 SESSIONS = "/v1/checkout/sessions"
 # Longer than two clicks take; the test ends it.
 HANGS_SECONDS = 30
+
+# As the script of a router does it.
+SPECULATE = """kind => {
+    const rules = document.createElement("script");
+    rules.type = "speculationrules";
+    rules.textContent = JSON.stringify({[kind]: [{urls: ["/"], eagerness: "immediate"}]});
+    document.head.append(rules);
+}"""
 
 
 def states(stripe: StandIn) -> list[tuple[int, str]]:
@@ -239,3 +248,19 @@ class TestTheShelfChangesMeanwhile:
         merchant.withdraws_the_lamp()
         ada.plus("Lamp").click()
         expect(ada.page.get_by_text("Lamp is no longer for sale")).to_be_visible()
+
+
+@pytest.mark.parametrize("kind", ["prefetch", "prerender"])
+def test_a_page_that_was_fetched_in_advance_shows_the_cart_of_now(
+    new_shopper: NewShopper, shop: ShopProcess, kind: str
+):
+    ada = new_shopper(bypass_csp=True)
+    ada.visits("/products/mouse/")
+    before = shop.log.stat().st_size
+    ada.page.evaluate(SPECULATE, kind)
+    wait_until(lambda: "GET /: " in shop.log.read_text()[before:], "Nothing is fetched in advance.")
+    ada.plus("Mouse").click()
+    expect(ada.total).to_have_text("$29.99")
+    ada.page.get_by_role("banner").get_by_role("link", name="Storefront").click()
+    expect(ada.page).to_have_url(f"{shop.url}/")
+    expect(ada.total).to_have_text("$29.99")

@@ -258,7 +258,7 @@ class TestStripeInTrouble:
         stripe.fault("POST", CREATE, drop=True, after=True, times=3)
         ada_with_mice.buys()
         stripe.clear_faults()
-        settings.SITE_URL = "http://moved.example"
+        settings.SITE_URL = "http://testserver:8080"
         response = ada_with_mice.is_refused(ada_with_mice.buys())
         assert "Please try again" in response.text
         assert leads_to_payment(ada_with_mice.buys())

@@ -283,7 +283,7 @@ class TestPolling:
         update = ada.asks_by_htmx(address).text
         assert '<section id="cart" class="cart" aria-labelledby="cart-title" hx-swap-oob' in update
         assert '<output id="cart-total">$0.00</output>' in update
-        assert f'id="quantity-{mouse.pk}" class="quantity" hx-swap-oob="true"' in update
+        assert f'id="quantity-{mouse.pk}" class="quantity" hx-swap-oob="outerHTML:' in update
 
     def test_brings_no_cart_where_there_is_none(self, pending_order: Order, ada: Shopper):
         address = poll_url(ada.get("/orders/"))

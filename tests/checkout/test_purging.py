@@ -12,6 +12,7 @@ from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 
 from checkout import purging
 from checkout.management.commands import reconcile_orders
@@ -55,6 +56,36 @@ def make_old(order: Order, days: float, **changes: Any) -> None:
 def expire(order: Order, days: float) -> None:
     deliver(event_about(order, EXPIRED, payment_status="unpaid"))
     make_old(order, days)
+
+
+class TestEMailAddresses:
+    @pytest.fixture
+    def paid(self, stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
+        ada.puts(mouse, 1)
+        ada.buys()
+        deliver(event_about(ada.order))
+        return ada.order
+
+    @pytest.mark.parametrize(("days", "kept"), [(0, 4_000), (100, 99)])
+    def test_stay_for_as_long_as_the_merchant_says(
+        self, paid: Order, settings: Settings, days: int, kept: int
+    ):
+        settings.KEEP_EMAILS = timedelta(days=days)
+        make_old(paid, kept)
+        assert "e-mail" not in forget()
+        assert Order.objects.get().email == "ada@example.com"
+
+    def test_go_then_and_the_order_stays(
+        self, paid: Order, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(purging, "BATCH", 1)
+        settings.KEEP_EMAILS = timedelta(days=100)
+        Order.objects.create(shopper=paid.shopper, total_cents=1, currency="usd", email="a@b.c")
+        Order.objects.update(created_at=days_ago(101))
+        assert "and the e-mail addresses of 2 old orders" in forget()
+        orders = Order.objects.order_by("total_cents").values_list("email", "total_cents")
+        assert list(orders) == [("", 1), ("", 2_999)]
+        assert "e-mail" not in forget()
 
 
 class TestCarts:

@@ -1,15 +1,18 @@
 """When something goes wrong, a page in the shop's look says what, and what to do."""
 
 import os
+import re
 import sqlite3
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -103,17 +106,41 @@ class TestEveryErrorPage:
 
 
 class TestABadRequest:
+    def test_for_another_host_is_one_warning_and_no_error(self, log: Log):
+        Client().get("/", headers={"Host": "203.0.113.9"})
+        [line] = [line for line in log.lines() if line["level"] != "INFO"]
+        assert (line["level"], line["logger"]) == ("WARNING", "django.security.DisallowedHost")
+        assert "203.0.113.9" in line["message"]
+        assert "exception" not in line
+
     def test_for_another_host_has_the_shops_name_and_not_the_others(self):
         answer = Client().get("/", headers={"Host": "evil.example"})
         assert answer.status_code == 400
         assert "That request can’t be read" in answer.text
         assert "evil" not in answer.text
 
-    def test_with_too_many_fields(self, ada: Shopper, mouse: Product):
+    def test_with_too_many_fields(self, ada: Shopper, mouse: Product, log: Log):
         form = {f"field{number}": "" for number in range(1_001)}
         answer = ada.browser.post(f"/cart/{mouse.pk}/", form)
         assert answer.status_code == 400
         assert "That request can’t be read" in answer.text
+        assert "exception" not in log.text
+
+    @pytest.mark.parametrize("announced", [{"CONTENT_LENGTH": "9"}, {"wsgi.input_terminated": "1"}])
+    @pytest.mark.parametrize("address", ["/create-checkout-session/", "/stripe/webhook/"])
+    def test_whose_sender_leaves_before_its_end_is_no_error_of_the_shop(
+        self, stripe: StandIn, announced: dict[str, str], address: str, log: Log
+    ):
+        gone = Mock(read=Mock(side_effect=ConnectionResetError))
+        environment: dict[str, Any] = {
+            "wsgi.input": gone,
+            "CONTENT_TYPE": "application/json",
+            **announced,
+        }
+        client = Client(raise_request_exception=False)
+        answer = client.generic("POST", address, **environment)
+        assert answer.status_code == 400
+        assert "exception" not in log.text
 
 
 class TestAnExpiredForm:
@@ -127,6 +154,33 @@ class TestAnExpiredForm:
         answer = client.post("/create-checkout-session/", "{}", content_type="application/json")
         assert answer.status_code == 403
         assert "CSRF" in answer.json()["error"]
+
+
+class TestARefusalOfWhatHtmxSends:
+    """Its words are shown on the page that is open, and not thrown away."""
+
+    TARGET = '"swap": true, "target": "#too-quick", "select": "#refusal"'
+
+    def shown(self, page: str) -> set[int]:
+        """Which answers the page shows so."""
+        codes = re.findall(rf'{{"code": "([^"]+)", {self.TARGET}', page)
+        return {int(code) for code in "|".join(codes).split("|") if code}
+
+    def test_is_taken_from_the_page_that_says_it(
+        self, ada: Shopper, mouse: Product, settings: Settings
+    ):
+        settings.BUDGETS = {"changes": (0, 1)}
+        sends = partial(Client().post, f"/cart/{mouse.pk}/", headers={"HX-Request": "true"})
+        other = Client(enforce_csrf_checks=True).post(f"/cart/{mouse.pk}/", REMOTE_ADDR="192.0.2.1")
+        large = sends({"quantity": "2" * 300_000}, REMOTE_ADDR="192.0.2.2")
+        many = sends(dict.fromkeys(map(str, range(1_001)), ""), REMOTE_ADDR="192.0.2.3")
+        quick = [sends({"quantity": "2"}) for _ in range(2)][-1]
+        answers = [other, large, many, quick]
+        assert {answer.status_code for answer in answers} == {400, 403, 413, 429}
+        assert all('<p id="refusal">' in answer.text for answer in answers)
+        page = ada.get("/").text
+        assert self.shown(page) == {400, 403, 413, 429}
+        assert '<div id="too-quick"' in page
 
 
 class TestAnAddressThatTakesFormsAlone:

@@ -141,14 +141,6 @@ class TestAShopper:
             assert answer.status_code == 403
         assert ada.puts(mouse, 2).status_code == 303
 
-    def test_is_refused_on_the_page_that_htmx_has_open(self, ada: Shopper, mouse: Product):
-        answer = [ada.puts(mouse, 1, htmx=True) for _ in range(5)][-1]
-        assert answer.status_code == 429
-        assert '<p id="refusal">' in answer.text
-        page = ada.get("/").text
-        assert '"target": "#too-quick", "select": "#refusal"' in page
-        assert '<div id="too-quick"' in page
-
 
 class TestBuy:
     def test_has_a_stricter_budget_of_its_own(

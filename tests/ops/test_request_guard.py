@@ -14,6 +14,7 @@ from pytest_django import Settings
 from storefront.models import Product
 from storefront.ops.health import HOST_CHECK_EXEMPT
 from tests.cast import Shopper, deliver, event_about, product
+from tests.log_capture import Log
 from tests.routes import ADDRESSES, WEBHOOKS
 from tools.stripe_stand_in import StandIn
 
@@ -79,6 +80,119 @@ def test_the_shops_own_forms_are_taken(shopper: Client, mouse: Product):
         headers = {"Sec-Fetch-Site": site}
         answer = shopper.post(f"/cart/{mouse.pk}/", {"quantity": 2}, secure=True, headers=headers)
         assert answer.status_code == 303
+
+
+class TestAFormWhoseOriginIsNotNamed:
+    """As browsers send it where a router adds `Referrer-Policy: no-referrer`."""
+
+    @pytest.fixture
+    def browser(self, settings: Settings) -> Client:
+        settings.ALLOWED_HOSTS = ["testserver"]
+        browser = Client(enforce_csrf_checks=True)
+        browser.get("/", secure=True)
+        return browser
+
+    def sends(self, browser: Client, mouse: Product, token: str = "", **headers: str) -> Any:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        token = token or browser.cookies["csrftoken"].value
+        form = {"quantity": "2", "csrfmiddlewaretoken": token}
+        return browser.post(f"/cart/{mouse.pk}/", form, secure=True, headers=named)
+
+    @pytest.mark.parametrize("origin", [{"Origin": "null"}, {}], ids=["null", "none"])
+    def test_is_taken_if_the_browser_says_that_it_is_the_shops(
+        self, browser: Client, mouse: Product, origin: dict[str, str]
+    ):
+        answer = self.sends(browser, mouse, Sec_Fetch_Site="same-origin", **origin)
+        assert answer.status_code == 303
+
+    @pytest.mark.parametrize(
+        ("headers", "reason"),
+        [
+            ({"Origin": "null"}, "Origin checking failed - null"),
+            ({"Origin": "null", "Sec_Fetch_Site": "none"}, "Origin checking failed - null"),
+            ({"Origin": "null", "Sec_Fetch_Site": "cross-site"}, "Sec-Fetch-Site it is cross-site"),
+            (
+                {"Origin": "https://evil.example", "Sec_Fetch_Site": "same-origin"},
+                "Origin checking failed - https://evil.example",
+            ),
+            ({}, "Referer checking failed - no Referer"),
+            (
+                {"Origin": "null", "Sec_Fetch_Site": "same-origin", "token": "x" * 32},
+                "CSRF token from POST incorrect",
+            ),
+        ],
+    )
+    def test_is_refused_otherwise_and_the_log_says_why(
+        self, browser: Client, mouse: Product, log: Log, headers: dict[str, str], reason: str
+    ):
+        assert self.sends(browser, mouse, **headers).status_code == 403
+        [line] = [line for line in log.lines() if line["level"] == "WARNING"]
+        assert reason in line["message"]
+
+
+class TestAPageThatIsFetchedBeforeItIsAskedFor:
+    """A router may tell browsers to; the cart on it would be the one of then."""
+
+    @pytest.mark.parametrize("purpose", ["prefetch", "prefetch;prerender"])
+    @pytest.mark.parametrize("name", ["Sec-Purpose", "Purpose"])
+    def test_is_refused_so_that_the_browser_asks_again(
+        self, shopper: Client, name: str, purpose: str
+    ):
+        for address in ("/", "/products/mouse/", "/orders/"):
+            answer = shopper.get(address, secure=True, headers={name: purpose})
+            assert answer.status_code == 403
+            assert "no-store" in answer["Cache-Control"]
+            assert shopper.get(address, secure=True).status_code == 200
+
+
+class TestAnotherNameOfTheShop:
+    WWW = {"Host": "www.shop.example"}
+
+    @pytest.fixture(autouse=True)
+    def at_the_apex(self, settings: Settings) -> None:
+        settings.SITE_URL = "https://shop.example"
+        settings.ALLOWED_HOSTS = ["shop.example", "www.shop.example", "10.0.0.7"]
+        settings.SECURE_SSL_REDIRECT, settings.SECURE_SSL_HOST = True, "shop.example"
+
+    @pytest.mark.parametrize("host", ["www.shop.example", "www.shop.example:8443", "10.0.0.7"])
+    def test_leads_to_the_one_of_site_url(self, db: None, host: str):
+        for is_secure in (False, True):
+            answer = Client().get("/orders/?a=%20b", headers={"Host": host}, secure=is_secure)
+            assert answer.status_code == 301
+            assert answer["Location"] == "https://shop.example/orders/?a=%20b"
+            assert answer["Cache-Control"] == "no-store"
+
+    def test_leads_to_no_other_site(self, db: None):
+        path = "//evil.example/\r\nx"
+        answer = Client().get("/?y", headers=self.WWW, secure=True, PATH_INFO=path)
+        assert answer["Location"] == "https://shop.example//evil.example/%0D%0Ax?y"
+
+    @pytest.mark.parametrize("host", ["shop.example", "shop.example:8000", "SHOP.example:443"])
+    def test_is_not_the_same_name_with_the_routers_port(self, db: None, host: str):
+        assert Client().get("/", headers={"Host": host}, secure=True).status_code == 200
+        answer = Client().get("/", headers={"Host": host})
+        assert answer["Location"] == "https://shop.example/"
+
+    def test_is_not_what_the_router_alone_asks_by(self, db: None, settings: Settings):
+        settings.TRUST_PROXY = True
+        asked = {"Host": "10.0.0.7", "X-Forwarded-Host": "shop.example"}
+        assert Client().get("/", headers=asked, secure=True).status_code == 200
+        asked["X-Forwarded-Host"] = "www.shop.example"
+        assert Client().get("/", headers=asked, secure=True).status_code == 301
+
+    def test_is_no_other_address_for_stripe_and_for_who_asks_how_the_shop_is(
+        self, db: None, settings: Settings
+    ):
+        settings.STRIPE_WEBHOOK_SECRET, settings.METRICS_TOKEN = "whsec_test", "a token"
+        for address in WEBHOOKS:
+            assert Client().get(address, headers=self.WWW, secure=True).status_code == 405
+            assert Client().post(address, headers=self.WWW, secure=True).status_code == 400
+        statuses = [Client().get(address, headers=self.WWW) for address in HOST_CHECK_EXEMPT]
+        assert [answer.status_code for answer in statuses] == [200, 200, 401]
+
+    def test_takes_no_name_that_is_not_the_shops(self, db: None):
+        answer = Client().get("/", headers={"Host": "evil.example"}, secure=True)
+        assert answer.status_code == 400
 
 
 def test_the_webhook_asks_for_a_signature_instead(shopper: Client, settings: Settings):

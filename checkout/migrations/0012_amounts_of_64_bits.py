@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("checkout", "0010_heartbeat"),
+        ("checkout", "0011_emails_by_age"),
     ]
 
     operations = [

@@ -1,0 +1,28 @@
+"""Takes a person out of their orders, which stay in the books."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from checkout import persons
+
+
+class Command(BaseCommand):
+    help = (
+        "Takes a person out of the orders of an e-mail address: the address, the browser that "
+        "bought, private links and carts. The orders stay in the books."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("address", help="the person's e-mail address")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        count = persons.forget(options["address"])
+        if not count:
+            self.stdout.write("No order has this address.")
+            return
+        self.stdout.write(
+            f"Forgot the person of {count} orders. Stripe and your backups still know them: see "
+            "docs/operating.md, Retention."
+        )

@@ -1,0 +1,99 @@
+"""What the shop knows of a person by their e-mail address: to hand it out, and to forget it."""
+
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from checkout import receipts
+from checkout.models import Order
+from storefront.models import CartLine
+from storefront.money import decimal_amount
+
+
+def orders_of(address: str) -> QuerySet[Order]:
+    """Return the orders with this address, however its letters were written."""
+    # Compared here: databases don't agree on what the small letter of another alphabet is.
+    written = Order.objects.exclude(email="").order_by().values_list("email", flat=True)
+    spellings = {email for email in written.distinct() if _folded(email) == _folded(address)}
+    return Order.objects.filter(email__in=spellings)
+
+
+def export(address: str) -> dict[str, Any]:
+    """Return everything about the person, ready for JSON."""
+    orders = list(orders_of(address).prefetch_related("items", "refunds", "events"))
+    return {
+        "address": address,
+        "orders": [_exported(order) for order in orders],
+        "carts": [
+            {"product": line.product.name, "quantity": line.quantity, "changed": line.changed_at}
+            for line in _carts(address, orders).select_related("product")
+        ],
+    }
+
+
+@transaction.atomic
+def forget(address: str) -> int:
+    """Part the person from their orders, which stay as they are otherwise; return how many.
+
+    Their browser shows the orders no more, private links end, and their carts are gone.
+    """
+    orders = list(orders_of(address).select_for_update())
+    _carts(address, orders).delete()
+    for order in orders:
+        # Of each order another one, so that they can't be told to be one person's.
+        rows = Order.objects.filter(pk=order.pk)
+        rows.update(email="", link_nonce="", shopper=uuid4())
+    return len(orders)
+
+
+def _carts(address: str, orders: Iterable[Order]) -> QuerySet[CartLine]:
+    """Return what lies in the carts of their browsers, but for those that others bought with."""
+    shoppers = {order.shopper for order in orders}
+    bought = Order.objects.filter(shopper__in=shoppers).exclude(email="")
+    shared = {o.shopper for o in bought if _folded(o.email) != _folded(address)}
+    return CartLine.objects.filter(shopper__in=shoppers - shared)
+
+
+def _exported(order: Order) -> dict[str, Any]:
+    fields = (
+        *("created_at", "paid_at", "status", "email", "session_id", "payment_intent"),
+        *("disputed_at", "dispute_result", "shopper"),
+    )
+    cents = {"total": order.total_cents, "refunded": order.refunded_cents}
+    return {
+        "order": order.reference,
+        "id": order.pk,
+        **{name: getattr(order, name) for name in fields},
+        "currency": order.currency,
+        **{name: decimal_amount(amount, order.currency) for name, amount in cents.items()},
+        "private_link": receipts.address_of(order),
+        "items": [
+            {
+                "name": item.name,
+                "quantity": item.quantity,
+                "price": decimal_amount(item.unit_price_cents, order.currency),
+            }
+            for item in order.items.all()
+        ],
+        "refunds": [
+            {
+                "id": refund.refund_id,
+                "amount": decimal_amount(refund.amount_cents, order.currency),
+                "made_at": refund.made_at,
+                "failed_at": refund.failed_at,
+            }
+            for refund in order.refunds.all()
+        ],
+        "events": [
+            {"id": event.event_id, "type": event.type, "created": event.created}
+            for event in order.events.all()
+        ],
+    }
+
+
+def _folded(address: str) -> str:
+    return unicodedata.normalize("NFKC", address.strip()).casefold()
