@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("checkout", "0011_emails_by_age"),
+        ("checkout", "0012_other_letters"),
     ]
 
     operations = [
