@@ -4,19 +4,24 @@ A million orders open as quickly as ten: nothing here counts, sorts or searches 
 """
 
 import base64
+import unicodedata
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
-from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import path, reverse
 
 from checkout import receipts
 from checkout.models import Heartbeat, Order, OrderItem, Refund, StripeEvent
+from checkout.views import order_page
 from storefront.money import format_money
+from storefront.ops.pages import HtmxRequest
 
 MAX_ROWS = 10_000
 
@@ -42,7 +47,9 @@ class LargeTableAdmin(admin.ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple[Any, bool]:
-        return self.search(queryset, search_term.strip()) if search_term else queryset, False
+        # As a keyboard for other letters may write it.
+        term = unicodedata.normalize("NFKC", search_term).strip()
+        return self.search(queryset, term) if term else queryset, False
 
     def search(self, rows: Any, term: str) -> Any:
         """Return the rows that the term names in full, so that an index answers."""
@@ -109,9 +116,27 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
         """What a customer can be shown of an order that their browser doesn't know."""
         return receipts.address_of(order)
 
+    def get_urls(self) -> Any:
+        preview = path(
+            "<uuid:pk>/preview/",
+            self.admin_site.admin_view(self.preview),
+            name="checkout_order_preview",
+        )
+        return [preview, *super().get_urls()]
+
+    def view_on_site(self, order: Order) -> str:
+        return reverse("admin:checkout_order_preview", args=[order.pk])
+
+    def preview(self, request: HtmxRequest, pk: UUID) -> HttpResponse:
+        """Show what the shopper sees of the order, without what the shopper alone may do."""
+        order = get_object_or_404(Order, pk=pk)
+        if not self.has_view_permission(request, order):
+            raise PermissionDenied
+        return order_page(request, order, is_shared=True)
+
     def search(self, rows: Any, term: str) -> Any:
         if "@" in term:
-            return rows.alias(address=Lower("email")).filter(address=term.lower())
+            return rows.of_email(term)
         if term.startswith(("cs_", "pi_")):
             return rows.filter(Q(session_id=term) | Q(payment_intent=term))
         first, last = _id_range(term)

@@ -81,10 +81,10 @@ def open_session(
             session = _client().v1.checkout.sessions.create(params, {"idempotency_key": key})  # type: ignore[arg-type]
     except stripe.StripeError as error:
         raise _failure(error) from error
-    if not session.url:
+    if not (session.url or "").startswith(("https://", "http://")):
         raise StripeDown("Stripe answered without an address to pay at.", is_answered=True)
     return CheckoutSession(
-        session.id, session.url, datetime.fromtimestamp(session.expires_at, tz=UTC)
+        session.id, str(session.url), datetime.fromtimestamp(session.expires_at, tz=UTC)
     )
 
 

@@ -128,8 +128,7 @@ def _close_other_sessions(shopper: UUID, fingerprint: str, now: datetime) -> Non
     """Close what an earlier cart opened: one shopper has one checkout."""
     for order in Order.objects.for_shopper(shopper).open():
         is_same = order.fingerprint == fingerprint
-        is_over = bool(order.session_expires_at) and not order.can_be_paid_at(now)
-        if is_same and not is_over:
+        if is_same and (order.session_id is None or _is_open(order, now)):
             continue
         # An expired session is asked about too: it may have been paid, and the event lost.
         if order.session_id and not _stripe().close_session(order.session_id):
@@ -138,6 +137,17 @@ def _close_other_sessions(shopper: UUID, fingerprint: str, now: datetime) -> Non
                 "confirmation. You don't need to pay again."
             )
         order.supersede(now)
+
+
+def _is_open(order: Order, now: datetime) -> bool:
+    """Whether its session takes money, by Stripe's word: the event that ended it may be lost."""
+    if not order.can_be_paid_at(now):
+        return False
+    try:
+        session = _stripe().session_now(str(order.session_id))
+    except gateway.StripeFailed:
+        return True  # as far as we know
+    return session is not None and session["status"] == "open"
 
 
 def _open_checkout(order: Order, base_url: str, now: datetime) -> None:

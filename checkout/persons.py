@@ -1,6 +1,5 @@
 """What the shop knows of a person by their e-mail address: to hand it out, and to forget it."""
 
-import unicodedata
 from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
@@ -12,19 +11,12 @@ from checkout import receipts
 from checkout.models import Order
 from storefront.models import CartLine
 from storefront.money import decimal_amount
-
-
-def orders_of(address: str) -> QuerySet[Order]:
-    """Return the orders with this address, however its letters were written."""
-    # Compared here: databases don't agree on what the small letter of another alphabet is.
-    written = Order.objects.exclude(email="").order_by().values_list("email", flat=True)
-    spellings = {email for email in written.distinct() if _folded(email) == _folded(address)}
-    return Order.objects.filter(email__in=spellings)
+from storefront.ops.spelling import folded
 
 
 def export(address: str) -> dict[str, Any]:
     """Return everything about the person, ready for JSON."""
-    orders = list(orders_of(address).prefetch_related("items", "refunds", "events"))
+    orders = list(Order.objects.of_email(address).prefetch_related("items", "refunds", "events"))
     return {
         "address": address,
         "orders": [_exported(order) for order in orders],
@@ -41,7 +33,7 @@ def forget(address: str) -> int:
 
     Their browser shows the orders no more, private links end, and their carts are gone.
     """
-    orders = list(orders_of(address).select_for_update())
+    orders = list(Order.objects.of_email(address).select_for_update())
     _carts(address, orders).delete()
     for order in orders:
         # Of each order another one, so that they can't be told to be one person's.
@@ -54,7 +46,7 @@ def _carts(address: str, orders: Iterable[Order]) -> QuerySet[CartLine]:
     """Return what lies in the carts of their browsers, but for those that others bought with."""
     shoppers = {order.shopper for order in orders}
     bought = Order.objects.filter(shopper__in=shoppers).exclude(email="")
-    shared = {o.shopper for o in bought if _folded(o.email) != _folded(address)}
+    shared = {o.shopper for o in bought if folded(o.email) != folded(address.strip())}
     return CartLine.objects.filter(shopper__in=shoppers - shared)
 
 
@@ -93,7 +85,3 @@ def _exported(order: Order) -> dict[str, Any]:
             for event in order.events.all()
         ],
     }
-
-
-def _folded(address: str) -> str:
-    return unicodedata.normalize("NFKC", address.strip()).casefold()

@@ -1,10 +1,13 @@
 """Buy, My Orders and the order page: load, one call, answer."""
 
 import json
+import logging
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -24,6 +27,8 @@ from storefront.ops import logs
 from storefront.ops.pages import HtmxRequest, SeeOther, base_url, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
 from storefront.views import HOME, ProductCard, shop_front
+
+logger = logging.getLogger(__name__)
 
 STRIPE_DOWN = (
     "Stripe cannot be reached at the moment. You were not charged, and your cart is as you left "
@@ -55,7 +60,7 @@ def orders(request: HtmxRequest) -> HttpResponse:
 
 @require_safe
 def order(request: HtmxRequest, pk: UUID) -> HttpResponse:
-    return _order_page(request, _own(request, pk))
+    return order_page(request, _own(request, pk))
 
 
 @require_safe
@@ -63,7 +68,7 @@ def receipt(request: HtmxRequest, token: str) -> HttpResponse:
     """Show the order of a private link, and nothing that its shopper alone may do."""
     order = order_at(token)
     logs.bind(order=str(order.pk))
-    answer = _order_page(request, order, is_shared=True)
+    answer = order_page(request, order, is_shared=True)
     answer["Referrer-Policy"] = "no-referrer"
     answer["X-Robots-Tag"] = "noindex"
     return answer
@@ -89,7 +94,7 @@ def _own(request: HtmxRequest, pk: UUID) -> Order:
     return order
 
 
-def _order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -> HttpResponse:
+def order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -> HttpResponse:
     panel = one_order(order, request.path, request.GET)
     if wants_fragment(request) and panel.is_unchanged:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
@@ -138,7 +143,17 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
         return _refusal(request, shopper, STRIPE_DOWN, HTTPStatus.SERVICE_UNAVAILABLE)
     except gateway.StripeRefused:
         return _refusal(request, shopper, STRIPE_REFUSED, HTTPStatus.BAD_GATEWAY)
-    return set_shopper_cookie(forget_notice(request, SeeOther(order.session_url)), shopper)
+    return set_shopper_cookie(forget_notice(request, _lead_to_payment(request, order)), shopper)
+
+
+def _lead_to_payment(request: HtmxRequest, order: Order) -> HttpResponse:
+    """Lead to Stripe's page, or, where the policy lets no form lead, to the order's link."""
+    scheme, host, *_ = urlsplit(order.session_url)
+    origin = f"{scheme}://{host}".lower()
+    if origin in (base_url(request), *settings.CHECKOUT_ORIGINS):
+        return SeeOther(order.session_url)
+    logger.error("Stripe's page is at %s, which has to be in CHECKOUT_ORIGINS.", origin)
+    return SeeOther(order.get_absolute_url())
 
 
 def _buy_json(request: HtmxRequest) -> HttpResponse:

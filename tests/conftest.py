@@ -106,6 +106,7 @@ def stripe(running_stand_in: StandIn, settings: Settings) -> StandIn:
     settings.STRIPE_SECRET_KEY = "sk_test_shop"
     settings.STRIPE_WEBHOOK_SECRET = SECRET
     settings.STRIPE_API_BASE = running_stand_in.url
+    settings.CHECKOUT_ORIGINS = [running_stand_in.url]
     settings.STRIPE_KEY_PRESENT, settings.STRIPE_DEMO_MODE = True, False
     return running_stand_in
 

@@ -255,6 +255,7 @@ class TestTheMerchant:
             "?q={order.reference}",
             "?q={order.pk}",
             "?q={order.email}",
+            "?q=jörg@exämple.de",
             "?q={order.session_id}",
             "?q={order.payment_intent}",
         ],

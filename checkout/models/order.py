@@ -7,7 +7,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Concat, Lower
 from django.urls import reverse
 from django.utils import timezone
@@ -15,8 +15,20 @@ from django.utils import timezone
 from storefront import stock
 from storefront.models import Product
 from storefront.ops.bidi import isolated
+from storefront.ops.spelling import folded
 
 USUAL_CONFIRMATION = timedelta(seconds=60)
+
+
+class HasOtherLetters(Func):
+    """Whether a text has other letters than ASCII's, which not every database can fold."""
+
+    output_field = models.BooleanField()
+    template = "octet_length(%(expressions)s) <> char_length(%(expressions)s)"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **options: Any) -> Any:
+        of_bytes = "length(CAST(%(expressions)s AS BLOB)) <> length(%(expressions)s)"
+        return self.as_sql(compiler, connection, template=of_bytes, **options)
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -26,6 +38,15 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def open(self) -> Self:
         """Orders whose Checkout Session may still be offered to the shopper."""
         return self.filter(status=Order.Status.PENDING, superseded_at=None)
+
+    def of_email(self, address: str) -> Self:
+        """Orders with this address, however its letters are written."""
+        wanted = folded(address.strip())
+        plain = self.alias(lower=Lower("email")).filter(lower=wanted)
+        # Databases don't agree on the small letters of other alphabets. Few addresses have any.
+        others = Order.objects.filter(HasOtherLetters("email")).order_by()
+        same = [pk for pk, email in others.values_list("pk", "email") if folded(email) == wanted]
+        return self.filter(pk__in=[*same, *plain.values_list("pk", flat=True)]) if same else plain
 
     def awaiting_stripe(self) -> Self:
         """Orders that wait for the outcome of a Checkout Session."""
@@ -137,6 +158,11 @@ class Order(models.Model):
                 fields=("sender",), condition=~Q(sender=""), name="pending_orders_of_a_sender"
             ),
             models.Index(Lower("email"), name="orders_of_an_email"),
+            models.Index(
+                fields=("email",),
+                condition=Q(HasOtherLetters("email")),
+                name="orders_of_other_letters",
+            ),
             models.Index(
                 fields=("created_at",), condition=~Q(email=""), name="orders_with_an_email"
             ),

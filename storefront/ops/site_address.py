@@ -27,10 +27,11 @@ class SiteAddress:
 
 
 def _is_elsewhere(request: HttpRequest) -> bool:
-    path = request.path.lstrip("/")
-    if any(re.search(pattern, path) for pattern in settings.SECURE_REDIRECT_EXEMPT):
+    if _host_seen(request) == _name_in(urlsplit(settings.SITE_URL).netloc):
         return False
-    return _host_seen(request) != _name_in(urlsplit(settings.SITE_URL).netloc)
+    # Stripe takes a redirect for a failure, as it does of one to https.
+    path = request.path.lstrip("/")
+    return not any(re.search(pattern, path) for pattern in settings.SECURE_REDIRECT_EXEMPT)
 
 
 def _host_seen(request: HttpRequest) -> str:

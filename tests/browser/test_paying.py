@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.shopper import Shopper
 from tests.browser.test_shop_front import nothing_moved
@@ -23,6 +23,11 @@ class Polls:
         self.count += "/orders/" in request.url
 
 
+def without_referrer(route: Route) -> None:
+    answer = route.fetch()
+    route.fulfill(response=answer, headers={**answer.headers, "referrer-policy": "no-referrer"})
+
+
 class TestPayingByCard:
     def test_waiting_becomes_paid_without_a_reload(self, ada: Shopper, stripe: StandIn):
         ada.fills_the_cart()
@@ -37,6 +42,15 @@ class TestPayingByCard:
         expect(ada.page.locator("body")).to_have_attribute("data-mark", "the same page")
         expect(ada.total).to_have_text("$0.00")
         expect(ada.buy).to_be_disabled()
+
+    def test_where_a_router_hides_the_origin_of_forms(self, ada: Shopper, stripe: StandIn):
+        ada.page.route(f"{ada.shop.url}/", without_referrer)
+        ada.fills_the_cart()
+        with ada.page.expect_request("**/create-checkout-session/") as asked:
+            ada.goes_to_stripe()
+        assert asked.value.all_headers()["origin"] == "null"
+        ada.presses("Pay")
+        ada.sees_order("PAID")
 
     def test_nothing_is_asked_for_any_more_once_it_is_paid(self, ada: Shopper, stripe: StandIn):
         ada.page.clock.install()

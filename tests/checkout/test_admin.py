@@ -1,6 +1,8 @@
 """The merchant's desk: products to edit, orders and events to read."""
 
+import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -8,7 +10,7 @@ from django.test import Client
 
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
-from tests.cast import Shopper, deliver, event_about
+from tests.cast import Shopper, deliver, event_about, poll_url, product
 from tools.stripe_stand_in import StandIn
 
 
@@ -55,6 +57,70 @@ class TestTheMerchant:
         assert reviewed_order.reference in merchant.get("/admin/checkout/order/").text
         page = merchant.get(f"/admin/checkout/order/{reviewed_order.pk}/change/")
         assert "the amount is not 2999" in page.text
+
+    @pytest.mark.parametrize(
+        "spelling", ["JÖRG@EXÄMPLE.DE", "jörg@exämple.de", "Jo\u0308rg@Exämple.de"]
+    )
+    @pytest.mark.parametrize(
+        "stored", ["JÖRG@EXÄMPLE.DE", "Jörg@exämple.de", "jo\u0308rg@exämple.de"]
+    )
+    def test_finds_an_address_however_it_is_spelled(
+        self, merchant: Client, reviewed_order: Order, spelling: str, stored: str
+    ):
+        Order.objects.create(shopper=uuid4(), total_cents=1, currency="usd", email="jürg@x.de")
+        Order.objects.update_or_create(pk=reviewed_order.pk, defaults={"email": stored})
+        assert self.found(merchant, "order", spelling) == [reviewed_order.reference]
+
+    @pytest.mark.parametrize(
+        "spelling", ["ada@x.de", " ADA@X.DE ", "\uff41\uff44\uff41@x.de", "ada\uff20x.de"]
+    )
+    def test_finds_a_plain_address_however_it_is_typed(
+        self, merchant: Client, reviewed_order: Order, spelling: str
+    ):
+        Order.objects.update(email="Ada@x.de")
+        assert self.found(merchant, "order", spelling) == [reviewed_order.reference]
+
+    @pytest.mark.parametrize("words", ["KÄSE", "käse", "reibe KÄSE", "KA\u0308SE"])
+    def test_finds_a_product_however_it_is_spelled(self, merchant: Client, words: str):
+        product("Käsereibe")
+        product("Kasse")
+        page = merchant.get("/admin/storefront/product/", {"q": words})
+        assert ("Käsereibe" in page.text, "Kasse" in page.text) == (True, False)
+
+    def found(self, merchant: Client, model: str, term: str) -> list[str]:
+        page = merchant.get(f"/admin/checkout/{model}/", {"q": term})
+        return re.findall(r'<th class="field-reference">.*?>([\w-]+)</a>', page.text)
+
+    def test_sees_an_order_as_its_shopper_does(self, merchant: Client, reviewed_order: Order):
+        Order.objects.update(status="PENDING", paid_at=None)
+        page = merchant.get(f"/admin/checkout/order/{reviewed_order.pk}/change/")
+        (address,) = re.findall(r'href="([^"]+)" class="viewsitelink"', page.text)
+        seen = merchant.get(address)
+        assert (seen.status_code, "no-store" in seen["Cache-Control"]) == (200, True)
+        assert f"<h1>Order {reviewed_order.reference}</h1>" in seen.text
+        # What the shopper alone may do is not there.
+        assert not re.search("Continue to payment|private link|<form", seen.text)
+        assert merchant.get(poll_url(seen), headers={"HX-Request": "true"}).status_code == 204
+
+    @pytest.mark.parametrize("is_staff", [False, True])
+    def test_alone_sees_it_so(self, reviewed_order: Order, is_staff: bool):
+        client = Client()
+        client.force_login(User.objects.create_user("clerk", is_staff=is_staff))
+        answer = client.get(f"/admin/checkout/order/{reviewed_order.pk}/preview/")
+        assert answer.status_code == (403 if is_staff else 302)
+
+    def test_finds_no_link_to_a_page_that_is_not_there(self, merchant: Client, mouse: Product):
+        page = f"/admin/storefront/product/{mouse.pk}/change/"
+        assert f'href="{mouse.get_absolute_url()}" class="viewsitelink"' in merchant.get(page).text
+        Product.objects.update(is_on_sale=False)
+        assert "viewsitelink" not in merchant.get(page).text
+
+    def test_hears_what_each_field_of_the_list_is(self, merchant: Client, mouse: Product):
+        page = merchant.get("/admin/storefront/product/").text
+        fields = re.findall(r'<input type="(?:checkbox|number)"[^>]*>', page)
+        labels = [re.search('aria-label="([^"]*)"', field) for field in fields]
+        assert {"On sale: Mouse", "Position: Mouse"} <= {label[1] for label in labels if label}
+        assert all(labels)
 
     def test_sees_stripes_events(self, merchant: Client, reviewed_order: Order):
         event = StripeEvent.objects.get()

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -10,6 +11,7 @@ from checkout import gateway
 from checkout.models import Order
 from storefront.models import CartLine, Product, Shop
 from tests.cast import Shopper, deliver, event_about, leads_to_payment
+from tests.log_capture import Log
 from tools.stripe_stand_in import StandIn
 
 CREATE = "/v1/checkout/sessions"
@@ -107,6 +109,36 @@ class TestPressingBuyAgain:
         ada_with_mice.buys()
         ada_with_mice.buys()
         assert len([call for call in stripe.requests if call.path == CREATE]) == 1
+
+    @pytest.mark.parametrize("what", ["expired", "unknown"])
+    def test_leads_to_no_session_that_stripe_has_ended(
+        self, stripe: StandIn, ada_with_mice: Shopper, what: str
+    ):
+        """Our copy says that it is open: the event that ended it was lost."""
+        ada_with_mice.buys()
+        old = ada_with_mice.order
+        if what == "expired":
+            stripe.expire(old.session_id or "")
+        else:
+            Order.objects.update(session_id="cs_of_another_account")
+        assert leads_to_payment(ada_with_mice.buys())
+        assert stripe.sessions[ada_with_mice.order.session_id or ""]["status"] == "open"
+        assert len(ada_with_mice.orders) == 2
+
+    def test_leads_to_no_session_that_is_paid(self, stripe: StandIn, ada_with_mice: Shopper):
+        ada_with_mice.buys()
+        stripe.pay(ada_with_mice.order.session_id or "")
+        response = ada_with_mice.is_refused(ada_with_mice.buys())
+        assert "You don&#x27;t need to pay again" in response.text
+        assert len(stripe.sessions) == 1
+
+    @pytest.mark.parametrize("fault", [{"status": 500}, {"status": 429}, {"drop": True}], ids=str)
+    def test_leads_to_the_session_that_we_know_while_stripe_is_silent(
+        self, stripe: StandIn, ada_with_mice: Shopper, fault: dict[str, Any]
+    ):
+        first = ada_with_mice.buys()
+        stripe.fault("GET", CREATE, times=9, **fault)
+        assert ada_with_mice.buys()["Location"] == first["Location"]
 
     def test_with_a_changed_cart_ends_the_old_session(
         self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
@@ -207,6 +239,42 @@ class TestPressingBuyAgain:
             ada_with_mice.buys()
         ended = [call.path for call in stripe.requests if call.path.endswith("/expire")]
         assert len(ended) == len(set(ended)) == 2
+
+
+class TestAPageOfStripeElsewhere:
+    """A domain of the shop's own, switched on in Stripe's dashboard."""
+
+    @pytest.fixture(autouse=True)
+    def at_another_origin(self, stripe: StandIn, settings) -> None:
+        settings.CHECKOUT_ORIGINS = ["https://checkout.stripe.com"]
+
+    def test_is_reached_by_a_plain_link(self, stripe: StandIn, ada_with_mice: Shopper):
+        for _ in range(2):
+            answer = ada_with_mice.buys()
+            order = ada_with_mice.order
+            assert (answer.status_code, answer["Location"]) == (303, f"/orders/{order.pk}/")
+            page = ada_with_mice.get(answer["Location"]).text
+            assert f'href="{order.session_url}">Continue to payment</a>' in page
+
+    def test_is_named_in_the_log(self, stripe: StandIn, ada_with_mice: Shopper, log: Log):
+        ada_with_mice.buys()
+        line = log.line("checkout.views")
+        assert line["level"] == "ERROR"
+        assert line["message"] == (
+            f"Stripe's page is at {stripe.url}, which has to be in CHECKOUT_ORIGINS."
+        )
+
+    def test_is_as_good_as_any_for_json(
+        self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
+    ):
+        answer = ada_with_mice.buys_by_json({"items": [{"product_id": mouse.pk, "quantity": 1}]})
+        assert answer.json()["url"] == ada_with_mice.order.session_url
+
+    def test_needs_no_capitals(self, stripe: StandIn, ada_with_mice: Shopper, settings):
+        settings.CHECKOUT_ORIGINS = ["https://pay.example"]
+        ada_with_mice.buys()
+        Order.objects.update(session_url="https://Pay.example/c/1")
+        assert ada_with_mice.buys()["Location"] == "https://Pay.example/c/1"
 
 
 class TestStripeInTrouble:

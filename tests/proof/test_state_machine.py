@@ -526,6 +526,7 @@ def real_mode(settings: Settings) -> None:
     settings.STRIPE_SECRET_KEY = "sk_test_shop"
     settings.STRIPE_WEBHOOK_SECRET = SECRET
     settings.STRIPE_API_BASE = API
+    settings.CHECKOUT_ORIGINS = [API]
     settings.STRIPE_KEY_PRESENT, settings.STRIPE_DEMO_MODE = True, False
 
 
