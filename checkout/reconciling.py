@@ -38,6 +38,8 @@ UNPAYABLE = Q(session_id=None) | Q(superseded_at__isnull=False)
 
 # So far may this server's clock be from Stripe's.
 MARGIN = timedelta(hours=1)
+# What was delivered after a backup may have happened before it.
+STRIPE_DELIVERS_FOR = timedelta(days=3)
 A_DAY = timedelta(days=1)
 
 
@@ -108,7 +110,7 @@ def recover(now: datetime, since: datetime) -> ReconcileReport:
     with _noting_failures(report):
         rebuilt = rebuilding.rebuild(since)
         report.brought_back = len(rebuilt)
-        _replay(report, max(since, now - STRIPE_KEEPS_EVENTS_FOR), now)
+        _replay(report, max(since - STRIPE_DELIVERS_FOR, now - STRIPE_KEEPS_EVENTS_FOR), now)
         _ask_about(Order.objects.awaiting_stripe().only("session_id"), report, now)
         if since < now - STRIPE_KEEPS_EVENTS_FOR:
             _apply_what_went_back(report, since)
