@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import batched
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
@@ -30,13 +31,17 @@ def rebuild(since: datetime) -> list[Order]:
 
     Safe twice and at once. Raises gateway.StripeDown or gateway.StripeRefused.
     """
-    rebuilt = []
+    sessions: dict[UUID, Json] = {}
     for page in gateway.pages_of("checkout.sessions", created=gateway.between(since)):
-        sessions = {order: session for session in page if (order := _order_of(session))}
-        here = set(Order.objects.filter(pk__in=sessions).values_list("pk", flat=True))
-        missing = [_rebuild(pk, session) for pk, session in sessions.items() if pk not in here]
-        rebuilt += [order for order in missing if order]
-    return rebuilt
+        for session in page:
+            # A try whose answer was lost may have left an open session beside the paid one.
+            if (pk := _order_of(session)) and _is_better(session, sessions.get(pk)):
+                sessions[pk] = session
+    here: set[UUID] = set()
+    for keys in batched(sessions, 500):
+        here |= set(Order.objects.filter(pk__in=keys).values_list("pk", flat=True))
+    rebuilt = [_rebuild(pk, session) for pk, session in sessions.items() if pk not in here]
+    return [order for order in rebuilt if order]
 
 
 def reserve(orders: Iterable[Order]) -> None:
@@ -51,6 +56,10 @@ def reserve(orders: Iterable[Order]) -> None:
                     stock.reserve(order.pk, order.shopper, counted)
         except stock.SoldOut as short:
             logger.warning("Too few of %s are left for order %s.", short.product, order.pk)
+
+
+def _is_better(session: Json, other: Json | None) -> bool:
+    return other is None or session["status"] == "complete"
 
 
 def _order_of(session: Json) -> UUID | None:
@@ -107,7 +116,7 @@ def _item(line: Json) -> OrderItem | None:
     quantity = reading.amount(line.get("quantity")) or 0
     if (
         cents is None
-        or cents > money.MAX_CHARGE_CENTS
+        or cents > money.largest_charge(str(line.get("currency")))
         or quantity not in range(1, MAX_QUANTITY + 1)
     ):
         return None

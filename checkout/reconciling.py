@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from checkout import events, gateway, limits, outbox, reading, rebuilding, refunds
 from checkout.models import Order, StripeEvent
 from storefront.models import Reservation
 from storefront.ops import logs
+from storefront.ops.connections import is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ UNPAYABLE = Q(session_id=None) | Q(superseded_at__isnull=False)
 
 # So far may this server's clock be from Stripe's.
 MARGIN = timedelta(hours=1)
+# What was delivered after a backup may have happened before it.
+STRIPE_DELIVERS_FOR = timedelta(days=3)
 A_DAY = timedelta(days=1)
 
 
@@ -107,7 +110,7 @@ def recover(now: datetime, since: datetime) -> ReconcileReport:
     with _noting_failures(report):
         rebuilt = rebuilding.rebuild(since)
         report.brought_back = len(rebuilt)
-        _replay(report, max(since, now - STRIPE_KEEPS_EVENTS_FOR), now)
+        _replay(report, max(since - STRIPE_DELIVERS_FOR, now - STRIPE_KEEPS_EVENTS_FOR), now)
         _ask_about(Order.objects.awaiting_stripe().only("session_id"), report, now)
         if since < now - STRIPE_KEEPS_EVENTS_FOR:
             _apply_what_went_back(report, since)
@@ -221,9 +224,9 @@ def _receive(report: ReconcileReport, event: dict[str, Any]) -> bool:
             outcome = events.receive(event)
     except events.MalformedEvent:
         return True
-    except (InterfaceError, OperationalError):
-        raise
-    except Exception:
+    except Exception as error:
+        if is_outage(error):
+            raise
         # An event that the shop fails on keeps no other waiting.
         logger.exception("Could not apply event %s.", event["id"])
         report.applied["failed"] += 1

@@ -88,6 +88,15 @@ def lost(stripe: StandIn, scarce: Product) -> Order:
     return order
 
 
+@pytest.fixture
+def paid(stripe: StandIn, scarce: Product) -> Order:
+    order = bought(scarce)
+    stripe.pay(order.session_id or "")
+    tell(stripe)
+    order.refresh_from_db()
+    return order
+
+
 class TestAnOrderThatTheBackupDoesNotHold:
     def test_is_brought_back_paid_and_its_goods_are_sold(self, lost: Order, scarce: Product):
         assert "1 orders brought back; 1 events replayed" in recover()
@@ -165,6 +174,18 @@ class TestAnOrderThatTheBackupDoesNotHold:
         tell(stripe)
         waiting.refresh_from_db()
         assert (waiting.status, stock_of(scarce)) == ("PAID", 8)
+
+    @pytest.mark.parametrize("is_newer", [True, False])
+    def test_gets_the_session_that_was_paid(self, stripe: StandIn, lost: Order, is_newer: bool):
+        sessions = stripe.ledger.sessions
+        paid = sessions.pop(lost.session_id or "")
+        still_open = paid | {"id": "cs_test_open", "status": "open", "payment_status": "unpaid"}
+        for session in (paid, still_open) if is_newer else (still_open, paid):
+            sessions[session["id"]] = session
+        stripe.ledger.lines["cs_test_open"] = stripe.ledger.lines[paid["id"]]
+        recover()
+        order = Order.objects.get(pk=lost.pk)
+        assert (order.status, order.session_id) == ("PAID", lost.session_id)
 
     def test_that_nobody_paid_is_no_loss(self, stripe: StandIn, scarce: Product):
         order = bought(scarce)
@@ -246,6 +267,16 @@ class TestAnOrderThatTheBackupHolds:
         heard = StripeEvent.objects.order_by("id").values_list("event_id", flat=True)
         assert list(heard) == [id for id in happened if id in set(heard)]
 
+    def test_hears_of_what_had_happened_before_and_was_delivered_after_it(
+        self, stripe: StandIn, paid: Order
+    ):
+        stripe.refund(paid.session_id or "")
+        for event in stripe.ledger.events:
+            event["created"] -= 2 * DAY
+        recover()
+        paid.refresh_from_db()
+        assert paid.status == "REFUNDED"
+
     def test_hears_of_what_stripe_has_delivered_already(self, stripe: StandIn, scarce: Product):
         order = bought(scarce)
         stripe.pay(order.session_id or "")
@@ -310,15 +341,6 @@ def test_a_recovery_that_stripe_interrupts_says_so_and_goes_on_when_it_is_run_ag
     stripe.clear_faults()
     recover()
     assert Order.objects.get(pk=lost.pk).status == "PAID"
-
-
-@pytest.fixture
-def paid(stripe: StandIn, scarce: Product) -> Order:
-    order = bought(scarce)
-    stripe.pay(order.session_id or "")
-    tell(stripe)
-    order.refresh_from_db()
-    return order
 
 
 class TestBooksThatAgreeWithStripe:

@@ -16,6 +16,7 @@ from checkout import (
     ordering,
     outbox,
     payments,
+    rebuilding,
     reconciling,
     refunds,
     review,
@@ -70,7 +71,13 @@ RECONCILING: Places = {
     "sending one thing": (outbox, "_send"),
     "doing a follow-up": (outbox.HANDLERS, StripeEvent.FollowUp.ORDER_PAID),
 }
-PLACES = BUYING | RECEIVING | RECONCILING
+RECOVERING: Places = {
+    "rebuilding what is lost": (rebuilding, "rebuild"),
+    "rebuilding an order": (rebuilding, "_rebuild"),
+    "replaying what has happened": (reconciling, "_replay"),
+    "reserving what was rebuilt": (rebuilding, "reserve"),
+}
+PLACES = BUYING | RECEIVING | RECONCILING | RECOVERING
 STATEMENT = "a statement that writes"
 
 Death = tuple[str, int]

@@ -61,6 +61,7 @@ def set_for(stand_in: StandIn) -> Iterator[None]:
             mock.patch("tools.stripe_stand_in.webhooks._post", _post),
             mock.patch("tools.stripe_stand_in.shapes.secrets", ids),
             mock.patch("storefront.ops.shopper.uuid4", uuid),
+            mock.patch("checkout.rebuilding.uuid4", uuid),
             mock.patch.object(Order._meta.get_field("id"), "_get_default", uuid),
         ):
             undo.enter_context(patch)

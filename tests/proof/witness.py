@@ -1,5 +1,6 @@
 """Watches the shop's database and Stripe's ledger, and remembers what a snapshot cannot show."""
 
+import copy
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -28,6 +29,12 @@ ALLOWED = {
     "REFUNDED": {"PAID", "REVIEW"},
     "REVIEW": {"REFUNDED"},
 }
+
+
+# What it remembers of the shop's database, not of the world.
+OF_THE_DATABASE = """
+    rows orders counts_stock sold sales expected carts set_aside refunded_from told
+"""
 
 
 class Witness:
@@ -80,6 +87,13 @@ class Witness:
 
     def event_was_lost(self, event_id: str) -> None:
         self.optional.add(event_id)
+
+    def remembers(self) -> dict[str, Any]:
+        """What a backup takes along."""
+        return copy.deepcopy({name: getattr(self, name) for name in OF_THE_DATABASE.split()})
+
+    def backup_was_restored(self, memory: dict[str, Any]) -> None:
+        vars(self).update(copy.deepcopy(memory))
 
     # After each event and each step
 
