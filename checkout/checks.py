@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from storefront.ops.pages import payment_mode
 
 
 @register(deploy=True)
@@ -18,3 +20,18 @@ def webhook_secret(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
             id="checkout.E001",
         )
     ]
+
+
+@register(deploy=True)
+def real_money(app_configs: object, **kwargs: Any) -> list[CheckMessage]:
+    """Strangers can find the shop: do they pay? A public demo, or a public test, is meant so."""
+    mode = payment_mode()
+    if mode == "live" or not settings.IS_PUBLIC:
+        return []
+    problem = {
+        "demo": "This shop is public and a demo: it has no Stripe keys, and Buy charges nothing.",
+        "test": "This shop is public and has Stripe's test keys: no payment moves money.",
+    }
+    hint = "Set STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY to the live keys to take money."
+    number = {"demo": "1", "test": "2"}[mode]
+    return [Warning(problem[mode], hint=hint, id=f"checkout.W00{number}")]

@@ -116,7 +116,7 @@ def _item(line: Json) -> OrderItem | None:
     quantity = reading.amount(line.get("quantity")) or 0
     if (
         cents is None
-        or cents > money.MAX_CHARGE_CENTS
+        or cents > money.largest_charge(str(line.get("currency")))
         or quantity not in range(1, MAX_QUANTITY + 1)
     ):
         return None

@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from checkout import events, gateway, limits, outbox, reading, rebuilding, refunds
 from checkout.models import Order, StripeEvent
 from storefront.models import Reservation
 from storefront.ops import logs
+from storefront.ops.connections import is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -223,9 +224,9 @@ def _receive(report: ReconcileReport, event: dict[str, Any]) -> bool:
             outcome = events.receive(event)
     except events.MalformedEvent:
         return True
-    except (InterfaceError, OperationalError):
-        raise
-    except Exception:
+    except Exception as error:
+        if is_outage(error):
+            raise
         # An event that the shop fails on keeps no other waiting.
         logger.exception("Could not apply event %s.", event["id"])
         report.applied["failed"] += 1

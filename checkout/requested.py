@@ -51,9 +51,13 @@ def refuse_the_impossible(items: Sequence[RequestedItem]) -> None:
         raise CannotOrder(f"One order can hold {most_pieces} pieces at most. Please split it.")
     if len(items) > MAX_LINES:
         raise CannotOrder(f"One order can hold {MAX_LINES} different products at most.")
-    if total_cents > money.MAX_CHARGE_CENTS:
-        most = money.format_money(money.MAX_CHARGE_CENTS)
-        raise CannotOrder(f"One order can come to {most} at most. Please split it.")
+    most = money.largest_charge()
+    if total_cents > most:
+        can_be_split = all(item.product.price_cents <= most for item in items)
+        raise CannotOrder(
+            f"One order can come to {money.format_money(most)} at most. "
+            + ("Please split it." if can_be_split else "Please ask the shop how to pay for this.")
+        )
 
 
 def refuse_what_the_bank_is_paying(shopper: UUID, fingerprint: str) -> None:

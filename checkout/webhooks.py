@@ -4,7 +4,7 @@ import logging
 from http import HTTPStatus
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from checkout import events, gateway
 from checkout.metrics import WEBHOOKS
 from checkout.reading import Json
+from storefront.ops.connections import give_up, is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,10 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     except events.MalformedEvent as error:
         logger.warning("Refused a signed webhook: %s.", error)
         return _answer(str(error), HTTPStatus.BAD_REQUEST)
-    except (InterfaceError, OperationalError):
+    except (DatabaseError, InterfaceError) as error:
+        if not is_outage(error):
+            raise
+        give_up()
         logger.exception("The database did not store the event; Stripe sends it again.")
         return _answer("the database does not answer", HTTPStatus.INTERNAL_SERVER_ERROR)
     return _answer(outcome, HTTPStatus.OK)

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from storefront import money
+from storefront.ops.static_files import is_collected
 
 MAX_QUANTITY = 999
 
@@ -63,9 +64,9 @@ class Product(models.Model):
         help_text="The end of the page's address; made from the name if you leave it empty.",
     )
     description = models.TextField(blank=True)
-    price_cents = models.PositiveIntegerField(
+    price_cents = models.PositiveBigIntegerField(
         "price in minor units",
-        validators=[MaxValueValidator(money.MAX_CHARGE_CENTS)],
+        validators=[MaxValueValidator(money.largest_charge)],
         help_text="In the smallest unit of the shop's currency: 2999 is $29.99, or ¥2,999.",
     )
     picture = models.CharField(
@@ -106,10 +107,8 @@ class Product(models.Model):
     @property
     def picture_url(self) -> str:
         """Where the picture is served; a file that isn't there must not take the shop down."""
-        try:
-            return staticfiles_storage.url(self.picture) if self.picture else ""
-        except ValueError:  # not among the files that were collected
-            return ""
+        is_there = self.picture and is_collected(self.picture)
+        return staticfiles_storage.url(self.picture) if is_there else ""
 
     @property
     def has_shareable_picture(self) -> bool:
@@ -162,7 +161,7 @@ class CartLine(models.Model):
     shopper = models.UUIDField()
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
     quantity = models.PositiveSmallIntegerField()
-    price_cents_then = models.PositiveIntegerField(
+    price_cents_then = models.PositiveBigIntegerField(
         null=True, help_text="What one cost when it was put in, in minor units."
     )
     changed_at = models.DateTimeField(

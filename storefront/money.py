@@ -12,8 +12,14 @@ from babel import Locale
 from babel.numbers import NumberPattern, get_currency_symbol
 from django.conf import settings
 
-MAX_CHARGE_CENTS = 99_999_999
-"""The most that one Checkout Session may charge, in minor units."""
+# How many digits an amount may have: 999,999.99 in most currencies. In those whose unit is worth
+# less than a cent or so cards take more, and Checkout leaves out the methods that don't.
+DIGITS = 8
+WEAK_CURRENCIES = (
+    "bif cdf clp cop crc djf gnf huf jpy khr kmf krw lak lbp mga mmk mnt pyg rwf tzs ugx uzs vnd "
+    "vuv xaf xof xpf"
+)
+MORE_DIGITS = {**dict.fromkeys(WEAK_CURRENCIES.split(), 10), "inr": 9, "idr": 12}
 
 ZERO_DECIMALS = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split())
 THREE_DECIMALS = frozenset("bhd jod kwd omr tnd".split())
@@ -34,6 +40,12 @@ def smallest_step(currency: str | None = None) -> int:
     if currency in WHOLE_IN_HUNDREDTHS:
         return 100
     return 10 if currency in THREE_DECIMALS else 1
+
+
+def largest_charge(currency: str | None = None) -> int:
+    """Return the most that one Checkout Session may charge, in minor units."""
+    currency = currency or settings.CURRENCY
+    return int(10 ** MORE_DIGITS.get(currency, DIGITS)) - smallest_step(currency)
 
 
 def format_money(cents: int, currency: str | None = None) -> str:

@@ -9,8 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from storefront import stripe_keys
+from storefront.ops import data_stores, logs
 from storefront.ops import environment as env
-from storefront.ops import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_dot_env(BASE_DIR)
@@ -31,8 +31,11 @@ if not SECRET_KEY:
 SITE_URL = env.origin("SITE_URL")
 site = urlsplit(SITE_URL)
 USE_HTTPS = site.scheme == "https" if SITE_URL else not DEBUG
+site_host = site.netloc.removesuffix(f":{site.port}")
 # All but that of SITE_URL lead there (ops/site_address.py).
-ALLOWED_HOSTS = [*env.hosts("ALLOWED_HOSTS"), *filter(None, [site.hostname])]
+ALLOWED_HOSTS = sorted({*env.hosts("ALLOWED_HOSTS"), *filter(None, [site_host])})
+# Whether strangers can find the shop, as far as its address tells.
+IS_PUBLIC = USE_HTTPS and not (SITE_URL and env.is_local(site_host))
 TRUST_PROXY = env.flag("TRUST_PROXY")
 # gunicorn reads these two by itself, with a poorer message when it can't.
 env.number("PORT", 8000, least=0, most=65_535)
@@ -97,9 +100,9 @@ TEMPLATES = [
 ]
 
 # --- Data -------------------------------------------------------------------------------
-DATABASES = {"default": env.database("DATABASE_URL", BASE_DIR)}
+DATABASES = {"default": data_stores.database("DATABASE_URL", BASE_DIR)}
 PERSISTENT_DISK = env.flag("PERSISTENT_DISK")
-CACHES = {"default": env.cache("CACHE_URL")}
+CACHES = {"default": data_stores.cache("CACHE_URL")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = ["storefront.ops.logins.OneAtATime"]
@@ -114,16 +117,17 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- Words and money --------------------------------------------------------------------
-SHOP_NAME = env.text("SHOP_NAME", "Storefront")
-SHOP_DESCRIPTION = env.text("SHOP_DESCRIPTION", "A small shop with a few good things.")
+SHOP_NAME = env.words("SHOP_NAME", "Storefront")
+SHOP_DESCRIPTION = env.words("SHOP_DESCRIPTION", "A small shop with a few good things.")
 SHOP_LOGO = env.static_file("SHOP_LOGO", BASE_DIR / "static", "icon.svg")
 SHOP_ACCENT = env.colour("SHOP_ACCENT")
 SHOP_LINKS = env.links("SHOP_LINKS")
 CURRENCY = env.currency("CURRENCY", "usd")
 LANGUAGE_CODE = "en-us"
-TIME_ZONE = "UTC"
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = ["storefront.formats"]
 
 # --- Stripe -----------------------------------------------------------------------------
 STRIPE_PUBLISHABLE_KEY, STRIPE_SECRET_KEY = stripe_keys.key_pair()
@@ -162,7 +166,7 @@ static_collected = not DEBUG and (STATIC_ROOT / "staticfiles.json").exists()
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "storefront.ops.static_files.CollectedFiles"
         if static_collected or collecting_static
         else "django.contrib.staticfiles.storage.StaticFilesStorage",
     },

@@ -13,6 +13,8 @@ def log_mode() -> None:
         logger.info("No Stripe keys. Demo mode ENABLED: nothing is charged.")
         return
     logger.info("✓ Stripe keys detected. Real Stripe mode ENABLED.")
+    if settings.IS_PUBLIC and not settings.STRIPE_LIVE_MODE:
+        logger.warning("The keys are of Stripe's test mode: no payment moves money.")
     if not settings.STRIPE_WEBHOOK_SECRET:
         logger.warning(
             "STRIPE_WEBHOOK_SECRET is not set: no payment can be confirmed. Set it to the "

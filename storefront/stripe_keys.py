@@ -1,12 +1,17 @@
 """Reads Stripe's keys from the environment: they fit together, or the start stops."""
 
+import re
+
 from django.core.exceptions import ImproperlyConfigured
 
 from storefront.ops import environment as env
 
 LIVE_KEYS = ("sk_live_", "rk_live_", "pk_live_")
-SECRET_KEYS = ("sk_test_", "rk_test_", "sk_live_", "rk_live_")
-PUBLISHABLE_KEYS = ("pk_test_", "pk_live_")
+# To their ends: Stripe's dashboard shows sk_test_51H…x9 where it hides a key.
+SECRET_KEY = re.compile(r"(sk|rk)_(test|live)_\w+", re.ASCII)
+PUBLISHABLE_KEY = re.compile(r"pk_(test|live)_\w+", re.ASCII)
+WEBHOOK_SECRET = re.compile(r"whsec_[\w+/=-]+", re.ASCII)
+COPY_ALL = "Reveal it in Stripe's dashboard and copy all of it"
 
 
 def key_pair() -> tuple[str, str]:
@@ -18,12 +23,12 @@ def key_pair() -> tuple[str, str]:
             f"{missing} is not set, but the other Stripe key is. Set both for real payments, "
             "or neither for the demo shop."
         )
-    if key and not key.startswith(SECRET_KEYS):
-        raise env.refusal(
-            "STRIPE_SECRET_KEY", "a key that begins with sk_ or rk_, then test_ or live_"
-        )
-    if publishable and not publishable.startswith(PUBLISHABLE_KEYS):
-        raise env.refusal("STRIPE_PUBLISHABLE_KEY", "a key that begins with pk_test_ or pk_live_")
+    if key and not SECRET_KEY.fullmatch(key):
+        allowed = "sk_ or rk_, then test_ or live_, then letters and digits"
+        raise env.refusal("STRIPE_SECRET_KEY", f"{allowed}. {COPY_ALL}")
+    if publishable and not PUBLISHABLE_KEY.fullmatch(publishable):
+        allowed = "pk_test_ or pk_live_, then letters and digits"
+        raise env.refusal("STRIPE_PUBLISHABLE_KEY", f"{allowed}. {COPY_ALL}")
     if key.startswith(LIVE_KEYS) != publishable.startswith(LIVE_KEYS):
         raise ImproperlyConfigured(
             "STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY mix test and live mode. "
@@ -36,8 +41,9 @@ def webhook_secret() -> str:
     """Return the signing secret; two with a comma between while one is being rolled."""
     env.secret("STRIPE_WEBHOOK_SECRET")
     secrets = env.comma_separated("STRIPE_WEBHOOK_SECRET")
-    if not all(value.startswith("whsec_") for value in secrets):
-        raise env.refusal("STRIPE_WEBHOOK_SECRET", "secrets that begin with whsec_, commas between")
+    if not all(map(WEBHOOK_SECRET.fullmatch, secrets)):
+        allowed = "secrets that begin with whsec_, commas between"
+        raise env.refusal("STRIPE_WEBHOOK_SECRET", f"{allowed}. {COPY_ALL}")
     return ",".join(secrets)
 
 

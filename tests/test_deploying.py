@@ -196,7 +196,13 @@ def test_a_second_release_finds_nothing_to_do(platform: Platform, line: str):
 
 
 def test_orders_in_a_file_are_refused_unless_its_disk_stays(built: Path):
-    environment = machine() | {"SECRET_KEY": "x" * 25 + "0123456789" * 3, "SITE_URL": SITE}
+    environment = machine() | {
+        "SECRET_KEY": "x" * 25 + "0123456789" * 3,
+        "SITE_URL": SITE,
+        "STRIPE_PUBLISHABLE_KEY": "pk_live_1",
+        "STRIPE_SECRET_KEY": "rk_live_1",
+        "STRIPE_WEBHOOK_SECRET": SECRET,
+    }
     check = [sys.executable, "manage.py", "check", "--deploy"]
     with pytest.raises(AssertionError, match=r"storefront\.E001"):
         run(check, built, environment)

@@ -149,8 +149,8 @@ templates() { find templates -name '*.html' -exec "$@" {} +; }
 as_in_production() {  # Nothing of this machine's environment or .env gets in.
     env -i PATH="$PATH" HOME="${HOME:-/tmp}" READ_DOT_ENV=false SITE_URL=https://shop.example \
         ALLOWED_HOSTS=shop.example SECRET_KEY=only-for-checks-Zq7vR2mXw9Kd4TnYb8Hc3LfJs6Pg5AeUoViDlErMt \
-        STRIPE_PUBLISHABLE_KEY=pk_test_checks STRIPE_SECRET_KEY=sk_test_checks \
-        STRIPE_WEBHOOK_SECRET=whsec_checks PERSISTENT_DISK=true "$@"
+        STRIPE_PUBLISHABLE_KEY=pk_live_checks STRIPE_SECRET_KEY=sk_live_checks \
+        STRIPE_WEBHOOK_SECRET=whsec_checks DATABASE_URL=sqlite:///:memory: PERSISTENT_DISK=true "$@"
 }
 
 format() {

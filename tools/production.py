@@ -8,6 +8,6 @@ from storefront.settings import STORAGES
 
 STATIC_ROOT = Path(os.environ["STATIC_ROOT"])
 STORAGES["staticfiles"] = {
-    "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage",
+    "BACKEND": "storefront.ops.static_files.CollectedFiles",
 }
 WHITENOISE_USE_FINDERS = False

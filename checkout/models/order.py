@@ -301,7 +301,7 @@ class OrderItem(models.Model):
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="items", db_index=False)
     product = models.ForeignKey(Product, on_delete=models.SET_NULL, null=True, related_name="+")
     name = models.CharField(max_length=120)
-    unit_price_cents = models.PositiveIntegerField("unit price in minor units")
+    unit_price_cents = models.PositiveBigIntegerField("unit price in minor units")
     quantity = models.PositiveSmallIntegerField()
     from_cart = models.PositiveSmallIntegerField(
         null=True, editable=False, help_text="How many left the cart when a bank began to pay."

@@ -72,6 +72,8 @@ class StripeEvent(models.Model):
 
     class Meta:
         ordering = ("-received_at", "-id")
+        # Otherwise Django's checks open the database to look, before there is one.
+        required_db_features = ("supports_json_field",)
         indexes = (
             models.Index(
                 fields=("follow_up_after",),

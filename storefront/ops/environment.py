@@ -1,19 +1,29 @@
 """Reads the environment: a value that can't be read stops the start, and says what is allowed."""
 
+import ipaddress
+import os
 import re
+import zoneinfo
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-import dj_database_url
+import idna
 from babel.numbers import list_currencies
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
+from storefront.ops import dot_env
+
+# Half a character of another encoding, or one that no text has in it.
+NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 COLOUR = re.compile(r"#([0-9a-fA-F]{3}){1,2}")
 # A leading dot means its subdomains as well; an asterisk alone means every host.
 HOST = re.compile(r"\*|\.?[\w.-]+|\[[0-9a-fA-F:.]+\]", re.ASCII)
+# What Django and browsers take for the name of a host.
+HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.ASCII)
+PORTS = {"http": 80, "https": 443}
 LINKS = ("https://", "http://", "mailto:")
 
 env = Env()
@@ -25,18 +35,29 @@ SECRETS: set[str] = set()
 def read_dot_env(folder: Path) -> None:
     """Load `.env` if there is one; the real environment wins."""
     if flag("READ_DOT_ENV", default=True):
-        env.read_env(str(folder / ".env"), recurse=False)
+        for name, value in dot_env.read(folder / ".env", os.environ).items():
+            os.environ.setdefault(name, value)
 
 
 def text(name: str, default: str = "") -> str:
     """Return the value without surrounding blanks; an empty one counts as not set."""
-    return (env.str(name, "") or "").strip() or default
+    value = env.str(name, "") or ""
+    if NO_TEXT.search(value):
+        raise refusal(name, "text in UTF-8, without control characters")
+    return value.strip() or default
+
+
+def words(name: str, default: str) -> str:
+    """Return the value as one line."""
+    return " ".join(text(name, default).split())
 
 
 def secret(name: str, default: str = "") -> str:
     """Return the value as `text` does, and hide it from error pages."""
     value = text(name, default)
     hide(value, *value.split(","))
+    if len(value.splitlines()) > 1:
+        raise refusal(name, "one line")
     return value
 
 
@@ -70,27 +91,44 @@ def number(name: str, default: int, *, least: int, most: int) -> int:
 
 
 def origin(name: str) -> str:
-    """Return a scheme and host like `https://shop.example`, without the trailing slash."""
-    value = text(name).rstrip("/")
-    if value and not _is_origin(value):
+    """Return a scheme and host like `https://shop.example`, as browsers write it."""
+    value = text(name)
+    found = _origin(value)
+    if value and not found:
         raise refusal(name, "an address like https://shop.example, without a path")
-    return value
+    return found
 
 
 def origins(name: str) -> list[str]:
     """Return comma-separated values of the kind that `origin` returns."""
-    values = [value.rstrip("/") for value in comma_separated(name)]
-    if not all(map(_is_origin, values)):
+    found = [_origin(value) for value in comma_separated(name)]
+    if not all(found):
         raise refusal(name, "addresses like https://pay.shop.example, without paths")
-    return values
+    return found
 
 
 def hosts(name: str) -> list[str]:
     """Return host names as Django's ALLOWED_HOSTS takes them."""
-    values = comma_separated(name)
+    values = [_in_ascii(value.removesuffix(".")) for value in comma_separated(name)]
     if not all(map(HOST.fullmatch, values)):
         raise refusal(name, "names like shop.example, without scheme and port, commas between")
     return values
+
+
+def is_local(host: str) -> bool:
+    """Whether no one can reach the host from the internet, as far as its name tells."""
+    try:
+        return not ipaddress.ip_address(host.strip("[]")).is_global
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".local", ".internal", ".test"))
+
+
+def time_zone(name: str, default: str) -> str:
+    """Return a zone of the IANA's database."""
+    value = text(name, default)
+    if value not in zoneinfo.available_timezones():
+        raise refusal(name, "a name such as UTC, Europe/Berlin or America/New_York")
+    return value
 
 
 def currency(name: str, default: str) -> str:
@@ -126,41 +164,6 @@ def static_file(name: str, folder: Path, default: str) -> str:
     return value
 
 
-def database(name: str, folder: Path) -> dict[str, Any]:
-    """Return Django's settings for a `sqlite:` or `postgresql:` URL; files are in `folder`."""
-    url = secret(name, "sqlite:///db.sqlite3")
-    allowed = "postgresql://user:password@host:5432/name or sqlite:///file.sqlite3"
-    if not url.startswith(("sqlite:", "postgres:", "postgresql:")):
-        raise refusal(name, allowed)
-    try:
-        parsed = dict(dj_database_url.parse(url))
-    except ValueError:
-        raise refusal(name, allowed) from None
-    if not parsed["NAME"]:
-        raise refusal(name, allowed)
-    hide(str(parsed["PASSWORD"]))
-    return parsed | (_sqlite(parsed, folder) if url.startswith("sqlite") else _postgresql(parsed))
-
-
-def cache(name: str) -> dict[str, Any]:
-    """Return Django's settings for a `redis:` URL; without one each process has its own cache."""
-    url = secret(name)
-    if not url:
-        # At some 300 bytes each it stays below 10 MB; when it is full, a third of it goes.
-        backend = "django.core.cache.backends.locmem.LocMemCache"
-        return {"BACKEND": backend, "OPTIONS": {"MAX_ENTRIES": 30_000}}
-    if not _is_redis(url):
-        raise refusal(name, "redis://host:6379/0, or rediss:// for an encrypted connection")
-    hide(unquote(urlsplit(url).password or ""))
-    return {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": [url],
-        "KEY_PREFIX": "storefront",
-        # No shopper waits longer for the cache than for the page without it.
-        "OPTIONS": {"socket_connect_timeout": 0.3, "socket_timeout": 0.3},
-    }
-
-
 def refusal(name: str, allowed: str) -> ImproperlyConfigured:
     """Name the variable but not its value: it may be a secret, and this ends up in logs."""
     return ImproperlyConfigured(f"{name} can't be read. Allowed: {allowed}.")
@@ -173,56 +176,32 @@ def _parsed(name: str, parse: Callable[[str], Any], allowed: str) -> Any:
         raise refusal(name, allowed) from None
 
 
-def _is_origin(value: str) -> bool:
+def _origin(value: str) -> str:
+    """Return the origin that the value means, or nothing."""
     try:
         parts = urlsplit(value)
-        _ = parts.port
+        host, port = _host_of(parts), parts.port
     except ValueError:
-        return False
-    return (
-        parts.scheme in ("http", "https")
-        and bool(parts.hostname)
-        and value == f"{parts.scheme}://{parts.netloc}"
-        and "@" not in parts.netloc
-    )
+        return ""
+    has_more = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
+    if parts.scheme not in PORTS or has_more or port == 0 or not host:
+        return ""
+    is_default = port in (None, PORTS[parts.scheme])
+    return f"{parts.scheme}://{host}" + ("" if is_default else f":{port}")
 
 
-def _is_redis(url: str) -> bool:
+def _host_of(parts: SplitResult) -> str:
+    """Return the host as browsers name it; nothing for what is none."""
+    host = _in_ascii((parts.hostname or "").removesuffix("."))
+    if ":" in host:
+        return f"[{ipaddress.IPv6Address(host).compressed}]"
+    return host if HOST_NAME.fullmatch(host) and len(host) < 254 else ""
+
+
+def _in_ascii(host: str) -> str:
+    """Return the name as the internet knows it: `xn--kse-qla.example` for `käse.example`."""
+    dot, name = ("." if host.startswith(".") else ""), host.removeprefix(".")
     try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    is_number = not parts.path.strip("/") or parts.path.strip("/").isdecimal()
-    return parts.scheme in ("redis", "rediss") and bool(parts.hostname) and is_number
-
-
-def _sqlite(parsed: dict[str, Any], folder: Path) -> dict[str, Any]:
-    name = parsed["NAME"]
-    return {
-        "NAME": name if name == ":memory:" else str(folder / name),
-        # Opening the file takes longer than most queries, so each thread keeps it open. Not for
-        # long: a merchant who puts another file in its place wants the shop to use that one.
-        "CONN_MAX_AGE": 5,
-        # IMMEDIATE: a transaction waits for the write lock at its start. With SQLite's default,
-        # one that reads first and then writes fails at once under load.
-        # FULL: with WAL's usual NORMAL a power cut may lose an event that Stripe was told is
-        # stored, and Stripe never sends it again.
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 5,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
-        },
-    }
-
-
-def _postgresql(parsed: dict[str, Any]) -> dict[str, Any]:
-    # Health checks: without them each pooled connection fails one request after a restart.
-    pool = {"min_size": 1, "max_size": 8, "timeout": 5}
-    return {
-        "CONN_HEALTH_CHECKS": True,
-        # PgBouncer lends a connection for one transaction, and a server-side cursor is lost with
-        # it. Nothing here reads so much that it needs one.
-        "DISABLE_SERVER_SIDE_CURSORS": True,
-        "OPTIONS": {"pool": pool, **parsed.get("OPTIONS", {})},
-    }
+        return host if host.isascii() else dot + idna.encode(name, uts46=True).decode()
+    except idna.IDNAError:
+        return host

@@ -1,11 +1,11 @@
 """Says in the shop's own words what went wrong; needs neither the database nor a good request."""
 
 import logging
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import NamedTuple
 
-from django.db import InterfaceError, OperationalError
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -19,6 +19,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString
 from django.views.debug import ExceptionReporter
 
+from storefront.ops.connections import give_up, is_outage
 from storefront.ops.environment import SECRETS
 from storefront.ops.logs import route_of
 from storefront.ops.pages import shop_context
@@ -120,6 +121,10 @@ def too_quick(request: HttpRequest, seconds: int) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer what no view could catch, such as a session that middleware can't store."""
+    error = sys.exception()
+    if is_outage(error):
+        return outage(request, error)
     return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
@@ -145,12 +150,15 @@ class ErrorPages:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, UnreadablePostError):  # the client left in the middle of its body
             return _answer(request, HTTPStatus.BAD_REQUEST)
-        if not isinstance(error, OperationalError | InterfaceError):
-            return None
-        logger.error("The database did not answer %s.", route_of(request), exc_info=error)
-        answer = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE)
-        answer["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return answer
+        return outage(request, error) if is_outage(error) else None
+
+
+def outage(request: HttpRequest, error: BaseException | None) -> HttpResponse:
+    logger.error("The database did not answer %s.", route_of(request), exc_info=error)
+    give_up()
+    answer = _answer(request, HTTPStatus.SERVICE_UNAVAILABLE)
+    answer["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return answer
 
 
 class ScrubbedExceptionReporter(ExceptionReporter):

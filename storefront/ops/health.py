@@ -1,14 +1,18 @@
 """Tells platforms and their routers whether the process answers and whether the shop can work."""
 
+import secrets
 from collections.abc import Callable
 from http import HTTPStatus
 
-from django.db import InterfaceError, OperationalError, connection
+from django.contrib.sessions.models import Session
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from storefront.ops.connections import give_up, is_outage
 from storefront.ops.metrics import metrics
 
 
@@ -22,14 +26,27 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The database answers and no migration is pending; 503 otherwise."""
+    """The database answers and can be written to, and no migration is pending; 503 otherwise."""
+    problem = "the database does not answer"
     try:
         executor = MigrationExecutor(connection)
-    except (InterfaceError, OperationalError):
-        return _not_ready("the database does not answer")
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        return _not_ready("migrations are pending: run manage.py migrate")
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return _not_ready("migrations are pending: run manage.py migrate")
+        problem = "the database takes no changes"
+        _write()
+    except (DatabaseError, InterfaceError) as error:
+        if not is_outage(error):
+            raise
+        give_up()
+        return _not_ready(problem)
     return HttpResponse("ready\n", content_type="text/plain")
+
+
+@transaction.atomic
+def _write() -> None:
+    """Write something and remove it: a full disk, or a read-only server, answers all questions."""
+    key = f"readyz-{secrets.token_hex(12)}"
+    Session.objects.create(session_key=key, expire_date=timezone.now()).delete()
 
 
 def _not_ready(reason: str) -> HttpResponse:

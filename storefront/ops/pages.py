@@ -11,6 +11,8 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
+from storefront.ops.static_files import is_collected
+
 # Stands for the CSRF token until the page is finished, so that a part is the same for everybody.
 TOKEN_PLACEHOLDER = f"csrf-token-{secrets.token_hex(8)}"
 VARY = ["HX-Request", "HX-Boosted", "HX-History-Restore-Request", "HX-Target"]
@@ -71,9 +73,18 @@ def shop_context() -> dict[str, Any]:
     return {
         "shop_name": settings.SHOP_NAME,
         "shop_description": settings.SHOP_DESCRIPTION,
-        "shop_logo": settings.SHOP_LOGO,
+        "shop_logo": settings.SHOP_LOGO if is_collected(settings.SHOP_LOGO) else "",
         "shop_accent": settings.SHOP_ACCENT,
         "shop_links": tuple(settings.SHOP_LINKS.items()),
         "currency": settings.CURRENCY.upper(),
         "demo_mode": settings.STRIPE_DEMO_MODE,
+        # On one's own machine they are no surprise.
+        "test_mode": settings.IS_PUBLIC and payment_mode() == "test",
+        "payment_mode": payment_mode(),
     }
+
+
+def payment_mode() -> str:
+    if settings.STRIPE_DEMO_MODE:
+        return "demo"
+    return "live" if settings.STRIPE_LIVE_MODE else "test"

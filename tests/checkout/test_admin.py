@@ -47,6 +47,15 @@ class TestTheMerchant:
         response = merchant.post(page, form(mouse, price_cents=1_999))
         assert "steps of 10 minor units" in response.text
 
+    @pytest.mark.parametrize(("currency", "status"), [("usd", 200), ("idr", 302)])
+    def test_asks_as_much_as_stripe_takes_in_the_currency(
+        self, merchant: Client, mouse: Product, settings, currency: str, status: int
+    ):
+        settings.CURRENCY = currency
+        page = f"/admin/storefront/product/{mouse.pk}/change/"
+        answer = merchant.post(page, form(mouse, price_cents=1_500_000_000))
+        assert answer.status_code == status
+
     def test_reads_that_a_picture_is_not_there(self, merchant: Client, mouse: Product):
         page = f"/admin/storefront/product/{mouse.pk}/change/"
         response = merchant.post(page, form(mouse, picture="products/mose.svg"))

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from checkout import gateway
 from checkout.models import Order
 from storefront.models import CartLine, Product, Shop
-from tests.cast import Shopper, deliver, event_about, leads_to_payment
+from tests.cast import Shopper, deliver, event_about, leads_to_payment, product
 from tests.log_capture import Log
 from tools.stripe_stand_in import StandIn
 
@@ -430,7 +431,28 @@ class TestWhatCannotBeBought:
         Product.objects.update(price_cents=50_000_000)
         ada.puts(laptop, 2)
         response = ada.is_refused(ada.buys())
-        assert "$999,999.99 at most" in response.text
+        assert "$999,999.99 at most. Please split it." in response.text
+
+    def test_no_advice_to_split_a_single_piece(
+        self, stripe: StandIn, ada: Shopper, laptop: Product
+    ):
+        Product.objects.update(price_cents=100_000_000)
+        ada.puts(laptop, 1)
+        response = ada.is_refused(ada.buys())
+        assert "$999,999.99 at most. Please ask the shop" in response.text
+
+    @pytest.mark.parametrize(
+        ("currency", "cents"),
+        [("idr", 999_999_999_999), ("jpy", 294_000_000), ("vnd", 3_000_000_000)],
+    )
+    def test_but_what_is_little_in_its_currency(
+        self, stripe: StandIn, ada: Shopper, settings: Settings, currency: str, cents: int
+    ):
+        settings.CURRENCY = currency
+        ada.puts(product("House", cents), 1)
+        assert ada.buys()["Location"].startswith(stripe.url)
+        deliver(event_about(ada.order))
+        assert (ada.order.status, ada.order.total_cents) == ("PAID", cents)
 
     def test_nothing_without_the_forms_token(self, ada_with_mice: Shopper):
         ada_with_mice.browser.handler.enforce_csrf_checks = True

@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from checkout import demo
+from checkout.checks import real_money
 from checkout.models import StripeEvent
 from storefront.models import Product
 from tests.cast import Shopper
@@ -66,8 +68,55 @@ class TestTheDemoShop:
         assert re.search("nothing was charged", ada.get(order).text)
 
 
-def test_a_real_shop_does_not_say_that_it_is_a_demo(stripe, ada: Shopper):
-    assert "Demo shop" not in ada.get("/").text + ada.get("/admin/login/").text
+class TestAShopWithTestKeys:
+    def test_says_so_on_every_page_that_strangers_see(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, settings: Settings
+    ):
+        settings.IS_PUBLIC = True
+        ada.puts(mouse, 1)
+        ada.buys()
+        order = f"/orders/{ada.order.pk}/"
+        for page in ("/", "/orders/", order, "/products/mouse/", "/nowhere/"):
+            text = ada.get(page).text
+            assert "Test shop: payments are tests, so no card is charged" in text
+            assert "Demo shop" not in text
+
+    @pytest.mark.parametrize(("is_public", "is_live"), [(False, False), (True, True)])
+    def test_says_nothing_where_it_is_expected_or_takes_money(
+        self, stripe: StandIn, ada: Shopper, settings: Settings, is_public: bool, is_live: bool
+    ):
+        settings.IS_PUBLIC, settings.STRIPE_LIVE_MODE = is_public, is_live
+        text = ada.get("/").text
+        assert "Test shop" not in text
+        assert "Demo shop" not in text
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_demo", "is_live", "words", "warning"),
+    [
+        ("demo", True, False, "Demo shop: nothing is charged", ["checkout.W001"]),
+        ("test", False, False, "Test keys: payments are tests", ["checkout.W002"]),
+        ("live", False, True, "", []),
+    ],
+)
+def test_the_merchant_sees_whether_money_moves(
+    ada: Shopper,
+    settings: Settings,
+    mode: str,
+    is_demo: bool,
+    is_live: bool,
+    words: str,
+    warning: list[str],
+):
+    settings.STRIPE_DEMO_MODE, settings.STRIPE_LIVE_MODE = is_demo, is_live
+    settings.STRIPE_KEY_PRESENT = not is_demo
+    ada.browser.force_login(User.objects.create_superuser("merchant"))
+    text = ada.get("/admin/").text
+    assert f"Payments: <strong>{mode}</strong>." in text
+    assert re.findall('<li class="info">([^,.]*)', text) == [words] * bool(words)
+    assert real_money(None) == []
+    settings.IS_PUBLIC = True
+    assert [found.id for found in real_money(None)] == warning
 
 
 @pytest.mark.parametrize("quantity", [1, 2])

@@ -2,12 +2,14 @@
 
 import re
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
+from pytest_django import Settings
 
 from checkout.models import Order
 from checkout.my_orders import LONGEST_POLL_INTERVAL, POLL_INTERVALS
@@ -467,3 +469,28 @@ def test_home_costs_no_more_when_it_announces_what_has_changed(
 def test_a_page_that_is_none_is_the_first(pending_order: Order, ada: Shopper, number: str):
     assert states(ada.get(f"/orders/?page={number}")).keys() <= {str(pending_order.pk)}
     assert ada.get(f"/orders/?page={number}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        ("UTC", "10 July 2026, 22:30 UTC"),
+        ("Europe/Berlin", "11 July 2026, 00:30 CEST"),
+        ("America/Sao_Paulo", "10 July 2026, 19:30 -03"),
+    ],
+)
+def test_times_are_the_shops_own_and_name_their_zone(
+    ada: Shopper, mouse: Product, settings: Settings, zone: str, shown: str
+):
+    settings.TIME_ZONE = zone
+    ada.puts(mouse, 1)
+    ada.buys()
+    then = datetime(2026, 7, 10, 22, 30, tzinfo=UTC)
+    Order.objects.update(created_at=then, paid_at=then)
+    receipt = ada.get(f"/orders/{ada.order.pk}/").text
+    assert receipt.count(shown) == 2
+    assert shown in ada.get("/").text
+    ada.browser.force_login(User.objects.create_superuser("merchant"))
+    desk = "/admin/checkout/order/"
+    for page in (desk, f"{desk}{ada.order.pk}/change/"):
+        assert shown in ada.get(page).text

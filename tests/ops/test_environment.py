@@ -2,12 +2,15 @@
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
+from storefront.ops import dot_env
 from tools.environment import NAMES
 
 pytestmark = pytest.mark.once
@@ -56,6 +59,13 @@ def setting(name: str, **environment: str) -> str:
         ({"SITE_URL": "ftp://shop.example"}, "SITE_URL can't be read"),
         ({"SITE_URL": "https://shop.example/path"}, "SITE_URL can't be read"),
         ({"SITE_URL": "https://shop.example:port"}, "SITE_URL can't be read"),
+        ({"SITE_URL": "https://your shop"}, "SITE_URL can't be read"),
+        ({"SITE_URL": "https://a;https://b"}, "SITE_URL can't be read"),
+        ({"SITE_URL": "https://my_shop.example"}, "SITE_URL can't be read"),
+        ({"SITE_URL": "https://käse..example"}, "SITE_URL can't be read"),
+        ({"SHOP_NAME": "K\udce4se"}, "SHOP_NAME can't be read. Allowed: text in UTF-8"),
+        ({"SECRET_KEY": "two\nlines"}, "SECRET_KEY can't be read. Allowed: one line"),
+        ({"TIME_ZONE": "Berlin"}, "TIME_ZONE can't be read. Allowed: a name such as UTC, Europe/B"),
         ({"ALLOWED_HOSTS": "https://shop.example"}, "ALLOWED_HOSTS can't be read. Allowed: names"),
         ({"ALLOWED_HOSTS": "shop.example:8000"}, "ALLOWED_HOSTS can't be read"),
         ({"CHECKOUT_ORIGINS": "https://a.example/b"}, "CHECKOUT_ORIGINS can't be read. Allowed: "),
@@ -65,6 +75,16 @@ def setting(name: str, **environment: str) -> str:
         ({"DATABASE_URL": "mysql://host/name"}, "DATABASE_URL can't be read"),
         ({"DATABASE_URL": "postgresql://u:p@host:port/x"}, "DATABASE_URL can't be read"),
         ({"DATABASE_URL": "postgresql://host"}, "DATABASE_URL can't be read"),
+        ({"DATABASE_URL": "postgresql://u:12/3@host/x"}, "DATABASE_URL can't be read"),
+        ({"DATABASE_URL": "sqlite:///x.sqlite3?timeout=9"}, "DATABASE_URL can't be read"),
+        *(
+            ({"DATABASE_URL": f"postgresql://host/x?{option}"}, "DATABASE_URL can't be read. Allow")
+            for option in (
+                *("pgbouncer=true", "schema=public", "sslmode=yes", "connect_timeout=soon"),
+                *("sslmode=require&sslmode=disable", "target_session_attrs=standby"),
+            )
+        ),
+        ({"CACHE_URL": "redis://host/0?timeout=1"}, "CACHE_URL can't be read"),
         ({"CACHE_URL": "memcached://host"}, "CACHE_URL can't be read. Allowed: redis://host"),
         ({"CACHE_URL": "redis://host:port"}, "CACHE_URL can't be read"),
         ({"CACHE_URL": "redis://"}, "CACHE_URL can't be read"),
@@ -86,6 +106,11 @@ def setting(name: str, **environment: str) -> str:
         (KEYS | {"STRIPE_PUBLISHABLE_KEY": "pk_live_1"}, "mix test and live mode"),
         (KEYS | {"STRIPE_SECRET_KEY": "pk_test_1"}, "STRIPE_SECRET_KEY can't be read"),
         (KEYS | {"STRIPE_PUBLISHABLE_KEY": "sk_test_1"}, "STRIPE_PUBLISHABLE_KEY can't be read"),
+        (KEYS | {"STRIPE_SECRET_KEY": "sk_test_51H…x9"}, "copy all of it"),
+        (KEYS | {"STRIPE_SECRET_KEY": "rk_test_..."}, "STRIPE_SECRET_KEY can't be read"),
+        (KEYS | {"STRIPE_SECRET_KEY": "sk_test_"}, "STRIPE_SECRET_KEY can't be read"),
+        (KEYS | {"STRIPE_PUBLISHABLE_KEY": "pk_test_****"}, "STRIPE_PUBLISHABLE_KEY can't be"),
+        (KEYS | {"STRIPE_WEBHOOK_SECRET": "whsec_•••"}, "STRIPE_WEBHOOK_SECRET can't be read"),
         (KEYS | {"STRIPE_WEBHOOK_SECRET": "sk_test_1"}, "STRIPE_WEBHOOK_SECRET can't be read"),
         (KEYS | {"STRIPE_API_BASE": "localhost:12111"}, "STRIPE_API_BASE can't be read"),
         (
@@ -105,11 +130,113 @@ def test_what_cannot_be_read_stops_the_start(environment: dict[str, str], messag
     assert message in process.stderr
 
 
-def test_a_refused_secret_is_not_repeated():
-    planted = "pk_test_planted_in_the_wrong_place"
-    process = start(**KEYS | {"STRIPE_SECRET_KEY": planted})
+@pytest.mark.parametrize(
+    "environment",
+    [
+        KEYS | {"STRIPE_SECRET_KEY": "pk_test_planted"},
+        {"DATABASE_URL": "postgresql://shop:planted@host/x?pgbouncer=planted"},
+        {"CACHE_URL": "redis://:planted@host/0?planted=planted"},
+    ],
+    ids=lambda environment: min(environment),
+)
+def test_a_refused_secret_is_not_repeated(environment: dict[str, str]):
+    process = start(**environment)
     assert process.returncode != 0
-    assert planted not in process.stderr + process.stdout
+    assert "planted" not in process.stderr + process.stdout
+
+
+def test_a_command_says_in_one_sentence_why_it_does_not_start():
+    process = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "READ_DOT_ENV": "false", "DEBUG": "maybe"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = "The shop does not start: DEBUG can't be read. Allowed: true or false.\n"
+    assert (process.returncode, process.stderr) == (1, said)
+
+
+class TestTheFileDotEnv:
+    @pytest.mark.parametrize(
+        ("content", "found"),
+        [
+            ("A=1\r\n\r\nB = 2 # two\r\n", {"A": "1", "B": "2"}),
+            ("A=1\rB=2", {"A": "1", "B": "2"}),
+            ("\ufeffA=ä", {"A": "ä"}),
+            ("A=ä\n".encode("utf-16"), {"A": "ä"}),
+            ("\n# A=\"0\n  export A='1' # one\nB=", {"A": "1", "B": ""}),
+            (
+                "A=it's #1\nB='it\\'s'\nC=\"a \\\"b\\\" c\"",
+                {"A": "it's", "B": "it's", "C": 'a "b" c'},
+            ),
+            ("A=1\nA=1", {"A": "1"}),
+            ("A=x${HOME}\nB=${A}/b\nC=${D:-d}", {"A": "x/root", "B": "x/root/b", "C": "d"}),
+            (
+                'A="-----BEGIN\nKx3A==\n-----END"\nB=1',
+                {"A": "-----BEGIN\nKx3A==\n-----END", "B": "1"},
+            ),
+        ],
+    )
+    def test_is_read_as_people_write_it(self, content: str | bytes, found, tmp_path: Path):
+        file = tmp_path / ".env"
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        assert dot_env.read(file, {"HOME": "/root"}) == found
+
+    @pytest.mark.parametrize(
+        ("content", "where"),
+        [
+            ('A=1\n\nDATABASE_URL="planted', "DATABASE_URL in line 3 of .env can't be read"),
+            ('DATABASE_URL="planted\nSHOP_NAME="Tea"', "DATABASE_URL in line 1 of .env can't be"),
+            ('B="x\nSECRET_KEY=planted\nC="', "B in line 1 of .env opens a quote that is not"),
+            ('B="planted\n# a comment\n"', "B in line 1 of .env opens a quote that is not"),
+            ("SECRET_KEY='plan'ted", "SECRET_KEY in line 1 of .env can't be read"),
+            ("A=1\nplanted", "Line 2 of .env has no ="),
+            ("export planted", "Line 1 of .env has no ="),
+            ("SECRET_KEY: planted", "Line 1 of .env can't be read"),
+            ("SECRET-KEY=planted", "Line 1 of .env does not begin with a name"),
+            ("$env:SECRET_KEY='planted'", "Line 1 of .env does not begin with a name"),
+            ("SECRET\u200b_KEY=planted", "Line 1 of .env does not begin with a name"),
+            ("=planted", "Line 1 of .env can't be read"),
+            ("A=1\nA=planted", "A in line 2 of .env is set to something else in line 1"),
+            ("DATABASE_URL=${planted}", "DATABASE_URL in line 1 of .env takes a ${…} that is"),
+            ("A=pl\0anted", "A in line 1 of .env has NUL characters"),
+            ("A=planted".encode("utf-16-le"), "Line 1 of .env has NUL characters"),
+            ("A=1\r\nSHOP_NAME=plantedä".encode("cp1252"), "SHOP_NAME in line 2 of .env is not in"),
+        ],
+    )
+    def test_stops_the_start_where_it_cannot_be_read(
+        self, content: str | bytes, where: str, tmp_path: Path
+    ):
+        file = tmp_path / ".env"
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(ImproperlyConfigured) as refused:
+            dot_env.read(file, {})
+        assert str(refused.value).startswith(where)
+        assert "planted" not in str(refused.value)
+
+    def test_may_be_missing_but_not_a_folder(self, tmp_path: Path):
+        assert dot_env.read(tmp_path / ".env", {}) == {}
+        with pytest.raises(ImproperlyConfigured, match=r"\.env can't be read: Is a directory"):
+            dot_env.read(tmp_path, {})
+
+    def test_sets_what_the_environment_does_not(self, tmp_path: Path):
+        for folder in ("storefront", "static"):
+            shutil.copytree(ROOT / folder, tmp_path / folder)
+        (tmp_path / ".env").write_text("SHOP_NAME=Tea\nSECRET_KEY=x\nCURRENCY=eur\n")
+        process = subprocess.run(
+            [
+                *(sys.executable, "-c"),
+                "from storefront import settings; print(settings.SHOP_NAME, settings.CURRENCY)",
+            ],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "CURRENCY": "jpy"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert process.stdout == "Tea jpy\n", process.stderr
 
 
 class TestModes:
@@ -153,6 +280,24 @@ class TestModes:
         assert process.stdout.strip() == ("['storefront.E001']" if refused else "[]")
 
 
+@pytest.mark.parametrize(
+    ("url", "is_public"),
+    [
+        ("https://shop.example", "True"),
+        ("https://203.0.113.9", "False"),  # of documents, and of no one
+        ("https://8.8.8.8", "True"),
+        ("https://[::1]", "False"),
+        ("https://192.168.0.7:8443", "False"),
+        ("https://shop.localhost", "False"),
+        ("https://nas", "False"),
+        ("http://shop.example", "False"),
+        ("", "True"),
+    ],
+)
+def test_an_address_tells_whether_strangers_find_it(url: str, is_public: str):
+    assert setting("IS_PUBLIC", SITE_URL=url) == is_public
+
+
 class TestTheMerchantsOwnLook:
     def test_links_keep_their_order_and_their_own_equals_signs(self):
         links = "Terms=https://a.example/?x=1, Imprint = https://a.example/i"
@@ -179,8 +324,33 @@ class TestSafeByDefault:
         assert setting(names) == "__Host-csrftoken __Host-sessionid __Host-shopper"
         assert setting(names, SITE_URL="http://localhost:8000") == "csrftoken sessionid shopper"
 
-    def test_the_sites_host_is_allowed(self):
-        assert setting("ALLOWED_HOSTS", SITE_URL="https://shop.example") == "['shop.example']"
+    @pytest.mark.parametrize(
+        ("url", "hosts", "allowed"),
+        [
+            ("https://shop.example", "", ["shop.example"]),
+            ("https://shop.example", "www.shop.example", ["shop.example", "www.shop.example"]),
+            ("http://[::1]:8000", "", ["[::1]"]),
+            (
+                "https://käse.example",
+                ".käse.example",
+                [f"{dot}xn--kse-qla.example" for dot in (".", "")],
+            ),
+        ],
+    )
+    def test_the_sites_host_is_allowed(self, url: str, hosts: str, allowed: list[str]):
+        assert setting("ALLOWED_HOSTS", SITE_URL=url, ALLOWED_HOSTS=hosts) == str(allowed)
+
+    @pytest.mark.parametrize(
+        ("written", "meant"),
+        [
+            ("https://käse.example", "https://xn--kse-qla.example"),
+            ("https://straße.example/", "https://xn--strae-oqa.example"),
+            ("HTTPS://Shop.Example:443", "https://shop.example"),
+            ("http://localhost:8000/", "http://localhost:8000"),
+        ],
+    )
+    def test_an_address_is_taken_as_browsers_write_it(self, written: str, meant: str):
+        assert setting("SITE_URL", SITE_URL=written) == meant
 
     def test_sqlite_waits_for_its_lock(self):
         options = setting('DATABASES["default"]["OPTIONS"]')

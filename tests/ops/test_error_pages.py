@@ -2,6 +2,7 @@
 
 import os
 import re
+import sqlite3
 import time
 import urllib.error
 import urllib.request
@@ -13,19 +14,32 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import psycopg
 import pytest
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+)
 from django.http import Http404
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from storefront.models import Product
+from storefront.ops.connections import is_outage
 from storefront.ops.error_pages import WORDS
 from tests.cast import Shopper, deliver, event_about
 from tests.log_capture import Log
+from tools.at_once import at_once
+from tools.http_shopper import HttpShopper
 from tools.postgresql import Cluster
-from tools.shop_process import ShopProcess
+from tools.shop_process import ShopProcess, new_database
 from tools.stripe_stand_in import StandIn
 from tools.waiting import wait_until
 
@@ -222,6 +236,142 @@ class TestAnOutageOfTheDatabase:
         line = log.line("storefront.ops.error_pages")
         assert line["message"] == "The database did not answer /."
         assert "locked" in line["exception"]
+
+
+class TestADatabaseThatTakesNoChanges:
+    """As after a failover, or when a provider has closed it for more."""
+
+    @pytest.fixture
+    def read_only(self, db: None) -> Iterator[Callable[[], None]]:
+        """Close the database to the tests' own transaction, which nothing opens again."""
+
+        def close() -> None:
+            connection.check_constraints()  # at the end it would be too late
+            is_sqlite = connection.vendor == "sqlite"
+            switch = "PRAGMA query_only = on" if is_sqlite else "SET transaction_read_only = on"
+            with connection.cursor() as cursor:
+                cursor.execute(switch)
+
+        yield close
+        if connection.vendor == "sqlite":
+            with connection.cursor() as cursor:
+                cursor.execute("PRAGMA query_only = off")
+
+    def test_is_an_outage_in_words_and_still_shows_its_pages(
+        self, ada: Shopper, mouse: Product, read_only: Callable[[], None], log: Log
+    ):
+        read_only()
+        assert ada.get("/").status_code == 200
+        answer = ada.buys_by_json({"items": [{"product_id": mouse.pk, "quantity": 1}]})
+        assert answer.json() == {"error": WORDS[HTTPStatus.SERVICE_UNAVAILABLE].error}
+        answer = ada.puts(mouse, 1)
+        assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+        assert "The shop is out of order for a moment" in answer.text
+        assert "The database did not answer /cart/<int:pk>/." in log.text
+
+    def test_is_not_ready(self, read_only: Callable[[], None]):
+        read_only()
+        answer = Client().get("/readyz")
+        assert (answer.status_code, answer.text) == (503, "the database takes no changes\n")
+
+    def test_lets_stripe_send_again(
+        self,
+        stripe: StandIn,
+        ada: Shopper,
+        mouse: Product,
+        read_only: Callable[[], None],
+        log: Log,
+    ):
+        ada.puts(mouse, 1)
+        ada.buys()
+        event = event_about(ada.order)
+        read_only()
+        assert deliver(event).status_code == 500
+        assert "Stripe sends it again" in log.line("checkout.webhooks")["message"]
+
+    def test_keeps_a_merchant_out_in_words(self, read_only: Callable[[], None]):
+        User.objects.create_superuser("merchant", password="for this test")
+        read_only()
+        form = {"username": "merchant", "password": "for this test"}
+        client = Client(raise_request_exception=False)
+        answer = client.post("/admin/login/", form)
+        assert answer.status_code == 503
+        assert "The shop is out of order for a moment" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("raised", "because", "is_one"),
+    [
+        (OperationalError, sqlite3.OperationalError("database or disk is full"), True),
+        (OperationalError, sqlite3.OperationalError("database is locked"), True),
+        (DatabaseError, sqlite3.DatabaseError("database disk image is malformed"), True),
+        (IntegrityError, sqlite3.IntegrityError("UNIQUE constraint failed"), False),
+        (OperationalError, psycopg.errors.AdminShutdown(), True),
+        (OperationalError, psycopg.errors.DiskFull(), True),
+        (InternalError, psycopg.errors.ReadOnlySqlTransaction(), True),
+        (ProgrammingError, psycopg.errors.InsufficientPrivilege(), True),
+        (ProgrammingError, psycopg.errors.SyntaxError(), False),
+        (DataError, psycopg.errors.NumericValueOutOfRange(), False),
+    ],
+)
+def test_an_outage_is_what_the_shop_can_do_nothing_about(
+    raised: type[DatabaseError], because: Exception, is_one: bool
+):
+    error = raised()
+    error.__cause__ = because
+    assert is_outage(error) is is_one
+
+
+@pytest.fixture
+def postgresql(tmp_path: Path) -> Iterator[tuple[str, psycopg.Connection[Any]]]:
+    """The URL of a new database, and a connection to break it with."""
+    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        pytest.skip("This needs PostgreSQL: python -m tools.postgresql pytest ...")
+    with new_database(tmp_path) as url, psycopg.connect(url, autocommit=True) as server:
+        yield url, server
+
+
+def test_it_sells_again_once_it_may_write_again(postgresql: tuple[str, psycopg.Connection[Any]]):
+    url, server = postgresql
+    name = server.info.dbname
+    with ShopProcess(url).prepare() as shop:
+        ada = HttpShopper(shop.url)
+        assert ada.puts(1, 1).status == 303
+        server.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        server.execute(f"{end} AND pid <> pg_backend_pid()".encode(), [name])
+        wait_until(lambda: ada.puts(1, 2).status == 503, "It takes changes.")
+        assert status_of(shop, "/readyz") == (503, "the database takes no changes\n")
+        server.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'.encode())
+        wait_until(lambda: ada.puts(1, 2).status == 303, "It stays read-only.")
+        wait_until(lambda: status_of(shop, "/readyz")[0] == 200, "It is not ready.")
+
+
+def test_a_locked_table_holds_nobody_for_long(postgresql: tuple[str, psycopg.Connection[Any]]):
+    url, server = postgresql
+    with ShopProcess(url).prepare() as shop, server.transaction():
+        server.execute("LOCK TABLE storefront_product")
+        started = time.monotonic()
+        answers = at_once([lambda: status_of(shop, "/")] * 8)
+        assert [status for status, _ in answers] == [503] * 8
+        assert status_of(shop, "/healthz") == (200, "ok\n")
+        assert time.monotonic() - started < 20  # it was the lock's whole time
+
+
+def test_a_file_that_is_deleted_is_missed_at_once_and_not_made_anew(tmp_path: Path):
+    file = tmp_path / "shop.sqlite3"
+    with ShopProcess(f"sqlite:///{file}").prepare() as shop:
+        ada = HttpShopper(shop.url)
+        assert ada.puts(1, 1).status == 303
+        file.rename(tmp_path / "away")
+        assert ada.puts(1, 2).status == 503
+        assert status_of(shop, "/readyz") == (503, "the database does not answer\n")
+        assert not file.exists()
+        with pytest.raises(RuntimeError, match=r"is not there: manage\.py migrate makes it"):
+            shop.manage("seed_products")
+        assert "no issues" in shop.manage("check")
+        (tmp_path / "away").rename(file)
+        assert ada.puts(1, 2).status == 303
 
 
 @contextmanager

@@ -258,11 +258,11 @@ class TestACacheThatIsAway:
         budgets["changes"] = (1, 1)
 
     def on(self, port: int, settings: Settings) -> None:
-        from storefront.ops import environment
+        from storefront.ops import data_stores
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("CACHE_URL", f"redis://:planted-password@127.0.0.1:{port}/0")
-            settings.CACHES = {"default": environment.cache("CACHE_URL")}
+            settings.CACHES = {"default": data_stores.cache("CACHE_URL")}
 
     def test_limits_nothing_and_says_so_once(self, ada: Shopper, mouse: Product, log: Log):
         assert times_this_hour("orders") == 0

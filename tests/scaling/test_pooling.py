@@ -39,6 +39,14 @@ for other in others:
         cursor.execute("SHOW TimeZone")
         print("zone", *cursor.fetchone())
 """
+TELL_THE_LOCK_TIMEOUT = """
+import storefront.wsgi
+from django.db import connection
+from storefront.ops.connections import waiting
+with connection.cursor() as cursor:
+    cursor.execute("SHOW lock_timeout")
+    print(*cursor.fetchone(), [found.id for found in waiting(None)])
+"""
 
 pytestmark = pytest.mark.fleet
 
@@ -67,6 +75,11 @@ def test_times_are_in_utc_wherever_the_database_is(shop: ShopProcess, database: 
         server.execute(f"ALTER DATABASE \"{name}\" SET TimeZone TO '{ELSEWHERE}'".encode())
     with pgbouncer(database) as pooled:
         assert run(ShopProcess(pooled), TELL_THE_TIME_ZONES).count("zone UTC") == 3
+
+
+def test_the_time_out_of_locks_is_the_roles_and_is_missed(shop: ShopProcess, database: str):
+    assert "3s []" in run(ShopProcess(database), TELL_THE_LOCK_TIMEOUT)
+    assert "0 ['storefront.W003']" in run(shop, TELL_THE_LOCK_TIMEOUT)
 
 
 def test_requests_after_a_restart_of_pgbouncer_succeed(shop: ShopProcess, database: str):

@@ -77,12 +77,3 @@ class TestTheHomePage:
         call_command("seed_products")
         with django_assert_num_queries(1):
             ada.get("/")
-
-    def test_tolerates_a_picture_that_was_not_collected(
-        self, ada: Shopper, mouse: Product, settings
-    ):
-        manifest = {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}
-        settings.STORAGES = settings.STORAGES | {"staticfiles": manifest}
-        Product.objects.update(picture="products/mose.svg")
-        mouse.refresh_from_db()
-        assert mouse.picture_url == ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from storefront.money import format_money, smallest_step
+from storefront.money import format_money, largest_charge, smallest_step
 
 pytestmark = pytest.mark.once
 
@@ -34,3 +34,18 @@ def test_written_in_another_language(settings, locale: str, words: str):
 @pytest.mark.parametrize(("currency", "step"), [("usd", 1), ("jpy", 1), ("kwd", 10), ("isk", 100)])
 def test_prices_go_in_steps_that_stripe_takes(currency: str, step: int):
     assert smallest_step(currency) == step
+
+
+@pytest.mark.parametrize(
+    ("currency", "words"),
+    [
+        ("usd", "$999,999.99"),
+        ("kwd", "KWD\N{NO-BREAK SPACE}99,999.990"),
+        ("inr", "₹9,999,999.99"),
+        ("isk", "ISK\N{NO-BREAK SPACE}999,999"),
+        ("jpy", "¥9,999,999,999"),
+        ("idr", "IDR\N{NO-BREAK SPACE}9,999,999,999.99"),
+    ],
+)
+def test_the_largest_charge_has_as_many_digits_as_stripe_takes(currency: str, words: str):
+    assert format_money(largest_charge(currency), currency) == words

@@ -1,6 +1,9 @@
 """A product's own page, and what search engines and other sites learn of the shop."""
 
+import json
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -9,7 +12,10 @@ from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from storefront.models import Product
+from storefront.ops import static_files
+from storefront.ops.templatetags.fragment_cache import fragments
 from tests.cast import Shopper, product
+from tests.log_capture import Log
 from tools.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
@@ -224,3 +230,49 @@ class TestTheMerchantsOwnLook:
             assert "Tea &amp; Co" in text
             assert 'src="/static/products/mouse.svg"' in text
             assert '<a href="https://tea.example/imprint">Imprint</a>' in text
+
+
+class TestAFileThatWasNotCollected:
+    """It was put into static/ after the last collectstatic."""
+
+    @pytest.fixture(autouse=True)
+    def manifest(self, tmp_path: Path, settings: Settings) -> Iterator[Path]:
+        manifest = tmp_path / "staticfiles.json"
+        paths = {"icon.svg": "icon.1.svg", "favicon.ico": "favicon.1.ico"}
+        manifest.write_text(json.dumps({"version": "1.1", "paths": paths}))
+        settings.STATIC_ROOT = tmp_path
+        settings.STORAGES = settings.STORAGES | {
+            "staticfiles": {"BACKEND": "storefront.ops.static_files.CollectedFiles"}
+        }
+        fragments.clear()
+        yield manifest
+        fragments.clear()
+
+    @pytest.mark.parametrize("path", ["/", "/nowhere/"])
+    def test_is_missing_on_pages_that_stand(self, ada: Shopper, settings: Settings, path: str):
+        settings.SHOP_LOGO = "products/mouse.svg"
+        text = ada.get(path).text
+        assert "mouse.svg" not in text
+        assert 'href="/static/storefront.css"' in text
+        assert 'href="/static/favicon.1.ico"' in text
+
+    def test_is_no_picture_of_a_product(self, ada: Shopper):
+        product("Mouse", picture="products/mouse.svg")
+        assert "mouse.svg" not in ada.get("/").text
+
+    def test_is_named_by_the_deployment_check(self):
+        [error] = static_files.collected(None)
+        assert (error.id, "such as admin/css/" in error.msg) == ("storefront.E002", True)
+
+    def test_is_in_the_log_once(self, ada: Shopper, log: Log):
+        static_files._log_missing.cache_clear()
+        for path in ("/", "/orders/"):
+            fragments.clear()
+            ada.get(path)
+        words = "static/storefront.css was added after collectstatic: run it again."
+        lines = [line["message"] for line in log.lines("storefront.ops.static_files")]
+        assert lines.count(words) == 1
+
+    def test_even_all_of_them_leave_pages_that_stand(self, ada: Shopper, manifest: Path):
+        manifest.write_text('{"version": "1.1", "pa')
+        assert 'src="/static/icon.svg"' in ada.get("/").text

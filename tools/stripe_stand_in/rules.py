@@ -25,7 +25,12 @@ SMALLEST_TOTAL = {
     **{"dkk": 250, "nok": 300, "sek": 300, "hkd": 400, "mxn": 1000, "thb": 1000, "czk": 1500},
     "huf": 17500,
 }
-LARGEST_TOTAL = 99_999_999
+# How many digits an amount may have beyond eight: as cards take it where that is not much.
+_OF_LITTLE_WORTH = """
+    bif cdf clp cop crc djf gnf huf jpy khr kmf krw lak lbp mga mmk mnt pyg rwf tzs ugx uzs vnd vuv
+    xaf xof xpf
+"""
+DIGITS = {**dict.fromkeys(_OF_LITTLE_WORTH.split(), 10), "inr": 9, "idr": 12}
 MOST_LINES = 100
 SOONEST, LATEST = 30 * 60, 24 * 60 * 60
 
@@ -226,8 +231,8 @@ def _empty(param: str) -> Refusal:
 
 def _check_total(lines: list[Json]) -> None:
     total, currency = total_of(lines), lines[0]["price_data"]["currency"].lower()
-    if total > LARGEST_TOTAL:
-        message = "The Checkout Session's total amount must be no more than 999,999.99."
+    if len(str(total)) > DIGITS.get(currency, 8):
+        message = f"The Checkout Session's total amount is too large for {currency}."
         raise Refusal(message, code="amount_too_large", param="line_items")
     if 0 < total < SMALLEST_TOTAL.get(currency, 1):
         message = "The Checkout Session's total amount due must add up to at least 50 cents."

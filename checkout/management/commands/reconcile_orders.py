@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import InterfaceError, OperationalError, ProgrammingError, close_old_connections
+from django.db import DatabaseError, InterfaceError, ProgrammingError, close_old_connections
 from django.utils import timezone
 
 from checkout import comparing, gateway
@@ -22,6 +22,7 @@ from checkout.models import Heartbeat
 from checkout.outbox import send_due
 from checkout.purging import purge
 from checkout.reconciling import ReconcileReport, reconcile, recover
+from storefront.ops.connections import give_up, is_outage
 from storefront.startup import log_mode
 
 logger = logging.getLogger(__name__)
@@ -142,7 +143,10 @@ class Command(BaseCommand):
             logger.log(level, "%s", report, extra={"fields": asdict(report)})
             self._compare_and_log(older_than)
             self._purge_once_a_day()
-        except (InterfaceError, OperationalError, ProgrammingError) as error:
+        except (DatabaseError, InterfaceError) as error:
+            if not is_outage(error) and not isinstance(error, ProgrammingError):
+                raise
+            give_up()
             logger.error("The database did not answer (%s), so the next run goes on.", error)
 
     def _compare_and_log(self, older_than: timedelta) -> None:

@@ -20,9 +20,19 @@ PATIENCE_SECONDS = 600
 
 
 class Command(migrate.Command):
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        make_file(connections[options["database"]])  # Django's checks ask the database already
+        return super().execute(*args, **options)
+
     def handle(self, *args: Any, **options: Any) -> None:
         with migration_lock(connections[options["database"]]):
             super().handle(*args, **options)
+
+
+def make_file(connection: BaseDatabaseWrapper) -> None:
+    """Make an empty SQLite file if there is none: nothing but this may begin with one."""
+    if isinstance(connection, SQLite) and not connection.is_in_memory_db():
+        Path(connection.settings_dict["NAME"]).touch()
 
 
 def migration_lock(connection: BaseDatabaseWrapper) -> AbstractContextManager[None]:

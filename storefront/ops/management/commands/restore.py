@@ -6,9 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from storefront.ops import backups
+from storefront.ops.management.commands.migrate import make_file
 
 
 class Command(BaseCommand):
@@ -23,6 +24,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        make_file(connections[DEFAULT_DB_ALIAS])
         if connection.introspection.table_names() and not options["replace"]:
             raise CommandError(
                 "This database is not empty, and all in it would be gone. Stop the shop, "
