@@ -1,8 +1,13 @@
 """Backups: saved from a shop that is open, and restored whole or not at all."""
 
 import os
+import re
+import shutil
+import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -43,7 +48,11 @@ def set_prices(shop: ShopProcess, cents: int) -> None:
 def test_what_was_saved_comes_back(shop: ShopProcess, backup: Path):
     set_prices(shop, 1)
     assert prices(shop) == "1 1 1"
-    assert "Restored" in shop.manage("restore", "--replace", str(backup))
+    before = datetime.fromtimestamp(backup.stat().st_mtime - 60, tz=UTC)
+    printed = shop.manage("restore", "--replace", str(backup))
+    assert "python manage.py migrate\n" in printed
+    [moment] = re.findall(r"python manage.py reconcile_orders --since (\S+)\n", printed)
+    assert before < datetime.fromisoformat(moment) <= before + timedelta(seconds=61)
     assert prices(shop) == "99999 2999 7999"
 
 
@@ -58,6 +67,20 @@ def test_it_comes_back_into_an_empty_database(backup: Path, tmp_path: Path):
 def test_a_shop_that_has_something_is_not_overwritten_by_mistake(shop: ShopProcess, backup: Path):
     with pytest.raises(RuntimeError, match=r"not empty.*add --replace"):
         shop.manage("restore", str(backup))
+
+
+def test_one_of_an_earlier_release_does_not_say_when_it_was_saved(
+    shop: ShopProcess, backup: Path, tmp_path: Path
+):
+    file = tmp_path / "earlier"
+    shutil.copy(backup, file)
+    if not file.read_bytes().startswith(b"SQLite"):
+        pytest.skip("pg_dump has always written it down.")
+    with closing(sqlite3.connect(file)) as copy:
+        copy.execute("PRAGMA user_version = 0")
+    printed = shop.manage("restore", "--replace", str(file))
+    assert "saved at a moment unknown" in printed
+    assert "reconcile_orders --since MOMENT\n" in printed
 
 
 @pytest.mark.parametrize("content", [b"", b"something else", b"SQLite format 3\0" + b"x" * 5000])
