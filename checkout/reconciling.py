@@ -86,7 +86,7 @@ def reconcile(now: datetime, *, older_than: timedelta) -> ReconcileReport:
     """
     report = ReconcileReport()
     # First what needs no answer of Stripe's, since that may take long.
-    _work_alone(report, now, UNPAYABLE, now - older_than)
+    _work_alone(report, now, now - older_than)
     until = time.monotonic() + SECONDS_FOR_QUERIES
     with _noting_failures(report):
         report.released += limits.return_hoarded(now, until)
@@ -94,9 +94,9 @@ def reconcile(now: datetime, *, older_than: timedelta) -> ReconcileReport:
         _replay_undelivered(report, now, until)
     with _noting_failures(report):
         _ask_about(orders_in_turn(now - older_than), report, now, until)
-    # Only now the goods of sessions that are over: Stripe may just have said that one was paid.
-    is_over = Q(session_expires_at__lte=now - older_than)
-    _work_alone(report, now, UNPAYABLE | is_over, now - older_than)
+    with _noting_failures(report):
+        _release_overdue(report, now - older_than, until)
+    _work_alone(report, now, now - older_than)
     return report
 
 
@@ -115,13 +115,14 @@ def recover(now: datetime, since: datetime) -> ReconcileReport:
         if since < now - STRIPE_KEEPS_EVENTS_FOR:
             _apply_what_went_back(report, since)
         rebuilding.reserve(rebuilt)
-    _work_alone(report, now, UNPAYABLE | Q(session_expires_at__lte=now), now)
+        _release_overdue(report, now)
+    _work_alone(report, now, now)
     return report
 
 
-def _work_alone(report: ReconcileReport, now: datetime, is_abandoned: Q, before: datetime) -> None:
+def _work_alone(report: ReconcileReport, now: datetime, before: datetime) -> None:
     _apply_deferred()
-    _release_abandoned(report, is_abandoned, before)
+    _release_abandoned(report, before)
     report.followed_up += outbox.send_due(now)
     report.stuck = outbox.stuck(now)
 
@@ -274,15 +275,35 @@ def _apply_deferred() -> None:
                 refunds.flag_unlinked(event.order, event.payment_intent)
 
 
-def _release_abandoned(report: ReconcileReport, is_abandoned: Q, before: datetime) -> None:
-    """Release the stock of orders that nobody will pay any more."""
-    is_abandoned &= Q(status=Order.Status.PENDING, attempt_at__lte=before)
-    holding = Order.objects.filter(
-        is_abandoned, Exists(Reservation.objects.filter(order=OuterRef("pk")))
-    )
-    for order in holding.order_by()[:BATCH]:
-        with transaction.atomic():
-            # Its shopper may have come back since it was read.
-            if order.lock(is_abandoned):
-                order.release_stock()
-                report.released += 1
+def _release_abandoned(report: ReconcileReport, before: datetime) -> None:
+    """Release the stock of orders that nobody can pay."""
+    is_abandoned = UNPAYABLE & Q(status=Order.Status.PENDING, attempt_at__lte=before)
+    for order in _holding_stock(is_abandoned):
+        _release(report, order, is_abandoned)
+
+
+def _release_overdue(report: ReconcileReport, before: datetime, until: float = inf) -> None:
+    """Release the stock of orders whose session is over, once Stripe has closed it as well.
+
+    It may have been paid; or our clock is ahead of Stripe's, and it may still be.
+    """
+    is_over = Q(status=Order.Status.PENDING, session_expires_at__lte=before)
+    for order in _holding_stock(is_over):
+        if time.monotonic() > until:
+            break
+        with _noting_refusals(report):
+            if gateway.close_session(str(order.session_id)):
+                _release(report, order, is_over)
+
+
+def _holding_stock(is_abandoned: Q) -> QuerySet[Order]:
+    reserved = Reservation.objects.filter(order=OuterRef("pk"))
+    return Order.objects.filter(is_abandoned, Exists(reserved)).order_by()[:BATCH]
+
+
+@transaction.atomic
+def _release(report: ReconcileReport, order: Order, is_abandoned: Q) -> None:
+    # Its shopper may have come back since it was read.
+    if order.lock(is_abandoned):
+        order.release_stock()
+        report.released += 1

@@ -371,7 +371,24 @@ class TestStockThatNobodyWillPayFor:
         scarce.refresh_from_db()
         assert (scarce.stock, ada.order.status) == (0, "PAID")
 
-    def test_comes_back_when_the_session_is_over_and_stripe_is_down(
+    def test_stays_reserved_while_the_session_is_over_by_our_clock_alone(
+        self, stripe: StandIn, ada: Shopper, scarce: Product
+    ):
+        """Its goods come back once Stripe has closed it, so nobody can pay for them any more."""
+        ada.puts(scarce, 2)
+        ada.buys()
+        session = str(ada.order.session_id)
+        Order.objects.update(session_expires_at=timezone.now() - timedelta(hours=2))
+        stripe.fault("POST", f"{SESSIONS}/{session}/expire", status=500, times=2)
+        reconcile()
+        scarce.refresh_from_db()
+        assert (scarce.stock, stripe.sessions[session]["status"]) == (1, "open")
+        stripe.clear_faults()
+        reconcile()
+        scarce.refresh_from_db()
+        assert (scarce.stock, stripe.sessions[session]["status"]) == (3, "expired")
+
+    def test_stays_reserved_when_the_session_is_over_and_stripe_is_down(
         self, stripe: StandIn, ada: Shopper, scarce: Product
     ):
         ada.puts(scarce, 2)
@@ -380,7 +397,7 @@ class TestStockThatNobodyWillPayFor:
         stripe.fault("*", "/v1", status=500, times=10)
         assert "Stripe did not answer" in reconcile()
         scarce.refresh_from_db()
-        assert (scarce.stock, ada.order.status) == (3, "PENDING")
+        assert (scarce.stock, ada.order.status) == (1, "PENDING")
 
 
 class TestFollowUps:

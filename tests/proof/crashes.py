@@ -67,6 +67,7 @@ RECONCILING: Places = {
     "asking about what waits": (reconciling, "_ask_about"),
     "applying all that was deferred": (reconciling, "_apply_deferred"),
     "releasing what was abandoned": (reconciling, "_release_abandoned"),
+    "releasing what is over": (reconciling, "_release_overdue"),
     "sending what is due": (outbox, "send_due"),
     "sending one thing": (outbox, "_send"),
     "doing a follow-up": (outbox.HANDLERS, StripeEvent.FollowUp.ORDER_PAID),

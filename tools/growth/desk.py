@@ -63,11 +63,12 @@ def rounds() -> dict[str, Callable[[], Any]]:
     """What the worker asks of the database; what Stripe takes comes on top."""
     before = timezone.now() - timedelta(minutes=5)
     report = reconciling.ReconcileReport()
-    over = reconciling.UNPAYABLE | Q(session_expires_at__lte=before)
+    over = Q(status=Order.Status.PENDING, session_expires_at__lte=before)
     return {
         "worker: orders to ask Stripe about": lambda: list(reconciling.orders_in_turn(before)),
         "worker: deferred events": reconciling._apply_deferred,
-        "worker: abandoned stock": lambda: reconciling._release_abandoned(report, over, before),
+        "worker: abandoned stock": lambda: reconciling._release_abandoned(report, before),
+        "worker: stock of sessions that are over": lambda: list(reconciling._holding_stock(over)),
         "worker: follow-ups that are due": lambda: outbox.send_due(timezone.now()),
         "worker: follow-ups never finished": lambda: outbox.stuck(timezone.now()),
     }
