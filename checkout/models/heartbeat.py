@@ -10,6 +10,7 @@ class Heartbeat(models.Model):
 
     class Name(models.TextChoices):
         BOOKS = "books", "the books were compared with Stripe"
+        ROUND = "round", "the worker brought the orders up to date"
 
     BOOKS_AGREE = "books and Stripe agree"
 

@@ -166,8 +166,11 @@ class Command(BaseCommand):
     def _run(self, older_than: timedelta) -> ReconcileReport:
         now = timezone.now()
         if settings.STRIPE_DEMO_MODE:
-            return ReconcileReport(followed_up=send_due(now), is_demo=True)
-        return reconcile(now, older_than=older_than)
+            report = ReconcileReport(followed_up=send_due(now), is_demo=True)
+        else:
+            report = reconcile(now, older_than=older_than)
+        Heartbeat.beat(Heartbeat.Name.ROUND, timezone.now(), str(report))
+        return report
 
 
 def _moment(text: str) -> datetime:
