@@ -1,7 +1,10 @@
 """The only module that talks to Stripe: ids and minor units in, plain values out."""
 
 import json
-from collections.abc import Iterable, Iterator
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -12,19 +15,29 @@ from typing import Any
 import stripe
 from django.conf import settings
 
-from checkout.metrics import stripe_call
+from checkout import metrics
 from checkout.models import Order, OrderItem
 from storefront.models import Shop
+from storefront.ops import bulkhead, clock
 
-CONNECT_SECONDS, READ_SECONDS, RETRIES = 3, 10, 2
+CONNECT_SECONDS, READ_SECONDS, RETRIES = 2, 6, 1
+SIGNATURE_SECONDS = 300  # so far may the time of a signature be from ours
 PAGE_SIZE = 100  # Stripe gives no more at once
 
 # The SDK would write timings into the home directory, which a PaaS may not have.
 stripe.enable_telemetry = False
 
+# gunicorn.conf.py says how many threads serve. A command is alone and waits as long as it takes.
+line = bulkhead.Bulkhead("Stripe", int(os.environ.get("WORKER_THREADS", "0")))
+
 
 class StripeFailed(Exception):
-    """Stripe opened no Checkout Session. If it `is_answered`, the same key gets the same answer."""
+    """Stripe opened no Checkout Session. If it `is_answered`, the same key gets the same answer.
+
+    It may help to `retry_after` so many seconds; 0 says that it won't.
+    """
+
+    retry_after = 0
 
     def __init__(self, message: str, *, is_answered: bool) -> None:
         super().__init__(message)
@@ -33,6 +46,20 @@ class StripeFailed(Exception):
 
 class StripeDown(StripeFailed):
     """Stripe can't be reached, is in trouble or asks us to slow down: later may work."""
+
+    retry_after = 60
+
+
+class StripeBusy(StripeDown):
+    """So many wait for Stripe that nobody else may, or the whole shop would wait."""
+
+    retry_after = 3
+
+
+class StillAsking(StripeDown):
+    """Stripe is being asked the same already: this shopper pressed twice."""
+
+    retry_after = 3
 
 
 class StripeRefused(StripeFailed):
@@ -43,8 +70,20 @@ class AmountTooSmall(StripeRefused):
     """The amount is below Stripe's minimum, which depends on the merchant's bank."""
 
 
+class ClockIsOff(StripeRefused):
+    """The session would end too soon or too late by Stripe's clock, which is right."""
+
+
 class ForgedWebhook(Exception):
-    """The delivery was not signed by Stripe within the last minutes, or is no event."""
+    """The delivery was not signed by Stripe, or is no event."""
+
+
+class OutOfDateWebhook(Exception):
+    """Stripe signed the delivery, but not within the last minutes: `age` is in seconds."""
+
+    def __init__(self, age: int) -> None:
+        super().__init__(age)
+        self.age = age
 
 
 @dataclass(frozen=True)
@@ -77,7 +116,7 @@ def open_session(
     }
     key = f"order-{order.pk}-{order.attempt}"
     try:
-        with stripe_call("create session"):
+        with stripe_call("create session", about=f"checkout of {order.shopper}"):
             session = _client().v1.checkout.sessions.create(params, {"idempotency_key": key})  # type: ignore[arg-type]
     except stripe.StripeError as error:
         raise _failure(error) from error
@@ -95,7 +134,7 @@ def close_session(session_id: str) -> bool:
     """
     sessions = _client().v1.checkout.sessions
     try:
-        with stripe_call("expire session"):
+        with stripe_call("expire session", about=session_id):
             sessions.expire(session_id)
     except stripe.InvalidRequestError:
         # It is not open any more: paid, or expired?
@@ -129,7 +168,7 @@ def session_now(session_id: str) -> dict[str, Any] | None:
 
 
 def _retrieved(session_id: str, **params: Any) -> dict[str, Any]:
-    with stripe_call("retrieve session"):
+    with stripe_call("retrieve session", about=session_id):
         return _client().v1.checkout.sessions.retrieve(session_id, params or None).to_dict()  # type: ignore[arg-type]
 
 
@@ -184,11 +223,12 @@ def verified_event(body: bytes, signature: str) -> dict[str, Any]:
 
     The SDK checks the header only: to build its objects would take a third of a webhook's
     time. Several secrets are tried, as two are in use while one is rolled.
-    Raises ForgedWebhook.
+    Raises ForgedWebhook or OutOfDateWebhook.
     """
     try:
         text = body.decode()
         _verify(text, signature)
+        _refuse_what_is_out_of_date(signature)
         event = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, TypeError, RecursionError, stripe.SignatureVerificationError) as error:
         raise ForgedWebhook from error
@@ -215,7 +255,7 @@ def _reference(item: OrderItem) -> dict[str, str]:
 
 def _is_expired(session_id: str) -> bool:
     try:
-        with stripe_call("retrieve session"):
+        with stripe_call("retrieve session", about=session_id):
             return _client().v1.checkout.sessions.retrieve(session_id).status == "expired"
     except stripe.InvalidRequestError:
         return True  # Stripe doesn't know it: another account's, or long gone
@@ -232,9 +272,14 @@ def _failure(error: stripe.StripeError) -> StripeFailed:
         kind = StripeDown  # the request has changed since, and is allowed under the next key
     if error.code == "amount_too_small":
         kind = AmountTooSmall
+    if status == 409:  # another process asks under the same key
+        kind = StillAsking
     # Stripe's message may repeat what it was sent; these only name the problem.
-    problem = (type(error).__name__, status, error.code, getattr(error, "param", ""))
-    found = " ".join(str(word) for word in (*problem, error.request_id) if word)
+    param = getattr(error, "param", "")
+    problem = (type(error).__name__, status, error.code, param, error.request_id)
+    found = " ".join(str(word) for word in problem if word)
+    if param == "expires_at":
+        return ClockIsOff(f"{found}: look at the server's clock", is_answered=True)
     return kind(found, is_answered=not is_passing)
 
 
@@ -242,15 +287,48 @@ def _verify(text: str, signature: str) -> None:
     secrets = settings.STRIPE_WEBHOOK_SECRET.split(",")
     for secret in secrets[:-1]:
         try:
-            stripe.WebhookSignature.verify_header(text, signature, secret, tolerance=300)
+            stripe.WebhookSignature.verify_header(text, signature, secret)
         except stripe.SignatureVerificationError:
             continue
         return
-    stripe.WebhookSignature.verify_header(text, signature, secrets[-1], tolerance=300)
+    stripe.WebhookSignature.verify_header(text, signature, secrets[-1])
+
+
+def _refuse_what_is_out_of_date(signature: str) -> None:
+    """Compare the clocks only now: what anybody may write says nothing about them."""
+    parts = [part.split("=", 2) for part in signature.split(",")]
+    signed_at = int(next(part[1] for part in parts if part[0] == "t"))  # as Stripe's SDK reads it
+    age = int(time.time()) - signed_at
+    if abs(age) > SIGNATURE_SECONDS:
+        raise OutOfDateWebhook(age)
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+@contextmanager
+def stripe_call(operation: str, *, about: str = "") -> Iterator[None]:
+    """Ask Stripe, if that may be now. Raises StripeDown."""
+    try:
+        with line.place(about), metrics.stripe_call(operation):
+            yield
+    except bulkhead.Refused as refused:
+        kinds = {bulkhead.Full: StripeBusy, bulkhead.Taken: StillAsking}
+        raise kinds.get(type(refused), StripeDown)(str(refused), is_answered=False) from refused
+    finally:
+        metrics.STRIPE_LEFT_ALONE.set(line.is_tripped)
+
+
+class _HttpClient(stripe.RequestsClient):
+    """Looks at Stripe's clock as well."""
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None, *args: Any, **kwargs: Any
+    ) -> tuple[Any, int, Mapping[str, str]]:
+        answer = super().request(method, url, headers, *args, **kwargs)
+        clock.compare_with("Stripe", answer[2].get("Date", ""))
+        return answer
 
 
 def _client() -> stripe.StripeClient:
@@ -264,5 +342,5 @@ def _client_for(key: str, api_base: str) -> stripe.StripeClient:
         base_addresses={"api": api_base} if api_base else {},
         max_network_retries=RETRIES,
         # The SDK's own limit is 80 seconds, longer than a web worker lives.
-        http_client=stripe.RequestsClient(timeout=(CONNECT_SECONDS, READ_SECONDS)),
+        http_client=_HttpClient(timeout=(CONNECT_SECONDS, READ_SECONDS)),
     )

@@ -9,14 +9,15 @@ from datetime import datetime
 from django.conf import settings
 from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
-from django.db.models import Count
+from django.db.models import Count, Sum
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from checkout.models import WAITING, Heartbeat, Order, StripeEvent
-from storefront.ops.metrics import SECONDS, process_registry
+from storefront.models import Reservation
+from storefront.ops.metrics import SECONDS, gauge, process_registry
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,12 @@ STRIPE_CALLS = Histogram(
     buckets=SECONDS,
     registry=process_registry,
 )
+STRIPE_CALLS_IN_FLIGHT = gauge(
+    "shop_stripe_calls_in_flight", "Calls to Stripe that wait for an answer."
+)
+STRIPE_LEFT_ALONE = gauge(
+    "shop_stripe_left_alone", "Processes that ask Stripe nothing for a while, as it was slow."
+)
 
 
 @contextmanager
@@ -42,7 +49,8 @@ def stripe_call(operation: str) -> Iterator[None]:
     """Time a call to Stripe, and log a slow one."""
     began, result = time.perf_counter(), "ok"
     try:
-        yield
+        with STRIPE_CALLS_IN_FLIGHT.track_inprogress():
+            yield
     except Exception as error:
         result = str(getattr(error, "http_status", None) or "no answer")
         raise
@@ -65,7 +73,8 @@ class OrdersAndEvents(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            yield from [_orders(), _waiting(timezone.now()), *_last_event(), _books()]
+            yield from [_orders(), _waiting(timezone.now()), _reserved()]
+            yield from [*_last_event(), *_last_round(), _books()]
         except (InterfaceError, OperationalError):
             return
 
@@ -97,6 +106,16 @@ def _waiting(now: datetime) -> Metric:
     return age
 
 
+def _reserved() -> Metric:
+    pieces = cache.get_or_set("checkout.reserved", _reserved_pieces, COUNTS_HOLD_SECONDS)
+    help_text = "Pieces that are reserved for orders which are not paid yet."
+    return GaugeMetricFamily("shop_stock_reserved", help_text, value=pieces or 0)
+
+
+def _reserved_pieces() -> int:
+    return int(Reservation.objects.aggregate(pieces=Sum("quantity", default=0))["pieces"])
+
+
 def _last_event() -> Iterator[Metric]:
     """Yield the time of the newest event: by its id, which needs no other index."""
     received = StripeEvent.objects.order_by("-id").values_list("received_at", flat=True)
@@ -104,6 +123,15 @@ def _last_event() -> Iterator[Metric]:
         help_text = "When the newest verified event was recorded."
         yield GaugeMetricFamily(
             "shop_last_event_timestamp_seconds", help_text, value=at.timestamp()
+        )
+
+
+def _last_round() -> Iterator[Metric]:
+    rounds = Heartbeat.objects.filter(name=Heartbeat.Name.ROUND)
+    if at := rounds.values_list("at", flat=True).first():
+        help_text = "When reconcile_orders, which the worker runs, last came to its end."
+        yield GaugeMetricFamily(
+            "shop_last_round_timestamp_seconds", help_text, value=at.timestamp()
         )
 
 

@@ -27,9 +27,12 @@ from storefront.ops.bidi import isolated
 
 logger = logging.getLogger(__name__)
 
-# Stripe wants at least 30 minutes, by its own clock, when our request arrives. Asking again
-# under the same key needs the same expiry, so an attempt may be this much older.
-ATTEMPT_LIFETIME = timedelta(minutes=5)
+# Stripe wants at least 30 minutes and less than a day, by its own clock, when our request arrives.
+# Asking again under the same key needs the same expiry, so an attempt may be this much older, and
+# our clock may be so far behind Stripe's, or ahead of it.
+ATTEMPT_LIFETIME = timedelta(minutes=2)
+BEHIND, AHEAD = timedelta(minutes=3), timedelta(minutes=10)
+LONGEST_SESSION = timedelta(hours=24) - AHEAD
 
 
 def _stripe() -> ModuleType:
@@ -169,9 +172,11 @@ def _open_session(order: Order, base_url: str, now: datetime) -> gateway.Checkou
             order.items.all(),
             success_url=f"{home}?order={order.pk}",
             cancel_url=f"{home}?canceled={order.pk}",
-            until=order.attempt_at + ATTEMPT_LIFETIME + settings.CHECKOUT_LIFETIME,
+            until=order.attempt_at + _lifetime(),
         )
         return session
+    except gateway.StillAsking:
+        raise  # the goods belong to that call
     except gateway.StripeFailed as failure:
         logger.error("No Checkout Session for order %s: %s", order.pk, failure)
         if failure.is_answered:
@@ -183,6 +188,11 @@ def _open_session(order: Order, base_url: str, now: datetime) -> gateway.Checkou
                 "take. Put something else into the cart to go on. Nothing was charged."
             ) from failure
         raise
+
+
+def _lifetime() -> timedelta:
+    """How long after the attempt's begin the session ends."""
+    return min(ATTEMPT_LIFETIME + BEHIND + settings.CHECKOUT_LIFETIME, LONGEST_SESSION)
 
 
 def _keep(order: Order, session: gateway.CheckoutSession, now: datetime) -> None:

@@ -30,14 +30,20 @@ from storefront.views import HOME, ProductCard, shop_front
 
 logger = logging.getLogger(__name__)
 
-STRIPE_DOWN = (
-    "Stripe cannot be reached at the moment. You were not charged, and your cart is as you left "
-    "it. Please try again in a minute."
-)
-STRIPE_REFUSED = (
-    "Stripe did not accept this order. You were not charged, and your cart is as you left it. "
-    "Please tell the shop; trying again will not help."
-)
+NOT_CHARGED = "You were not charged, and your cart is as you left it."
+TELL_THE_SHOP = "Please tell the shop; trying again will not help."
+# The words for the first kind that fits.
+STRIPE_FAILED: dict[type[gateway.StripeFailed], str] = {
+    gateway.StillAsking: "Stripe has not answered your last press of Buy yet. You were not "
+    "charged. Please wait a few seconds, then press Buy again to go on.",
+    gateway.StripeBusy: f"Many people are buying at this moment. {NOT_CHARGED} Please press Buy "
+    "again in a few seconds.",
+    gateway.StripeDown: f"Stripe cannot be reached at the moment. {NOT_CHARGED} Please try again "
+    "in a minute.",
+    gateway.ClockIsOff: f"The shop cannot take payments, as its clock is wrong. {NOT_CHARGED} "
+    f"{TELL_THE_SHOP}",
+    gateway.StripeFailed: f"Stripe did not accept this order. {NOT_CHARGED} {TELL_THE_SHOP}",
+}
 
 
 @require_POST
@@ -139,10 +145,9 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
         order = _buy(request, shopper, items)
     except CannotOrder as refused:
         return _refusal(request, shopper, str(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
-    except gateway.StripeDown:
-        return _refusal(request, shopper, STRIPE_DOWN, HTTPStatus.SERVICE_UNAVAILABLE)
-    except gateway.StripeRefused:
-        return _refusal(request, shopper, STRIPE_REFUSED, HTTPStatus.BAD_GATEWAY)
+    except gateway.StripeFailed as failure:
+        response = _refusal(request, shopper, _words_for(failure), _status_for(failure))
+        return _with_retry_after(response, failure)
     return set_shopper_cookie(forget_notice(request, _lead_to_payment(request, order)), shopper)
 
 
@@ -162,10 +167,9 @@ def _buy_json(request: HtmxRequest) -> HttpResponse:
         order = _buy(request, shopper, _requested_items(request))
     except CannotOrder as refused:
         return JsonResponse({"error": str(refused)}, status=HTTPStatus.BAD_REQUEST)
-    except gateway.StripeDown:
-        return JsonResponse({"error": STRIPE_DOWN}, status=HTTPStatus.SERVICE_UNAVAILABLE)
-    except gateway.StripeRefused:
-        return JsonResponse({"error": STRIPE_REFUSED}, status=HTTPStatus.BAD_GATEWAY)
+    except gateway.StripeFailed as failure:
+        error = {"error": _words_for(failure)}
+        return _with_retry_after(JsonResponse(error, status=_status_for(failure)), failure)
     answer = {"id": order.session_id, "url": order.session_url, "order_id": str(order.pk)}
     return set_shopper_cookie(JsonResponse(answer), shopper)
 
@@ -178,6 +182,21 @@ def _buy(request: HttpRequest, shopper: UUID, items: list[RequestedItem]) -> Ord
         now=timezone.now(),
         sender=limits.sender_of(request),
     )
+
+
+def _words_for(failure: gateway.StripeFailed) -> str:
+    return next(words for kind, words in STRIPE_FAILED.items() if isinstance(failure, kind))
+
+
+def _status_for(failure: gateway.StripeFailed) -> HTTPStatus:
+    return HTTPStatus.SERVICE_UNAVAILABLE if failure.retry_after else HTTPStatus.BAD_GATEWAY
+
+
+def _with_retry_after(response: HttpResponse, failure: gateway.StripeFailed) -> HttpResponse:
+    """Say when to try again; of a redirect, the header would say when to follow it."""
+    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = str(failure.retry_after)
+    return response
 
 
 def _refusal(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus) -> HttpResponse:

@@ -27,8 +27,13 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
         outcome = _receive(event)
     except gateway.ForgedWebhook:
         _count(None, "forged")
-        logger.warning("Refused a webhook that Stripe did not sign, or that is out of date.")
+        logger.warning("Refused a webhook that Stripe did not sign.")
         return _answer("the signature does not fit", HTTPStatus.BAD_REQUEST)
+    except gateway.OutOfDateWebhook as error:
+        _count(None, "out of date")
+        when = f"{abs(error.age)} seconds {'ago' if error.age > 0 else 'ahead'}"
+        logger.warning("Refused a webhook, signed by Stripe %s: is this clock right?", when)
+        return _answer("the signature is out of date", HTTPStatus.BAD_REQUEST)
     except events.MalformedEvent as error:
         logger.warning("Refused a signed webhook: %s.", error)
         return _answer(str(error), HTTPStatus.BAD_REQUEST)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http.cookies import SimpleCookie
@@ -15,6 +16,7 @@ HTMX = {"HX-Request": "true"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 JSON = {"Content-Type": "application/json"}
 PATIENCE_SECONDS = 30
+PRESSES, PAUSE_SECONDS = 100, 0.1
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,24 @@ class HttpShopper:
             return answer
         return replace(answer, text=self.sees(answer.location.partition("#")[0]).text)
 
+    def buys_at_last(self) -> Answer:
+        """Press again if refused, as the shop asks for it while many are buying; not for ever."""
+        for _ in range(PRESSES):
+            if (answer := self.buys()).leads_to_payment:
+                break
+            time.sleep(PAUSE_SECONDS)
+        return answer
+
     def buys_by_json(self, *items: tuple[int, int]) -> Answer:
         lines = [{"product_id": product, "quantity": quantity} for product, quantity in items]
         body = json.dumps({"items": lines})
         return self.asks("POST", "/create-checkout-session/", body, JSON)
+
+    def buys_by_json_at_last(self, *items: tuple[int, int]) -> Answer:
+        """Press again as often as the shop asks for it while many are buying."""
+        while "Many people are buying" in (answer := self.buys_by_json(*items)).text:
+            time.sleep(PAUSE_SECONDS)
+        return answer
 
     def sees(self, path: str = "/", headers: Mapping[str, str] | None = None) -> Answer:
         return self.asks("GET", path, headers=headers)

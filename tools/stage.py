@@ -89,7 +89,8 @@ class Stage:
             "ALTERATIONS": " ".join(alterations),
         }
         log = self.shop.log.with_name("+".join(alterations) or "unaltered")
-        with shop_for(self.database, self.stripe, log, WORKERS, **environment) as shop:
+        workers = min(WORKERS, self.shop.workers)
+        with shop_for(self.database, self.stripe, log, workers, **environment) as shop:
             self.stripe.listen(shop.webhook_url)
             yield replace(self, shop=shop)
 

@@ -12,7 +12,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, values
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    values,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -45,6 +52,16 @@ DURATIONS = Histogram(
     buckets=SECONDS,
     registry=process_registry,
 )
+
+
+def gauge(name: str, help_text: str) -> Gauge:
+    """Return a gauge that adds up what the workers say; one that was killed says nothing more."""
+    made = Gauge(name, help_text, registry=process_registry, multiprocess_mode="sum")
+    made.set(0)
+    return made
+
+
+BUSY_THREADS = gauge("shop_busy_threads", "Requests that are being answered, this one included.")
 
 
 @never_cache

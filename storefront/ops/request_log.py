@@ -36,7 +36,8 @@ class RequestLogMiddleware:
         started, request_id = time.perf_counter(), _id_of(request)
         with logs.log_context(request_id=request_id):
             request.META["HTTP_X_REQUEST_ID"] = request_id
-            response = self.get_response(request)
+            with metrics.BUSY_THREADS.track_inprogress():
+                response = self.get_response(request)
             _record(request, response, time.perf_counter() - started)
         response.headers["X-Request-ID"] = request_id
         return response

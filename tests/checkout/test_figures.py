@@ -6,14 +6,18 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from checkout import gateway
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
-from tests.cast import Shopper, deliver, event_about
+from storefront.ops import bulkhead
+from storefront.ops.bulkhead import Bulkhead
+from tests.cast import Shopper, deliver, event_about, product
 from tests.log_capture import figure
 from tools.stripe_stand_in import StandIn
 
@@ -119,6 +123,45 @@ class TestCallsToStripe:
         ada.buys()
         assert sample(CALLS, operation="expire session", result="ok") == before + 1
 
+    def test_under_way_are_counted(
+        self, pending_order: Order, ada: Shopper, monkeypatch: pytest.MonkeyPatch
+    ):
+        counted = []
+        with gateway.stripe_call("a question"):
+            counted.append((sample("shop_stripe_calls_in_flight"), sample("shop_busy_threads")))
+        counted.append((sample("shop_stripe_calls_in_flight"), sample("shop_busy_threads")))
+        assert counted == [(1, 1), (0, 1)]
+
+    def test_that_were_slow_leave_stripe_alone_for_a_while(
+        self, stripe: StandIn, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr(gateway, "line", line := Bulkhead("Stripe", threads=8))
+        for slow_seconds, left_alone in ((0, [0, 0, 1]), (1, [0])):
+            monkeypatch.setattr(bulkhead, "SLOW_SECONDS", slow_seconds)
+            monkeypatch.setattr(line, "_rests_until", 0.0)
+            for value in left_alone:
+                with gateway.stripe_call("a question"):
+                    pass
+                assert sample("shop_stripe_left_alone") == value
+
+
+class TestReservedStock:
+    def test_is_counted_in_pieces(self, stripe: StandIn, ada: Shopper, bo: Shopper):
+        mouse = product("Mouse", stock=9)
+        for shopper, quantity in ((ada, 2), (bo, 3)):
+            shopper.puts(mouse, quantity)
+            shopper.buys()
+        assert sample("shop_stock_reserved") == 5
+        deliver(event_about(ada.order))
+        assert sample("shop_stock_reserved") == 3
+
+
+def test_the_last_round_of_the_worker_is_known_by_its_time(stripe: StandIn):
+    assert sample("shop_last_round_timestamp_seconds") == 0
+    before = time.time()
+    call_command("reconcile_orders")
+    assert before <= sample("shop_last_round_timestamp_seconds") <= time.time()
+
 
 class TestOrders:
     def test_are_counted_by_state(self, pending_order: Order, bo: Shopper, mouse: Product):
@@ -159,7 +202,7 @@ class TestOrders:
         self, pending_order: Order, django_assert_num_queries: DjangoAssertNumQueries
     ):
         sample(ORDERS)
-        with django_assert_num_queries(4):
+        with django_assert_num_queries(5):
             Client().get("/metrics", headers={"Authorization": "Bearer t"})
 
     def test_are_counted_and_found_by_their_index(self, pending_order: Order):

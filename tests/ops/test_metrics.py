@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pytest_django import Settings
 from storefront.models import Product
 from tests.log_capture import figure
 from tools.shop_process import ShopProcess, new_database
+from tools.waiting import wait_until
 
 TOKEN = "a-token-of-the-tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -114,11 +116,22 @@ class TestTwoWorkers:
         before = visits_until_both_count(shop)
         assert visits_reported(shop) == {before}
         files = sorted(folder_of(shop).iterdir())
-        assert len(files) == 4
+        assert len(files) == 6
         os.kill(workers_of(shop)[0], signal.SIGKILL)
         after = visits_until_both_count(shop)
         assert visits_reported(shop) == {before + after}
         assert sorted(folder_of(shop).iterdir()) == files
+
+    def test_forget_what_one_was_doing_when_it_was_killed(self, shop: ShopProcess):
+        head = f"POST /stripe/webhook/ HTTP/1.1\r\nHost: 127.0.0.1:{shop.port}\r\n"
+        with socket.create_connection(("127.0.0.1", shop.port)) as connection:
+            connection.sendall(f"{head}Content-Length: 9\r\n\r\n".encode())
+            wait_until(lambda: figure(scraped(shop), "shop_busy_threads") == 2)
+            for pid in workers_of(shop):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: shop.is_ready() and len(workers_of(shop)) == 2)
+        visits_until_both_count(shop)
+        assert figure(scraped(shop), "shop_busy_threads") == 1
 
     def test_begin_anew_with_the_server_and_leave_nothing(self, shop: ShopProcess):
         visits_until_both_count(shop)

@@ -16,12 +16,14 @@ import stripe
 from django.db import connections, transaction
 from django.db.models import F
 
-from checkout import events, limits, ordering, payments
+from checkout import events, gateway, limits, ordering, payments
 from checkout.models import Order, StripeEvent
 from checkout.reading import Json
 from checkout.requested import CannotOrder, RequestedItem
 from storefront import stock, views
 from storefront.models import CartLine, Product, Reservation
+from storefront.ops import bulkhead
+from storefront.ops.bulkhead import Bulkhead
 
 # Wide enough for all others to come in between.
 WINDOW_SECONDS = 0.05
@@ -136,6 +138,18 @@ def stripe_is_asked_without_a_key() -> None:
         return create(self, params)
 
     setattr(stripe.checkout.SessionService, "create", create_another)  # noqa: B010
+
+
+def any_number_may_wait_for_stripe() -> None:
+    setattr(gateway, "line", Bulkhead("Stripe", threads=0))  # noqa: B010
+
+
+def stripe_may_take_a_minute() -> None:
+    setattr(gateway, "READ_SECONDS", 60)  # noqa: B010
+
+
+def second_clicks_are_patient() -> None:
+    setattr(bulkhead, "PATIENCE_SECONDS", 60)  # noqa: B010
 
 
 def carts_are_written_whole() -> None:

@@ -21,9 +21,10 @@ def test_ten_clicks_on_buy_open_one_checkout(stage: Stage):
     ada, answers = clicks_buy(stage)
     [(status, session)] = stage.orders(ada)
     assert status == "PENDING"
-    assert [(answer.status, str(session) in answer.location) for answer in answers] == [
-        (303, True)
-    ] * CLICKS
+    # Few clicks wait for the first one, and the others are asked to press again.
+    assert {answer.status for answer in answers} == {303}
+    assert any(str(session) in answer.location for answer in answers)
+    assert str(session) in ada.buys().location
     assert list(stage.stripe.sessions) == [session]
 
 

@@ -96,7 +96,7 @@ def sixty_buy(stage: Stage) -> Sale:
     """Sixty shoppers press Buy at the same moment."""
     restock(stage, IN_STOCK)
     tea = stage.product("Tea 0")
-    actions = [partial(stage.shopper().buys_by_json, (tea, 1)) for _ in range(BUYERS)]
+    actions = [partial(stage.shopper().buys_by_json_at_last, (tea, 1)) for _ in range(BUYERS)]
     answers = stage.at_once(actions)
     return Sale(
         answers=dict(Counter(answer.status for answer in answers)),
@@ -110,7 +110,11 @@ def opposite_carts(stage: Stage, count: int) -> set[int]:
     restock(stage, 1000)
     tea, more = stage.product("Tea 0"), stage.product("Tea 1")
     ways = [((tea, 1), (more, 1)), ((more, 1), (tea, 1))]
-    actions = [partial(stage.shopper().buys_by_json, *ways[number % 2]) for number in range(count)]
+    shoppers = [stage.shopper() for _ in range(count)]
+    actions = [
+        partial(shopper.buys_by_json_at_last, *ways[number % 2])
+        for number, shopper in enumerate(shoppers)
+    ]
     return {answer.status for answer in at_once(actions)}
 
 
