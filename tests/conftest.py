@@ -101,6 +101,7 @@ def running_stand_in() -> Iterator[StandIn]:
 @pytest.fixture
 def stripe(running_stand_in: StandIn, settings: Settings) -> StandIn:
     """The stand-in for Stripe, with the shop in real mode against it."""
+    running_stand_in.serve_who_came()
     running_stand_in.reset()
     settings.STRIPE_PUBLISHABLE_KEY = "pk_test_shop"
     settings.STRIPE_SECRET_KEY = "sk_test_shop"

@@ -1,10 +1,12 @@
 """HTTP in front of the stand-in: the API, the hosted page and the desk for other processes."""
 
+import http.client
 import inspect
 import json
 import sys
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Condition
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -25,6 +27,7 @@ _VERBS = """
 """
 VERBS = frozenset(_VERBS.split())
 MOST_BYTES = 1_000_000
+PATIENCE_SECONDS = 60
 
 
 class Server(ThreadingHTTPServer):
@@ -32,6 +35,33 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     request_queue_size = 128
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._changed = Condition()
+        self._under_way = 0
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Count it; `shutdown_request` counts it as answered."""
+        with self._changed:
+            self._under_way += 1
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close the connection."""
+        super().shutdown_request(request)
+        with self._changed:
+            self._under_way -= 1
+            self._changed.notify_all()
+
+    def serve_who_came(self) -> None:
+        """Return when all are answered who came before, also those who have hung up since."""
+        caller = http.client.HTTPConnection(*self.server_address[:2])  # type: ignore[arg-type]
+        caller.request("HEAD", "/")  # accepted after them; the handler knows no HEAD
+        caller.getresponse().read()
+        caller.close()
+        with self._changed:
+            assert self._changed.wait_for(lambda: self._under_way == 0, PATIENCE_SECONDS)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Let callers hang up: a shop that lost patience is part of the play."""
