@@ -120,11 +120,15 @@ class TestAServer:
 
     def test_for_developers_logs_the_mode_once(self, tmp_path: Path):
         port, log = free_port(), tmp_path / "log"
+        manage = [sys.executable, "manage.py"]
+        environment = BARE | {"DEBUG": "true", "DATABASE_URL": f"sqlite:///{tmp_path / 'shop'}"}
         with log.open("w") as output:
+            migrate = [*manage, "migrate", "--verbosity=0"]
+            subprocess.run(migrate, cwd=ROOT, env=environment, stderr=output, check=True)
             server = subprocess.Popen(
-                [sys.executable, "manage.py", "runserver", str(port)],
+                [*manage, "runserver", str(port)],
                 cwd=ROOT,
-                env=BARE | {"DEBUG": "true", "DATABASE_URL": f"sqlite:///{tmp_path / 'shop'}"},
+                env=environment,
                 stderr=output,
                 start_new_session=True,  # the one that reloads and the one that serves
             )
