@@ -28,7 +28,7 @@ SCREENS: dict[str, dict[str, Any]] = {
         "java_script_enabled": False,
     },
 }
-PRODUCT = re.compile(r"/products/mouse/$")
+PRODUCT = re.compile(r"/products/mouse/(#|$)")
 # All of it, so that the page, which goes on by itself, has no answer until the test has read it.
 EVERYTHING = "**/*"
 RETURN = re.compile(r"/\?order=")
