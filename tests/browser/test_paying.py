@@ -205,6 +205,7 @@ class TestWhenStripeIsInTrouble:
         ada.buy.click()
         expect(ada.alert).to_contain_text("You were not charged")
         expect(ada.total).to_have_text("$59.98")
+        stripe.clear_faults()
         ada.goes_to_stripe()
         ada.presses("Pay")
         ada.sees_order("PAID")
