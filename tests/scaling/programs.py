@@ -18,8 +18,9 @@ from tools.waiting import wait_until
 
 GUIDE = PROJECT / "docs" / "scaling.md"
 STOPPING_SECONDS = 10
-# From 1.23, SIGTERM makes PgBouncer wait for its clients; this ends every version at once.
-PGBOUNCER_ENDS_AT = signal.SIGQUIT
+# From 1.23, SIGTERM makes PgBouncer wait for its clients; this ends every version at once. SIGQUIT
+# does not where a shell runs the tests in the background: it lets its jobs ignore that.
+PGBOUNCER_ENDS_AT = signal.SIGKILL
 
 # What Debian's nginx.conf says around a site, with everything in the folder that nginx is given.
 AROUND_THE_SITE = """
