@@ -64,6 +64,10 @@ def a_failed_order_keeps_what_left_the_cart(seen: Snapshot) -> Snapshot:
     return replace(with_order(status="FAILED")(seen), set_aside=[line])
 
 
+def what_a_bank_is_paying_stays_in_the_cart(seen: Snapshot) -> Snapshot:
+    return replace(with_order(status="PROCESSING")(seen), set_aside=[])
+
+
 def its_event_is_gone(seen: Snapshot) -> Snapshot:
     return replace(seen, events=[event for event in seen.events if event is not its_event(seen)])
 
@@ -103,7 +107,7 @@ TAMPERINGS: list[tuple[Tampering, str]] = [
     (one_more_is_in_stock, r"Of \d+ of product \d+ \d+ are left, \d+ reserved and \d+ sold"),
     (a_paid_order_reserves_something, "is PAID and reserves 1"),
     (a_failed_order_keeps_what_left_the_cart, "is FAILED and keeps 1"),
-    (with_order(status="PROCESSING"), "is PROCESSING and left"),
+    (what_a_bank_is_paying_stays_in_the_cart, "is PROCESSING and left"),
     (its_event_is_gone, "is PAID, by 0 events"),
     (its_event_is_gone, "happened, and no event calls for it"),
     (its_event_is_there_twice, "is PAID, by 2 events"),
