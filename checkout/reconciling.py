@@ -34,8 +34,6 @@ SECONDS_FOR_QUERIES = 40
 BATCH = 1_000
 # Orders that never got a session, or were replaced.
 UNPAYABLE = Q(session_id=None) | Q(superseded_at__isnull=False)
-
-
 # So far may this server's clock be from Stripe's.
 MARGIN = timedelta(hours=1)
 # What was delivered after a backup may have happened before it.
@@ -159,8 +157,10 @@ def _replay_undelivered(report: ReconcileReport, now: datetime, until: float) ->
 
 
 def _replay(report: ReconcileReport, since: datetime, now: datetime) -> None:
-    """Apply everything that has happened since, oldest first; day by day, for Stripe lists it
-    newest first."""
+    """Apply everything that has happened since, oldest first.
+
+    It goes day by day, for Stripe lists the newest first.
+    """
     while since <= now:
         end = since + A_DAY
         times = gateway.between(since, end if end <= now else None)
@@ -188,9 +188,8 @@ def _apply_what_went_back(report: ReconcileReport, since: datetime) -> None:
 
 
 def _event_now(kind: str, thing: dict[str, Any]) -> dict[str, Any]:
-    event_id = f"reconciled_{thing['id']}_{thing['status']}"
     return {
-        "id": event_id,
+        "id": f"reconciled_{thing['id']}_{thing['status']}",
         "type": kind,
         "created": thing["created"],
         "data": {"object": thing},

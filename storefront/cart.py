@@ -15,6 +15,8 @@ from storefront.ops.templatetags.fragment_cache import values_of
 
 # It may have more digits than MAX_QUANTITY, so that the refusal can name the limit.
 WHOLE_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+LONGEST_TYPED = 40
+"""So much of what was typed is looked at, and shown again."""
 
 
 class InvalidQuantity(Exception):
@@ -159,7 +161,7 @@ def _folded(text: str) -> str:
     Phones add spaces; what is pasted brings invisible marks of the direction that it is read in.
     A digit that is no number by itself, as in 2², stays what it is.
     """
-    if len(text) >= 40 or any(char.isdigit() and not char.isdecimal() for char in text):
+    if len(text) > LONGEST_TYPED or any(char.isdigit() and not char.isdecimal() for char in text):
         return text
     seen = "".join(char for char in text if unicodedata.category(char) != "Cf")
     return unicodedata.normalize("NFKC", seen).strip()

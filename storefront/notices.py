@@ -12,14 +12,13 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve, reverse
 
-from storefront.cart import Cart, Removed
+from storefront.cart import LONGEST_TYPED, Cart, Removed
 from storefront.models import Product
 from storefront.ops.compiled_queries import CompiledQuery
 from storefront.ops.pages import HtmxRequest, SeeOther
 
 SALT = "storefront.notices"
 SECONDS = 60
-LONGEST_TYPED = 40
 
 product_at = CompiledQuery(lambda slug: Product.objects.on_sale().filter(slug=slug), str)
 

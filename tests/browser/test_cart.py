@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from storefront.notices import LONGEST_TYPED
+from storefront.cart import LONGEST_TYPED
 from tests.browser.console import Console
 from tests.browser.shopper import Shopper
 from tools.shop_process import ShopProcess

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tools.stage import Stage, new_stage
+from tools.waiting import wait_until
 
 SALES = 20
 """So many before the backup, and so many after it."""
@@ -63,7 +64,9 @@ def test_tells_of_every_payment_refund_and_dispute(stage: Stage, tmp_path: Path)
     early = [sell(stage) for _ in range(SALES)]
     waiting, abandoned = sell(stage, verb=""), sell(stage, 2, verb="")
     stripe.wait_until_quiet()
-    time.sleep(1)  # a moment is a whole second, and none of these sales is of it
+    # A moment is a whole second: none of these sales is of it.
+    last = max(event["created"] for event in stripe.events_of("checkout.session.completed"))
+    wait_until(lambda: time.time() >= last + 1)
     manage("backup", str(tmp_path / "backup"))
 
     late = [sell(stage) for _ in range(SALES)]
