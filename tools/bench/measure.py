@@ -31,6 +31,13 @@ VALUES ('{name}', '{slug}', 'Good company on a desk, made to be used for years.'
     'products/mouse.svg', true, 9)
 """
 
+LONG_AGO = """
+from datetime import timedelta
+from django.db.models import F
+from checkout.models import Order
+Order.objects.update(returned_at=F("returned_at") - timedelta(hours=1))
+"""
+
 Request = Callable[[], Answer]
 
 
@@ -61,9 +68,12 @@ class Bench:
         self.customers = [self._a_customer() for _ in range(CUSTOMERS)]
         self.ada, self.bo = self.customers[0], self._a_customer()
         assert self.bo.buys().leads_to_payment
-        # Back long ago, so that the pace of the poll doesn't change while it is measured.
+        # Back long ago, so that words and pace of the poll don't change while it is measured.
         [order, *_] = re.findall(r'data-order="(.*?)"', self.bo.sees().text)
-        home = self.bo.sees(f"/?order={order}&since={int(time.time()) - 400}")
+        address = f"/?order={order}&since={int(time.time()) - 400}"
+        self.bo.sees(address)
+        shop.manage("shell", "--no-imports", "--command", LONG_AGO)
+        home = self.bo.sees(address)
         [address] = re.findall(r'id="my-orders".*?hx-get="(.*?)"', home.text)
         self.poll = unescape(address)
         self._clicks = 0
