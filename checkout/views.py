@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from checkout import gateway, limits
 from checkout.models import Order
-from checkout.my_orders import OrderPanel, my_orders, one_order
+from checkout.my_orders import OrderPanel, headline_of, my_orders, one_order
 from checkout.ordering import buy
 from checkout.receipts import address_of, make_link, order_at, revoke_link
 from checkout.requested import MAX_LINES, CannotOrder, RequestedItem
@@ -104,7 +104,9 @@ def order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -
     panel = one_order(order, request.path, request.GET)
     if wants_fragment(request) and panel.is_unchanged:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    context = {"order": order, "panel": panel, "is_shared": is_shared} | _link(request, order)
+    headline = f"Order {order.reference}" if is_shared else headline_of(order)
+    context = {"order": order, "panel": panel, "is_shared": is_shared, "headline": headline}
+    context |= _link(request, order)
     return page(request, "checkout/order.html", context, partial="order-update")
 
 
