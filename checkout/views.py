@@ -128,7 +128,7 @@ def _cart_beside(panel: OrderPanel) -> dict[str, Any]:
     cart = cart_of(changed[0].shopper)
     items = [item for order, items in panel.rows for item in items if order in changed]
     bought = {item.product_id for item in items if item.product_id}
-    products = Product.objects.on_sale().filter(pk__in=bought)
+    products = Product.objects.on_sale().filter(pk__in=bought, variant_of=None)
     return {"cart": cart, "changed": [ProductCard(product, cart) for product in products]}
 
 
@@ -219,7 +219,7 @@ def _requested_items(request: HttpRequest) -> list[RequestedItem]:
         quantities[product_id] = quantities.get(product_id, 0) + quantity
     if any(quantity > MAX_QUANTITY for quantity in quantities.values()):
         raise CannotOrder(f"You can order up to {MAX_QUANTITY} of one product.")
-    products = Product.objects.in_bulk(quantities)
+    products = Product.objects.with_family().in_bulk(quantities)
     if unknown := quantities.keys() - products.keys():
         raise CannotOrder(f"There is no product {min(unknown)}.")
     return [RequestedItem(products[pk], quantity) for pk, quantity in sorted(quantities.items())]
