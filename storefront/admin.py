@@ -8,7 +8,7 @@ from django.db.models import F
 from django.db.models.functions import Greatest
 from django.http import HttpRequest
 
-from storefront.models import Product
+from storefront.models import Category, Product
 from storefront.money import format_money
 from storefront.ops.spelling import folded
 
@@ -20,6 +20,15 @@ class LabelledRow(forms.ModelForm):
         super().__init__(*args, **options)
         for field in self.fields.values():
             field.widget.attrs["aria-label"] = f"{field.label}: {self.instance}"
+
+
+@admin.register(Category)
+class CategoryAdmin(admin.ModelAdmin):
+    list_display = ("name", "position")
+    list_editable = ("position",)
+
+    def get_changelist_form(self, request: HttpRequest, **options: Any) -> Any:
+        return super().get_changelist_form(request, **{"form": LabelledRow} | options)
 
 
 @admin.register(Product)

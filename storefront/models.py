@@ -1,6 +1,6 @@
 """What is on the shelf, what is reserved of it, and what each shopper has in the cart."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import chain, count
 from typing import Any, Self
 from uuid import uuid4
@@ -10,16 +10,19 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 
 from storefront import money
+from storefront.ops.spelling import searchable
 from storefront.ops.static_files import is_collected
 
 MAX_QUANTITY = 999
+SEARCHED = frozenset(["name", "variant", "description"])
+"""The fields of a product that its search text is made of."""
 
 
 class Shop(models.Model):
@@ -39,18 +42,76 @@ class Shop(models.Model):
         return cls.objects.get_or_create(pk=1)[0]
 
 
+def free_slug(name: str, taken: Collection[str], otherwise: str) -> str:
+    """Return an address made from the name that is none of those `taken`."""
+    plain = slugify(name) or otherwise
+    numbered = (f"{plain}-{number}" for number in count(2))
+    return next(slug for slug in chain([plain], numbered) if slug not in taken)
+
+
+class Category(models.Model):
+    """A part of the shelf, with a page of its own."""
+
+    name = models.CharField(max_length=60)
+    slug = models.SlugField(
+        max_length=80,
+        unique=True,
+        blank=True,
+        help_text="The end of the page's address; made from the name if you leave it empty.",
+    )
+    position = models.PositiveSmallIntegerField(default=0, help_text="Smaller numbers come first.")
+
+    class Meta:
+        ordering = ("position", "name", "id")
+        verbose_name_plural = "categories"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, **options: Any) -> None:
+        """Give a new category its address, which stays when the name changes."""
+        if not self.slug:
+            taken = set(Category.objects.values_list("slug", flat=True))
+            self.slug = free_slug(self.name, taken, otherwise="category")
+        super().save(**options)
+
+
 class ProductQuerySet(models.QuerySet["Product"]):
     def on_sale(self) -> Self:
         return self.filter(is_on_sale=True)
 
     def bulk_create(self, objs: Iterable["Product"], *args: Any, **options: Any) -> list["Product"]:
-        """Give each product an address, as `save` does, which is not called here."""
+        """Do what `save` does, which is not called here."""
         products = list(objs)
         taken = set(Product.objects.values_list("slug", flat=True))
         for product in products:
-            product.slug = product.slug or product.free_slug(taken)
+            product.slug = product.slug or free_slug(product.name, taken, otherwise="product")
+            product.search_text = product.folded_text
             taken.add(product.slug)
         return super().bulk_create(products, *args, **options)
+
+    def bulk_update(
+        self, objs: Iterable["Product"], fields: Iterable[str], *args: Any, **options: Any
+    ) -> int:
+        products, names = list(objs), set(fields)
+        if names & SEARCHED:
+            names.add("search_text")
+            for product in products:
+                product.search_text = product.folded_text
+        return super().bulk_update(products, sorted(names), *args, **options)
+
+    def fold_again(self) -> int:
+        """Renew the search texts that don't fit; return how many there were.
+
+        Servers of the last release know of none, and `update` writes none.
+        """
+        changed = 0
+        for product in self.only("pk", "search_text", *SEARCHED).order_by("pk").iterator():
+            old, new = product.search_text, product.folded_text
+            if old != new:  # unless another hand has written it since
+                row = Product.objects.filter(pk=product.pk, search_text=old)
+                changed += row.update(search_text=new)
+        return changed
 
 
 class Product(models.Model):
@@ -79,30 +140,80 @@ class Product(models.Model):
         null=True, blank=True, help_text="How many are left; empty if you don't count them."
     )
     position = models.PositiveSmallIntegerField(default=0, help_text="Smaller numbers come first.")
+    categories = models.ManyToManyField(Category, blank=True, related_name="products")
+    # Defaults of the database, as servers of the last release still add products for a while.
+    variant_of = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,  # a family goes as a whole; the desk lists it and asks first
+        related_name="variants",
+        help_text="The product of which this is one kind; empty for most.",
+    )
+    variant = models.CharField(
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Which kind it is, such as “M, black”.",
+    )
+    after_payment = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Shown to the buyer once it is paid, such as how to get a file or a licence.",
+    )
+    search_text = models.TextField(blank=True, default="", db_default="", editable=False)
 
     objects = ProductQuerySet.as_manager()
 
     class Meta:
         ordering = ("position", "id")
+        indexes = (
+            models.Index(
+                fields=("position", "id"),
+                condition=Q(is_on_sale=True, variant_of=None),
+                name="the_shelf_in_its_order",
+            ),
+        )
+        constraints = (
+            models.UniqueConstraint(
+                fields=("variant_of", "variant"),
+                condition=Q(variant_of__isnull=False),
+                name="a_product_has_each_variant_once",
+                violation_error_message="There is such a variant already.",
+            ),
+            models.CheckConstraint(
+                condition=Q(variant_of=None) | ~Q(variant_of=F("id")),
+                name="a_product_is_no_variant_of_itself",
+                violation_error_message="A product can't be a variant of itself.",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name
 
-    def save(self, **options: Any) -> None:
-        """Give a new product its address, which stays when the name changes."""
+    def save(self, *, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        """Give a new product its address, which stays when the name changes.
+
+        What search looks through follows the words that it is made of.
+        """
         if not self.slug:
             similar = Product.objects.filter(slug__startswith=slugify(self.name) or "product")
-            self.slug = self.free_slug(set(similar.values_list("slug", flat=True)))
-        super().save(**options)
+            taken = set(similar.values_list("slug", flat=True))
+            self.slug = free_slug(self.name, taken, otherwise="product")
+        if update_fields is None or SEARCHED & set(update_fields):
+            self.search_text = self.folded_text
+            update_fields = update_fields and {*update_fields, "search_text"}
+        super().save(update_fields=update_fields, **options)
 
     def get_absolute_url(self) -> str:
         return reverse("storefront:product", args=[self.slug])
 
-    def free_slug(self, taken: set[str]) -> str:
-        """Return an address made from the name that is none of those `taken`."""
-        plain = slugify(self.name) or "product"
-        numbered = (f"{plain}-{number}" for number in count(2))
-        return next(slug for slug in chain([plain], numbered) if slug not in taken)
+    @property
+    def folded_text(self) -> str:
+        """What search looks through: all spellings of a word are one there."""
+        return searchable(f"{self.name} {self.variant} {self.description}")
 
     @property
     def picture_url(self) -> str:
