@@ -70,6 +70,10 @@ class Cart:
 
     lines: list[PricedLine]
 
+    @property
+    def products(self) -> list[Product]:
+        return [line.product for line in self.lines]
+
     @cached_property
     def total_cents(self) -> int:
         """What Buy would charge now, in minor units; products no longer sold don't count."""

@@ -14,11 +14,13 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.text import slugify
 
 from storefront import money
 from storefront.ops.spelling import searchable
 from storefront.ops.static_files import is_collected
+from storefront.pictures import Shown, show_pictures
 
 MAX_QUANTITY = 999
 SEARCHED = frozenset(["name", "variant", "description"])
@@ -215,16 +217,30 @@ class Product(models.Model):
         """What search looks through: all spellings of a word are one there."""
         return searchable(f"{self.name} {self.variant} {self.description}")
 
+    @cached_property
+    def pictures(self) -> tuple[Shown, ...]:
+        """The uploaded ones; a page with several products has called `show_pictures` for all."""
+        show_pictures([self])
+        pictures: tuple[Shown, ...] = vars(self)["pictures"]
+        return pictures
+
+    @property
+    def values_beside(self) -> tuple[Shown, ...]:
+        """What a part of a page shows of it besides its fields (fragment_cache)."""
+        return self.pictures
+
     @property
     def picture_url(self) -> str:
-        """Where the picture is served; a file that isn't there must not take the shop down."""
+        """Where its file is served; one that isn't there must not take the shop down."""
         is_there = self.picture and is_collected(self.picture)
         return staticfiles_storage.url(self.picture) if is_there else ""
 
     @property
-    def has_shareable_picture(self) -> bool:
-        """Whether other sites can show the picture beside a link: they take no drawings."""
-        return bool(self.picture_url) and not self.picture.endswith(".svg")
+    def shareable_picture(self) -> str:
+        """Where other sites find one to show beside a link; they take no drawings."""
+        if self.pictures:
+            return self.pictures[0].largest
+        return "" if self.picture.endswith(".svg") else self.picture_url
 
     @property
     def is_sold_out(self) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_POST, require_safe
 
 from storefront.cart import (
@@ -35,10 +36,12 @@ from storefront.ops.compiled_queries import CompiledQuery
 from storefront.ops.pages import HtmxRequest, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
 from storefront.ops.templatetags.fragment_cache import values_of
+from storefront.pictures import body_of, show_pictures
 from storefront.stock import SCARCE
 
 HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
 PRODUCT_PAGES = "/products/"
+FOR_EVER = "public, max-age=31536000, immutable"
 
 products_on_sale = CompiledQuery(lambda: Product.objects.on_sale())
 
@@ -112,6 +115,17 @@ def product(request: HtmxRequest, slug: str) -> HttpResponse:
     return forget_notice(request, response) if notice.page else response
 
 
+@require_safe
+def picture(request: HttpRequest, digest: str, width: str) -> HttpResponse:
+    """A file of a picture, for ever: another picture has another address."""
+    body, etag = body_of(digest, int(width)), f'"{digest}-{width}"'
+    if not body:
+        raise Http404
+    headers = {"Cache-Control": FOR_EVER, "ETag": etag}
+    answer = HttpResponse(body, content_type="image/webp", headers=headers)
+    return get_conditional_response(request, etag, response=answer) or answer
+
+
 @require_POST
 def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
     product = get_object_or_404(Product, pk=pk)
@@ -134,6 +148,7 @@ def shop_front(shopper: UUID | None, notice: Notice = NOTHING) -> dict[str, Any]
     """The home page's context; an error stands beside the product it is about, else above Buy."""
     products = products_on_sale()
     cart = cart_of(shopper, products)
+    show_pictures([*products, *cart.products])
     return {
         "cart": cart,
         "cards": [ProductCard(product, cart, notice) for product in products],
@@ -147,6 +162,7 @@ def product_page(
 ) -> dict[str, Any]:
     """The context of one product with the cart beside it."""
     cart = cart_of(shopper, [product])
+    show_pictures([product, *cart.products])
     return {
         "cart": cart,
         "card": ProductCard(product, cart, notice),
@@ -161,6 +177,7 @@ def _changed_parts(
 ) -> HttpResponse:
     """Answer htmx with the cart, and the product's quantity if the page shows it."""
     cart = cart_of(shopper, [product])
+    show_pictures(cart.products)
     card = ProductCard(product, cart, notice)
     context = {
         "cart": cart,
