@@ -20,7 +20,9 @@ from storefront.ops.pages import HtmxRequest, SeeOther
 SALT = "storefront.notices"
 SECONDS = 60
 
-product_at = CompiledQuery(lambda slug: Product.objects.on_sale().filter(slug=slug), str)
+product_at = CompiledQuery(
+    lambda slug: Product.objects.on_sale().with_family().with_kinds().filter(slug=slug), str
+)
 
 
 @dataclass(frozen=True)

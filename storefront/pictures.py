@@ -2,6 +2,7 @@
 brings them back.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from storefront.models import Product
 
 MOST_OF_A_PRODUCT = 8
+FILE_NAME = re.compile(r"(?P<digest>[0-9a-f]{32})-(?P<width>[1-9][0-9]{0,3})")
 # In SQL, since the ORM takes as long to compile one of them as the page takes to be made.
 OF_PRODUCTS = """
     SELECT product_id, digest, width, height, alt FROM storefront_picture
@@ -113,7 +115,7 @@ class Shown(NamedTuple):
         return ", ".join(f"{self._address(width)} {width}w" for width in widths_of(self.width))
 
     def _address(self, width: int) -> str:
-        return reverse("storefront:picture", args=[self.digest, width])
+        return reverse("storefront:picture", args=[f"{self.digest}-{width}"])
 
 
 def show_pictures(products: Iterable["Product"]) -> None:
@@ -152,10 +154,13 @@ def add_pictures(product: "Product", photographs: Iterable[tuple[Photograph, str
                 )
 
 
-def body_of(digest: str, width: int) -> bytes | None:
-    """Return the file of an address; None if there is no such picture (any more)."""
+def body_of(name: str) -> bytes | None:
+    """Return the file of this name; None if there is no such picture, or none any more."""
+    parts = FILE_NAME.fullmatch(name)
+    if not parts:
+        return None
     with connection.cursor() as cursor:
-        cursor.execute(BODY, [digest, width])
+        cursor.execute(BODY, [parts["digest"], int(parts["width"])])
         row = cursor.fetchone()
     return bytes(row[0]) if row else None
 

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.contrib.sitemaps.views import sitemap
-from django.urls import include, path, re_path
+from django.urls import include, path
 
 from storefront import views
 from storefront.ops import site_files
@@ -17,11 +17,7 @@ shop_front = (
         *pages,
         path("products/<slug:slug>/", views.product, name="product"),
         path("cart/<int:pk>/", views.cart_line, name="cart-line"),
-        re_path(
-            r"^pictures/(?P<digest>[0-9a-f]{32})-(?P<width>[1-9][0-9]{0,3})\.webp$",
-            views.picture,
-            name="picture",
-        ),
+        path("pictures/<slug:name>.webp", views.picture, name="picture"),
         path("brand.css", site_files.brand, name="brand"),
         path("robots.txt", site_files.robots, name="robots"),
         path("sitemap.xml", sitemap, {"sitemaps": sitemaps}, name="sitemap"),

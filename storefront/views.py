@@ -43,7 +43,9 @@ HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
 PRODUCT_PAGES = "/products/"
 FOR_EVER = "public, max-age=31536000, immutable"
 
-products_on_sale = CompiledQuery(lambda: Product.objects.on_sale())
+products_on_sale = CompiledQuery(
+    lambda: Product.objects.on_sale().filter(variant_of=None).with_family().with_kinds()
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ class ProductCard:
     @property
     def cache_key(self) -> tuple[object, ...]:
         """All that the card shows: two cards of one key are rendered once."""
-        return values_of(self.product), self.quantity, self.left, self.error, self.shown
+        product = values_of(self.product), self.product.family_key
+        return *product, self.quantity, self.left, self.error, self.shown
 
     @property
     def error(self) -> str:
@@ -75,6 +78,8 @@ class ProductCard:
     @property
     def left(self) -> int | None:
         """How many the shopper could have; None if they aren't counted."""
+        if self.product.is_choice:
+            return 0 if self.product.is_sold_out else None
         return self.cart.left_of(self.product)
 
     @property
@@ -116,19 +121,19 @@ def product(request: HtmxRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
-def picture(request: HttpRequest, digest: str, width: str) -> HttpResponse:
+def picture(request: HttpRequest, name: str) -> HttpResponse:
     """A file of a picture, for ever: another picture has another address."""
-    body, etag = body_of(digest, int(width)), f'"{digest}-{width}"'
+    body = body_of(name)
     if not body:
         raise Http404
-    headers = {"Cache-Control": FOR_EVER, "ETag": etag}
+    headers = {"Cache-Control": FOR_EVER, "ETag": f'"{name}"'}
     answer = HttpResponse(body, content_type="image/webp", headers=headers)
-    return get_conditional_response(request, etag, response=answer) or answer
+    return get_conditional_response(request, answer["ETag"], response=answer) or answer
 
 
 @require_POST
 def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
-    product = get_object_or_404(Product, pk=pk)
+    product = get_object_or_404(Product.objects.with_family(), pk=pk)
     shopper = shopper_or_new(request)
     notice = Notice(page_of_form(request, product), product=product.pk)
     try:
@@ -169,6 +174,7 @@ def product_page(
         "cart_error": notice.error_beside_none_of([product]),
         "removed": notice.removed_from(cart),
         "back_to": product.get_absolute_url(),
+        "kinds": product.kinds,
     }
 
 
@@ -184,7 +190,7 @@ def _changed_parts(
         "card": card,
         "renewed": _renewed_field(request, card),
         "is_card_shown": _shows(request, product),
-        "cart_error": "" if product.is_on_sale else notice.error,
+        "cart_error": "" if product.is_for_sale else notice.error,
         "removed": Removed(product, notice.removed) if notice.removed else None,
         "back_to": notice.page,
     }
@@ -203,18 +209,24 @@ def _renewed_field(request: HttpRequest, card: ProductCard) -> str:
 
 def _anchor(request: HttpRequest, product: Product, notice: Notice) -> str:
     """Where in its page a plain form stands: at the product, or in the cart."""
-    pages = (reverse("storefront:home"), product.get_absolute_url())
+    pages = [reverse("storefront:home"), product.get_absolute_url()]
     is_in_cart = request.POST.get("back", "").endswith("#cart") and not notice.error
-    if is_in_cart or not product.is_on_sale or notice.page not in pages:
+    if product.variant_of_id:  # the shelf shows its family
+        pages = pages[1:]
+    if is_in_cart or not product.is_for_sale or notice.page not in pages:
         return anchor_of_cart(notice)
     return f"product-{product.pk}"
 
 
 def _shows(request: HtmxRequest, product: Product) -> bool:
-    """Whether the page that asks shows the product: the page of another one does not."""
+    """Whether the page that asks shows its quantity: the page of another one does not.
+
+    The shelf leads to the page of a family, and shows no quantity of it.
+    """
     path = _path_of(request.htmx.current_url or "")
-    is_product_page = path.startswith(PRODUCT_PAGES)
-    return product.is_on_sale and (not is_product_page or path == product.get_absolute_url())
+    if path.startswith(PRODUCT_PAGES):
+        return product.is_for_sale and path == product.get_absolute_url()
+    return product.is_for_sale and not product.variant_of_id and not product.has_variants
 
 
 def _path_of(url: str) -> str:

@@ -227,6 +227,34 @@ class TestComingBack:
             assert titles(answer) == [f"Thank you, order {reference} is paid"] * 2
         assert titles(ada.get("/")) == ["Storefront", "Products"]
 
+    def test_from_paying_tells_what_happens_next_and_offers_the_private_link(
+        self, pending_order: Order, ada: Shopper
+    ):
+        link = f'href="/orders/{pending_order.pk}/#order-link"'
+        for _ in ("while it waits", "and when it is paid, so that nothing below moves"):
+            text = ada.get(f"/?order={pending_order.pk}").text
+            after = text[text.index("What happens next") :]
+            assert after.index(link) < after.index("my-orders-title")
+            deliver(event_about(pending_order))
+        assert "What happens next" not in ada.get("/").text
+
+    def test_to_the_orders_own_page_says_the_same(self, pending_order: Order, ada: Shopper):
+        reference, page = pending_order.reference, f"/orders/{pending_order.pk}/"
+        waiting = ada.get(page)
+        assert titles(waiting) == [f"Order {reference}"] * 2
+        deliver(event_about(pending_order))
+        update = ada.asks_by_htmx(poll_url(waiting))
+        assert titles(update) == [f"Thank you, order {reference} is paid"] * 2
+        assert '<h1 id="order-title" hx-swap-oob="true">' in update.text
+        paid = ada.get(f"{page}?waiting={reference}")
+        assert titles(paid) == titles(update)
+        assert '<h1 id="order-title">' in paid.text
+        assert 'href="#order-link"' in paid.text
+        Order.objects.update(status="REFUNDED")
+        refunded = ada.get(page)
+        assert titles(refunded) == [f"Order {reference}"] * 2
+        assert "What happens next" not in refunded.text
+
     def test_puts_the_order_above_the_catalogue(self, pending_order: Order, ada: Shopper):
         text = ada.get(f"/?order={pending_order.pk}").text
         assert text.index('id="my-orders"') < text.index('id="catalogue-title"')
