@@ -173,6 +173,10 @@ class OrderPanel:
         return ""
 
     @property
+    def after_payment(self) -> list[tuple[str, str]]:
+        return after_payment(self.returned_to) if self.headline and self.returned_to else []
+
+    @property
     def is_of_another_browser(self) -> bool:
         """Whether the shopper comes back with an order that this browser knows nothing of."""
         return bool(self.state.order and not self.returned_to)
@@ -200,6 +204,17 @@ def headline_of(order: Order) -> str:
     if order.status == Status.PROCESSING:
         return f"Thank you, your bank is paying order {order.reference}"
     return f"Order {order.reference}"
+
+
+def after_payment(order: Order) -> list[tuple[str, str]]:
+    """Return what its shopper gets to read while it is paid, each text with its product's name.
+
+    It is read from the products of today: a merchant can mend an address that has moved.
+    """
+    if order.status != Status.PAID:
+        return []
+    items = order.items.filter(product__isnull=False).exclude(product__after_payment="")
+    return list(items.values_list("name", "product__after_payment"))
 
 
 def waits_for(order: Order) -> str:

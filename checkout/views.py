@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from checkout import gateway, limits
 from checkout.models import Order
-from checkout.my_orders import OrderPanel, headline_of, my_orders, one_order
+from checkout.my_orders import OrderPanel, after_payment, headline_of, my_orders, one_order
 from checkout.ordering import buy
 from checkout.receipts import address_of, make_link, order_at, revoke_link
 from checkout.requested import MAX_LINES, CannotOrder, RequestedItem
@@ -108,6 +108,8 @@ def order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -
     headline = f"Order {order.reference}" if is_shared else headline_of(order)
     context = {"order": order, "panel": panel, "is_shared": is_shared, "headline": headline}
     context |= _link(request, order)
+    if not is_shared:  # it may hold a licence, which is the buyer's alone
+        context["after_payment"] = after_payment(order)
     return page(request, "checkout/order.html", context, partial="order-update")
 
 
