@@ -26,6 +26,7 @@ from storefront.notices import Notice, anchor_of_cart, forget_notice, lead_back,
 from storefront.ops import logs
 from storefront.ops.pages import HtmxRequest, SeeOther, base_url, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
+from storefront.pictures import show_pictures
 from storefront.views import HOME, ProductCard, shop_front
 
 logger = logging.getLogger(__name__)
@@ -131,6 +132,7 @@ def _cart_beside(panel: OrderPanel) -> dict[str, Any]:
     items = [item for order, items in panel.rows for item in items if order in changed]
     bought = {item.product_id for item in items if item.product_id}
     products = Product.objects.on_sale().filter(pk__in=bought, variant_of=None)
+    show_pictures(cart.products)
     return {"cart": cart, "changed": [ProductCard(product, cart) for product in products]}
 
 

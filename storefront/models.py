@@ -20,6 +20,7 @@ from django.utils.text import slugify
 from storefront import money
 from storefront.ops.spelling import searchable
 from storefront.ops.static_files import is_collected
+from storefront.pictures import Shown, show_pictures
 
 MAX_QUANTITY = 999
 LONGEST_NAME = 120
@@ -256,6 +257,18 @@ class Product(models.Model):
         """What search looks through: all spellings of a word are one there."""
         return searchable(f"{self.name} {self.variant} {self.description}")
 
+    @cached_property
+    def pictures(self) -> tuple[Shown, ...]:
+        """The uploaded ones; a page with several products has called `show_pictures` for all."""
+        show_pictures([self])
+        pictures: tuple[Shown, ...] = vars(self)["pictures"]
+        return pictures
+
+    @property
+    def values_beside(self) -> tuple[object, ...]:
+        """What a part of a page shows of it besides its fields (fragment_cache)."""
+        return (self.pictures, *map(vars(self).get, FAMILY))
+
     @property
     def full_name(self) -> str:
         """What is bought, such as T-shirt, M, black; it always fits into the line of an order."""
@@ -319,11 +332,6 @@ class Product(models.Model):
         return not self.has_variant_left and (self.is_choice or self.stock == 0)
 
     @property
-    def family_key(self) -> tuple[object, ...]:
-        """What is shown of its family, so far as it was read along."""
-        return tuple(map(self.__dict__.get, FAMILY))
-
-    @property
     def kinds(self) -> list["Product"]:
         """The products on sale of its family, itself among them; none if it has no family."""
         if self.variant_of_id is None and not self.has_variants:
@@ -334,7 +342,7 @@ class Product(models.Model):
 
     @property
     def picture_url(self) -> str:
-        """Where the picture is served; a file that isn't there must not take the shop down.
+        """Where its file is served; one that isn't there must not take the shop down.
 
         A variant without a picture shows its family's.
         """
@@ -342,9 +350,11 @@ class Product(models.Model):
         return staticfiles_storage.url(picture) if picture and is_collected(picture) else ""
 
     @property
-    def has_shareable_picture(self) -> bool:
-        """Whether other sites can show the picture beside a link: they take no drawings."""
-        return bool(self.picture_url) and not self.picture_url.endswith(".svg")
+    def shareable_picture(self) -> str:
+        """Where other sites find one to show beside a link; they take no drawings."""
+        if self.pictures:
+            return self.pictures[0].largest
+        return "" if self.picture_url.endswith(".svg") else self.picture_url
 
     def clean(self) -> None:
         self._refuse_a_variant_of_a_variant()

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_POST, require_safe
 
 from storefront.cart import (
@@ -35,10 +36,12 @@ from storefront.ops.compiled_queries import CompiledQuery
 from storefront.ops.pages import HtmxRequest, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
 from storefront.ops.templatetags.fragment_cache import values_of
+from storefront.pictures import body_of, show_pictures
 from storefront.stock import SCARCE
 
 HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
 PRODUCT_PAGES = "/products/"
+FOR_EVER = "public, max-age=31536000, immutable"
 
 products_on_sale = CompiledQuery(
     lambda: Product.objects.on_sale().filter(variant_of=None).with_family().with_kinds()
@@ -56,8 +59,7 @@ class ProductCard:
     @property
     def cache_key(self) -> tuple[object, ...]:
         """All that the card shows: two cards of one key are rendered once."""
-        product = values_of(self.product), self.product.family_key
-        return *product, self.quantity, self.left, self.error, self.shown
+        return values_of(self.product), self.quantity, self.left, self.error, self.shown
 
     @property
     def error(self) -> str:
@@ -117,6 +119,17 @@ def product(request: HtmxRequest, slug: str) -> HttpResponse:
     return forget_notice(request, response) if notice.page else response
 
 
+@require_safe
+def picture(request: HttpRequest, name: str) -> HttpResponse:
+    """A file of a picture, for ever: another picture has another address."""
+    body = body_of(name)
+    if not body:
+        raise Http404
+    headers = {"Cache-Control": FOR_EVER, "ETag": f'"{name}"'}
+    answer = HttpResponse(body, content_type="image/webp", headers=headers)
+    return get_conditional_response(request, answer["ETag"], response=answer) or answer
+
+
 @require_POST
 def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
     product = get_object_or_404(Product.objects.with_family(), pk=pk)
@@ -139,6 +152,7 @@ def shop_front(shopper: UUID | None, notice: Notice = NOTHING) -> dict[str, Any]
     """The home page's context; an error stands beside the product it is about, else above Buy."""
     products = products_on_sale()
     cart = cart_of(shopper, products)
+    show_pictures([*products, *cart.products])
     return {
         "cart": cart,
         "cards": [ProductCard(product, cart, notice) for product in products],
@@ -152,6 +166,7 @@ def product_page(
 ) -> dict[str, Any]:
     """The context of one product with the cart beside it."""
     cart = cart_of(shopper, [product])
+    show_pictures([product, *cart.products])
     return {
         "cart": cart,
         "card": ProductCard(product, cart, notice),
@@ -167,6 +182,7 @@ def _changed_parts(
 ) -> HttpResponse:
     """Answer htmx with the cart, and the product's quantity if the page shows it."""
     cart = cart_of(shopper, [product])
+    show_pictures(cart.products)
     card = ProductCard(product, cart, notice)
     context = {
         "cart": cart,
