@@ -200,6 +200,9 @@ class Product(models.Model):
         null=True,
         blank=True,
         on_delete=models.CASCADE,  # a family goes as a whole; the desk lists it and asks first
+        # The constraint has an index of the variants. SQLite would look in one of all products for
+        # the many that are none, instead of going along the shelf.
+        db_index=False,
         related_name="variants",
         help_text="The product of which this is one kind; empty for most.",
     )
