@@ -60,7 +60,7 @@ def typed_text(text: str) -> str:
 def page_of_form(request: HttpRequest, product: Product | None = None) -> str:
     """Return the path of the page that a form stands on, as it says itself in `back`.
 
-    Home, unless it is the page of a product that is still sold. `product` is what the form is
+    Home, unless it is the cart's, or that of a product that is still sold. `product` is what the form is
     about: pages from before this release say no more than that the form stands on its page.
     """
     back = request.POST.get("back", "")
@@ -71,12 +71,14 @@ def page_of_form(request: HttpRequest, product: Product | None = None) -> str:
     except Resolver404:
         return reverse("storefront:home")
     is_product = match.view_name == "storefront:product" and product_at(match.kwargs["slug"])
-    return back.partition("#")[0] if is_product else reverse("storefront:home")
+    is_there = match.view_name == "storefront:cart" or is_product
+    return back.partition("#")[0] if is_there else reverse("storefront:home")
 
 
 def anchor_of_cart(notice: Notice) -> str:
-    """Lead to the cart, but to the top of the home page if that repeats an error there."""
-    return "" if notice.error and notice.page == reverse("storefront:home") else "cart"
+    """Lead to the cart, but to the top of a page that says an error there."""
+    at_top = (reverse("storefront:home"), reverse("storefront:cart"))
+    return "" if notice.error and notice.page in at_top else "cart"
 
 
 def lead_back(request: HttpRequest, notice: Notice, anchor: str) -> HttpResponse:

@@ -16,6 +16,7 @@ shop_front = (
     [
         *pages,
         path("products/<slug:slug>/", views.product, name="product"),
+        path("cart/", views.cart, name="cart"),
         path("cart/<int:pk>/", views.cart_line, name="cart-line"),
         path("brand.css", site_files.brand, name="brand"),
         path("robots.txt", site_files.robots, name="robots"),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from storefront.cart import (
@@ -38,9 +38,27 @@ from storefront.ops.templatetags.fragment_cache import values_of
 from storefront.stock import SCARCE
 
 HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
+CART = "storefront/cart.html"
 PRODUCT_PAGES = "/products/"
 
 products_on_sale = CompiledQuery(lambda: Product.objects.on_sale())
+newest_products = CompiledQuery(
+    lambda: Product.objects.on_sale().filter(variant_of=None).exclude(stock=0).order_by("-pk")[:3]
+)
+Places = Product.categories.through
+related_to = CompiledQuery(
+    lambda slug: (
+        Product.objects.on_sale()
+        .filter(
+            variant_of=None,
+            pk__in=Places.objects.filter(
+                category__in=Places.objects.filter(product__slug=slug).values("category")
+            ).values("product"),
+        )
+        .exclude(slug=slug)[:4]
+    ),
+    str,
+)
 
 
 @dataclass(frozen=True)
@@ -112,6 +130,15 @@ def product(request: HtmxRequest, slug: str) -> HttpResponse:
     return forget_notice(request, response) if notice.page else response
 
 
+@require_safe
+def cart(request: HtmxRequest) -> HttpResponse:
+    notice = notice_for(request)
+    shown = cart_of(shopper_of(request))
+    context = cart_page(shown, notice) | {"removed": notice.removed_from(shown)}
+    response = page(request, CART, context)
+    return forget_notice(request, response) if notice.page else response
+
+
 @require_POST
 def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
     product = get_object_or_404(Product, pk=pk)
@@ -152,7 +179,27 @@ def product_page(
         "card": ProductCard(product, cart, notice),
         "cart_error": notice.error_beside_none_of([product]),
         "removed": notice.removed_from(cart),
+        "offered": offer_of(product, cart),
+        "related": related_to(product.slug),
         "back_to": product.get_absolute_url(),
+    }
+
+
+def offer_of(product: Product, cart: Cart) -> Product | None:
+    """Return the product for the bar of its page, unless it is in the cart or can't be."""
+    return None if cart.quantity_of(product) or cart.left_of(product) == 0 else product
+
+
+def cart_page(cart: Cart, notice: Notice = NOTHING) -> dict[str, Any]:
+    """The context of the cart on its own page; an error stands beside the line it is about."""
+    rows = [(line, ProductCard(line.product, cart, notice)) for line in cart.lines]
+    with_field = [line.product for line in cart.lines if line.product.is_on_sale]
+    return {
+        "cart": cart,
+        "rows": rows,
+        "newest": [] if rows else newest_products(),
+        "cart_error": notice.error_beside_none_of(with_field),
+        "back_to": reverse("storefront:cart"),
     }
 
 
@@ -162,7 +209,7 @@ def _changed_parts(
     """Answer htmx with the cart, and the product's quantity if the page shows it."""
     cart = cart_of(shopper, [product])
     card = ProductCard(product, cart, notice)
-    context = {
+    context: dict[str, Any] = {
         "cart": cart,
         "card": card,
         "renewed": _renewed_field(request, card),
@@ -171,8 +218,25 @@ def _changed_parts(
         "removed": Removed(product, notice.removed) if notice.removed else None,
         "back_to": notice.page,
     }
+    if notice.page == reverse("storefront:cart"):
+        context |= _changed_cart_page(request, card)
+    elif shown := _product_of_page(notice.page, product):
+        context["offered"] = offer_of(shown, cart)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if notice.error else HTTPStatus.OK
     return page(request, "storefront/_cart_change.html", context, status=status)
+
+
+def _changed_cart_page(request: HttpRequest, card: ProductCard) -> dict[str, Any]:
+    """What the cart's own page shows after a change, with the other fields as they are by now."""
+    context = cart_page(card.cart, card.notice)
+    others = [other for line, other in context["rows"] if other.product != card.product]
+    return context | {
+        "is_cart_page": True,
+        "is_card_shown": len(others) < len(context["rows"]) and card.product.is_on_sale,
+        "others": [other for other in others if other.product.is_on_sale],
+        # The line that had the focus is gone, unless Remove had it, whose focus goes by its id.
+        "leads_to_undo": "shown" in request.POST,
+    }
 
 
 def _renewed_field(request: HttpRequest, card: ProductCard) -> str:
@@ -187,6 +251,8 @@ def _renewed_field(request: HttpRequest, card: ProductCard) -> str:
 def _anchor(request: HttpRequest, product: Product, notice: Notice) -> str:
     """Where in its page a plain form stands: at the product, or in the cart."""
     pages = (reverse("storefront:home"), product.get_absolute_url())
+    if notice.page == reverse("storefront:cart") and not notice.removed:
+        return f"line-{product.pk}" if product.is_on_sale else anchor_of_cart(notice)
     is_in_cart = request.POST.get("back", "").endswith("#cart") and not notice.error
     if is_in_cart or not product.is_on_sale or notice.page not in pages:
         return anchor_of_cart(notice)
@@ -198,6 +264,13 @@ def _shows(request: HtmxRequest, product: Product) -> bool:
     path = _path_of(request.htmx.current_url or "")
     is_product_page = path.startswith(PRODUCT_PAGES)
     return product.is_on_sale and (not is_product_page or path == product.get_absolute_url())
+
+
+def _product_of_page(page: str, changed: Product) -> Product | None:
+    """Return the product that the page is about, which need not be the one that has changed."""
+    if not page.startswith(PRODUCT_PAGES) or page == changed.get_absolute_url():
+        return changed if page.startswith(PRODUCT_PAGES) else None
+    return next(iter(product_at(resolve(page).kwargs["slug"])), None)
 
 
 def _path_of(url: str) -> str:
