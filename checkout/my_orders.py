@@ -166,13 +166,15 @@ class OrderPanel:
     def headline(self) -> str:
         """What the home page is about when the shopper has just paid; nothing otherwise."""
         order = self.returned_to if self.state.beside_cart else None
-        if order and order.status == Status.PAID:
-            return f"Thank you, order {order.reference} is paid"
-        if order and order.status == Status.PROCESSING:
-            return f"Thank you, your bank is paying order {order.reference}"
+        if order and order.status in (Status.PAID, Status.PROCESSING):
+            return headline_of(order)
         if order and order.is_being_confirmed:
             return f"Waiting for Stripe’s word on order {order.reference}"
         return ""
+
+    @property
+    def after_payment(self) -> list[tuple[str, str]]:
+        return after_payment(self.returned_to) if self.headline and self.returned_to else []
 
     @property
     def is_of_another_browser(self) -> bool:
@@ -193,6 +195,26 @@ class OrderPanel:
         for item in items_of(*items, *[None] * (PAGE_SIZE - len(items))):
             items[item.order_id].append(item)
         return [(order, items[order.pk]) for order in self.orders]
+
+
+def headline_of(order: Order) -> str:
+    """Return what the order's own page is about, for the shopper who placed it."""
+    if order.status == Status.PAID:
+        return f"Thank you, order {order.reference} is paid"
+    if order.status == Status.PROCESSING:
+        return f"Thank you, your bank is paying order {order.reference}"
+    return f"Order {order.reference}"
+
+
+def after_payment(order: Order) -> list[tuple[str, str]]:
+    """Return what its shopper gets to read while it is paid, each text with its product's name.
+
+    It is read from the products of today: a merchant can mend an address that has moved.
+    """
+    if order.status != Status.PAID:
+        return []
+    items = order.items.filter(product__isnull=False).exclude(product__after_payment="")
+    return list(items.values_list("name", "product__after_payment"))
 
 
 def waits_for(order: Order) -> str:

@@ -104,7 +104,7 @@ def _store_order(
         OrderItem(
             order=order,
             product=item.product,
-            name=item.product.name,
+            name=item.product.full_name,
             unit_price_cents=item.product.price_cents,
             quantity=item.quantity,
         )
@@ -118,7 +118,7 @@ def _reserve(order: Order, items: Sequence[RequestedItem]) -> None:
         stock.reserve(order.pk, order.shopper, [(item.product, item.quantity) for item in items])
     except stock.SoldOut as short:
         left = Product.objects.values_list("stock", flat=True).get(pk=short.product.pk)
-        name = isolated(short.product.name)
+        name = isolated(short.product.full_name)
         raise CannotOrder(
             f"Only {left} of {name} left. Lower its quantity to go on."
             if left
@@ -242,7 +242,7 @@ def _fingerprint(items: Sequence[RequestedItem]) -> str:
     And for the same account at Stripe: events about another account's sessions never arrive.
     """
     lines = sorted(
-        (item.product.pk, item.quantity, item.product.name, item.product.price_cents)
+        (item.product.pk, item.quantity, item.product.full_name, item.product.price_cents)
         for item in items
     )
     account = settings.STRIPE_PUBLISHABLE_KEY

@@ -21,7 +21,11 @@ def export(address: str) -> dict[str, Any]:
         "address": address,
         "orders": [_exported(order) for order in orders],
         "carts": [
-            {"product": line.product.name, "quantity": line.quantity, "changed": line.changed_at}
+            {
+                "product": line.product.full_name,
+                "quantity": line.quantity,
+                "changed": line.changed_at,
+            }
             for line in _carts(address, orders).select_related("product")
         ],
     }

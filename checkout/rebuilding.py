@@ -11,7 +11,8 @@ from itertools import batched
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from checkout import gateway, reading, receipts
@@ -136,10 +137,12 @@ def _with_products(items: list[OrderItem]) -> list[OrderItem]:
     """
     ids = [item.product_id for item in items if item.product_id]
     names = [item.name for item in items]
-    products = list(Product.objects.filter(Q(pk__in=ids) | Q(name__in=names)))
+    variants = Product.objects.alias(full=Concat("name", Value(", "), "variant"))
+    known = Q(pk__in=ids) | Q(name__in=names) | Q(full__in=names)
+    products = list(variants.filter(known))
     for item in items:
         named = item.product_id
-        same = [p for p in products if (p.pk == named if named else p.name == item.name)]
+        same = [p for p in products if (p.pk == named if named else p.full_name == item.name)]
         item.product = same[0] if len(same) == 1 else None
         products = [product for product in products if product != item.product]
     return items

@@ -41,9 +41,14 @@ def refuse_the_impossible(items: Sequence[RequestedItem]) -> None:
     if not items:
         raise CannotOrder("Your cart is empty. Choose a quantity beside a product first.")
     for item in items:
-        if not item.product.is_on_sale:
+        if item.product.is_choice:
             raise CannotOrder(
-                f"{isolated(item.product.name)} is no longer for sale. "
+                f"{isolated(item.product.full_name)} comes in several kinds now. "
+                "Remove it from the cart and choose one."
+            )
+        if not item.product.is_for_sale:
+            raise CannotOrder(
+                f"{isolated(item.product.full_name)} is no longer for sale. "
                 "Remove it from the cart to go on."
             )
     most_pieces = settings.PIECES_PER_ORDER

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from checkout import gateway, limits
 from checkout.models import Order
-from checkout.my_orders import OrderPanel, my_orders, one_order
+from checkout.my_orders import OrderPanel, after_payment, headline_of, my_orders, one_order
 from checkout.ordering import buy
 from checkout.receipts import address_of, make_link, order_at, revoke_link
 from checkout.requested import MAX_LINES, CannotOrder, RequestedItem
@@ -26,6 +26,7 @@ from storefront.notices import Notice, anchor_of_cart, forget_notice, lead_back,
 from storefront.ops import logs
 from storefront.ops.pages import HtmxRequest, SeeOther, base_url, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
+from storefront.pictures import show_pictures
 from storefront.views import HOME, ProductCard, shop_front
 
 logger = logging.getLogger(__name__)
@@ -104,7 +105,11 @@ def order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -
     panel = one_order(order, request.path, request.GET)
     if wants_fragment(request) and panel.is_unchanged:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    context = {"order": order, "panel": panel, "is_shared": is_shared} | _link(request, order)
+    headline = f"Order {order.reference}" if is_shared else headline_of(order)
+    context = {"order": order, "panel": panel, "is_shared": is_shared, "headline": headline}
+    context |= _link(request, order)
+    if not is_shared:  # it may hold a licence, which is the buyer's alone
+        context["after_payment"] = after_payment(order)
     return page(request, "checkout/order.html", context, partial="order-update")
 
 
@@ -126,7 +131,8 @@ def _cart_beside(panel: OrderPanel) -> dict[str, Any]:
     cart = cart_of(changed[0].shopper)
     items = [item for order, items in panel.rows for item in items if order in changed]
     bought = {item.product_id for item in items if item.product_id}
-    products = Product.objects.on_sale().filter(pk__in=bought)
+    products = Product.objects.on_sale().filter(pk__in=bought, variant_of=None)
+    show_pictures(cart.products)
     return {"cart": cart, "changed": [ProductCard(product, cart) for product in products]}
 
 
@@ -217,7 +223,7 @@ def _requested_items(request: HttpRequest) -> list[RequestedItem]:
         quantities[product_id] = quantities.get(product_id, 0) + quantity
     if any(quantity > MAX_QUANTITY for quantity in quantities.values()):
         raise CannotOrder(f"You can order up to {MAX_QUANTITY} of one product.")
-    products = Product.objects.in_bulk(quantities)
+    products = Product.objects.with_family().in_bulk(quantities)
     if unknown := quantities.keys() - products.keys():
         raise CannotOrder(f"There is no product {min(unknown)}.")
     return [RequestedItem(products[pk], quantity) for pk, quantity in sorted(quantities.items())]

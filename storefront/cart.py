@@ -61,7 +61,8 @@ class PricedLine:
     @property
     def cache_key(self) -> tuple[object, ...]:
         """All that the line shows: two lines of one key are rendered once."""
-        return values_of(self.product), self.quantity, self.price_cents_then, self.left
+        product = values_of(self.product), self.product.family_key
+        return *product, self.quantity, self.price_cents_then, self.left
 
 
 @dataclass(frozen=True)
@@ -70,20 +71,24 @@ class Cart:
 
     lines: list[PricedLine]
 
+    @property
+    def products(self) -> list[Product]:
+        return [line.product for line in self.lines]
+
     @cached_property
     def total_cents(self) -> int:
         """What Buy would charge now, in minor units; products no longer sold don't count."""
-        return sum(line.amount_cents for line in self.lines if line.product.is_on_sale)
+        return sum(line.amount_cents for line in self.lines if line.product.is_for_sale)
 
     @property
     def is_buyable(self) -> bool:
         """Whether it has a product that is still sold."""
-        return any(line.product.is_on_sale for line in self.lines)
+        return any(line.product.is_for_sale for line in self.lines)
 
     @property
     def is_all_on_sale(self) -> bool:
         """Whether it has a product, and all its products are still sold."""
-        return bool(self.lines) and all(line.product.is_on_sale for line in self.lines)
+        return bool(self.lines) and all(line.product.is_for_sale for line in self.lines)
 
     @cached_property
     def count(self) -> int:
@@ -104,9 +109,11 @@ class Cart:
 
 lines_of = CompiledQuery(lambda shopper: CartLine.objects.for_shopper(shopper), UUID)
 products_of = CompiledQuery(
-    lambda shopper: Product.objects.filter(
-        pk__in=CartLine.objects.for_shopper(shopper).values("product")
-    ).order_by(),
+    lambda shopper: (
+        Product.objects.with_family()
+        .filter(pk__in=CartLine.objects.for_shopper(shopper).values("product"))
+        .order_by()
+    ),
     UUID,
 )
 reservations_of = CompiledQuery(lambda shopper: Reservation.objects.filter(shopper=shopper), UUID)
@@ -170,12 +177,14 @@ def _folded(text: str) -> str:
 def set_quantity(shopper: UUID, product: Product, quantity: int) -> Removed | None:
     """Make the product's line hold `quantity`; return what Undo can put back if that is 0.
 
-    Raises InvalidQuantity for a product that is no longer sold.
+    Raises InvalidQuantity for a product that is not for sale.
     """
     if quantity == 0:
         return _remove(shopper, product)
-    if not product.is_on_sale:
-        raise InvalidQuantity(f"{isolated(product.name)} is no longer for sale.")
+    if product.is_choice:
+        raise InvalidQuantity(f"Please choose a kind of {isolated(product.full_name)} first.")
+    if not product.is_for_sale:
+        raise InvalidQuantity(f"{isolated(product.full_name)} is no longer for sale.")
     line = CartLine(
         shopper=shopper,
         product=product,
@@ -197,4 +206,4 @@ def _remove(shopper: UUID, product: Product) -> Removed | None:
     line = CartLine.objects.filter(shopper=shopper, product=product)
     quantity = line.values_list("quantity", flat=True).first()
     line.delete()
-    return Removed(product, quantity) if quantity and product.is_on_sale else None
+    return Removed(product, quantity) if quantity and product.is_for_sale else None

@@ -1,6 +1,7 @@
 """What is on the shelf, what is reserved of it, and what each shopper has in the cart."""
 
 from collections.abc import Collection, Iterable
+from functools import cached_property
 from itertools import chain, count
 from typing import Any, Self
 from uuid import uuid4
@@ -9,8 +10,8 @@ from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
-from django.db import models
-from django.db.models import F, Q
+from django.db import connection, models
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
@@ -19,10 +20,17 @@ from django.utils.text import slugify
 from storefront import money
 from storefront.ops.spelling import searchable
 from storefront.ops.static_files import is_collected
+from storefront.pictures import Shown, show_pictures
 
 MAX_QUANTITY = 999
+LONGEST_NAME = 120
 SEARCHED = frozenset(["name", "variant", "description"])
 """The fields of a product that its search text is made of."""
+FAMILY = (
+    *("has_variants", "family_is_on_sale", "family_picture"),
+    *("variants_on_sale", "least_cents", "most_cents", "has_variant_left"),
+)
+"""What `with_family` and `with_kinds` read along."""
 
 
 class Shop(models.Model):
@@ -78,14 +86,33 @@ class Category(models.Model):
 
 class ProductQuerySet(models.QuerySet["Product"]):
     def on_sale(self) -> Self:
-        return self.filter(is_on_sale=True)
+        """What has a page; a family that is off sale takes all its variants along."""
+        return self.filter(is_on_sale=True).exclude(variant_of__is_on_sale=False)
+
+    def with_family(self) -> Self:
+        """Read along what `is_for_sale` goes by, instead of asking for each product."""
+        return self.annotate(
+            has_variants=Exists(Product.objects.filter(variant_of=OuterRef("pk"))),
+            family_is_on_sale=F("variant_of__is_on_sale"),
+            family_picture=F("variant_of__picture"),
+        )
+
+    def with_kinds(self) -> Self:
+        """Read along what a family's card shows: how many kinds there are, and their prices."""
+        left = Product.objects.filter(variant_of=OuterRef("pk"), is_on_sale=True).exclude(stock=0)
+        return self.annotate(
+            variants_on_sale=Subquery(_of_variants(Count("*"))),
+            least_cents=Subquery(_of_variants(Min("price_cents"))),
+            most_cents=Subquery(_of_variants(Max("price_cents"))),
+            has_variant_left=Exists(left),
+        )
 
     def bulk_create(self, objs: Iterable["Product"], *args: Any, **options: Any) -> list["Product"]:
         """Do what `save` does, which is not called here."""
         products = list(objs)
         taken = set(Product.objects.values_list("slug", flat=True))
         for product in products:
-            product.slug = product.slug or free_slug(product.name, taken, otherwise="product")
+            product.slug = product.slug or free_slug(product.full_name, taken, otherwise="product")
             product.search_text = product.folded_text
             taken.add(product.slug)
         return super().bulk_create(products, *args, **options)
@@ -114,10 +141,25 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return changed
 
 
-class Product(models.Model):
-    """Something the shop sells; its price is in minor units of the shop's currency."""
+def _of_variants(found: Count | Min | Max) -> Any:
+    on_sale = Product.objects.filter(variant_of=OuterRef("pk"), is_on_sale=True).order_by()
+    return on_sale.values("variant_of").annotate(found=found).values("found")
 
-    name = models.CharField(max_length=120)
+
+class Product(models.Model):
+    """Something the shop sells; its price is in minor units of the shop's currency.
+
+    A variant is a product as well, with its own price and stock. The product that it is a
+    `variant_of` is one of the kinds itself if it has a `variant`, else only their common page.
+    """
+
+    # Of a family, where they were read along: `with_kinds`.
+    variants_on_sale: int | None = None
+    least_cents: int | None = None
+    most_cents: int | None = None
+    has_variant_left = False
+
+    name = models.CharField(max_length=LONGEST_NAME)
     slug = models.SlugField(
         max_length=140,
         unique=True,
@@ -191,7 +233,7 @@ class Product(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.name
+        return self.full_name
 
     def save(self, *, update_fields: Iterable[str] | None = None, **options: Any) -> None:
         """Give a new product its address, which stays when the name changes.
@@ -199,9 +241,9 @@ class Product(models.Model):
         What search looks through follows the words that it is made of.
         """
         if not self.slug:
-            similar = Product.objects.filter(slug__startswith=slugify(self.name) or "product")
+            similar = Product.objects.filter(slug__startswith=slugify(self.full_name) or "product")
             taken = set(similar.values_list("slug", flat=True))
-            self.slug = free_slug(self.name, taken, otherwise="product")
+            self.slug = free_slug(self.full_name, taken, otherwise="product")
         if update_fields is None or SEARCHED & set(update_fields):
             self.search_text = self.folded_text
             update_fields = update_fields and {*update_fields, "search_text"}
@@ -215,22 +257,107 @@ class Product(models.Model):
         """What search looks through: all spellings of a word are one there."""
         return searchable(f"{self.name} {self.variant} {self.description}")
 
-    @property
-    def picture_url(self) -> str:
-        """Where the picture is served; a file that isn't there must not take the shop down."""
-        is_there = self.picture and is_collected(self.picture)
-        return staticfiles_storage.url(self.picture) if is_there else ""
+    @cached_property
+    def pictures(self) -> tuple[Shown, ...]:
+        """The uploaded ones; a page with several products has called `show_pictures` for all."""
+        show_pictures([self])
+        pictures: tuple[Shown, ...] = vars(self)["pictures"]
+        return pictures
 
     @property
-    def has_shareable_picture(self) -> bool:
-        """Whether other sites can show the picture beside a link: they take no drawings."""
-        return bool(self.picture_url) and not self.picture.endswith(".svg")
+    def values_beside(self) -> tuple[Shown, ...]:
+        """What a part of a page shows of it besides its fields (fragment_cache)."""
+        return self.pictures
+
+    @property
+    def full_name(self) -> str:
+        """What is bought, such as T-shirt, M, black; it always fits into the line of an order."""
+        if not self.variant:
+            return self.name
+        room = LONGEST_NAME - len(self.variant) - len(", ")
+        name = self.name if len(self.name) <= room else f"{self.name[: room - 1]}…"
+        return f"{name}, {self.variant}"
+
+    @cached_property
+    def has_variants(self) -> bool:
+        return self.pk is not None and self.variants.exists()
+
+    @cached_property
+    def family_is_on_sale(self) -> bool | None:
+        return self.variant_of.is_on_sale if self.variant_of else None
+
+    @cached_property
+    def family_picture(self) -> str | None:
+        return self.variant_of.picture if self.variant_of else None
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether it is the page of its variants alone: the shopper buys one of those."""
+        return not self.variant and self.variant_of_id is None and self.has_variants
+
+    @property
+    def is_for_sale(self) -> bool:
+        return self.is_on_sale and self.family_is_on_sale is not False and not self.is_choice
+
+    @property
+    def kind_count(self) -> int:
+        return (self.variants_on_sale or 0) + bool(self.variant)
+
+    @property
+    def from_cents(self) -> int:
+        """The price of the cheapest kind."""
+        return min(self._prices_of_kinds, default=self.price_cents)
+
+    @property
+    def has_one_price(self) -> bool:
+        return len(self._prices_of_kinds) < 2
+
+    @property
+    def _prices_of_kinds(self) -> set[int]:
+        own = None if self.is_choice else self.price_cents
+        return {self.least_cents, self.most_cents, own} - {None}  # type: ignore[return-value]
 
     @property
     def is_sold_out(self) -> bool:
-        return self.stock == 0
+        """Whether none is left; of a choice, none of any kind."""
+        return not self.has_variant_left if self.is_choice else self.stock == 0
+
+    @property
+    def is_family_sold_out(self) -> bool:
+        return not self.has_variant_left and (self.is_choice or self.stock == 0)
+
+    @property
+    def family_key(self) -> tuple[object, ...]:
+        """What is shown of its family, so far as it was read along."""
+        return tuple(map(self.__dict__.get, FAMILY))
+
+    @property
+    def kinds(self) -> list["Product"]:
+        """The products on sale of its family, itself among them; none if it has no family."""
+        if self.variant_of_id is None and not self.has_variants:
+            return []
+        family = self.variant_of_id or self.pk
+        itself = Q(pk=family) & ~Q(variant="")
+        return list(Product.objects.on_sale().filter(Q(variant_of=family) | itself))
+
+    @property
+    def picture_url(self) -> str:
+        """Where its file is served; one that isn't there must not take the shop down.
+
+        A variant without a picture shows its family's.
+        """
+        picture = self.picture or self.family_picture
+        return staticfiles_storage.url(picture) if picture and is_collected(picture) else ""
+
+    @property
+    def shareable_picture(self) -> str:
+        """Where other sites find one to show beside a link; they take no drawings."""
+        if self.pictures:
+            return self.pictures[0].largest
+        return "" if self.picture_url.endswith(".svg") else self.picture_url
 
     def clean(self) -> None:
+        self._refuse_a_variant_of_a_variant()
         if self.picture and not finders.find(self.picture):
             raise ValidationError({"picture": "There is no such file below static/."})
         step = money.smallest_step()
@@ -238,6 +365,31 @@ class Product(models.Model):
             raise ValidationError(
                 {"price_cents": f"Stripe takes this currency in steps of {step} minor units."}
             )
+
+    def _refuse_a_variant_of_a_variant(self) -> None:
+        """A family has one parent. Two forms at once that would make a chain wait for each other.
+
+        They do so inside a transaction, as the desk's are.
+        """
+        if self.variant_of_id is None or self.variant_of is None:
+            return
+        if self.variant_of_id == self.pk:
+            raise ValidationError({"variant_of": "A product can't be a variant of itself."})
+        rows = Product.objects.filter(pk__in=[self.variant_of_id, self.pk or 0]).order_by("pk")
+        if connection.in_atomic_block:
+            rows = rows.select_for_update(no_key=True)
+        stored = {row.pk: row for row in rows}
+        parent = stored.get(self.variant_of_id, self.variant_of)
+        if parent.variant_of_id or self.variant_of.variant_of_id:
+            raise ValidationError(
+                {"variant_of": f"{parent} is a variant itself, and can't have variants."}
+            )
+        if self.pk and self.variants.exists():
+            raise ValidationError(
+                {"variant_of": "This has variants, so it can't be a variant of another product."}
+            )
+        if not self.variant:
+            raise ValidationError({"variant": "Say which kind it is, such as “M, black”."})
 
 
 class Reservation(models.Model):

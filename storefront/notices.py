@@ -20,7 +20,9 @@ from storefront.ops.pages import HtmxRequest, SeeOther
 SALT = "storefront.notices"
 SECONDS = 60
 
-product_at = CompiledQuery(lambda slug: Product.objects.on_sale().filter(slug=slug), str)
+product_at = CompiledQuery(
+    lambda slug: Product.objects.on_sale().with_family().with_kinds().filter(slug=slug), str
+)
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,8 @@ def typed_text(text: str) -> str:
 def page_of_form(request: HttpRequest, product: Product | None = None) -> str:
     """Return the path of the page that a form stands on, as it says itself in `back`.
 
-    Home, unless it is the cart's, or that of a product that is still sold. `product` is what the form is
-    about: pages from before this release say no more than that the form stands on its page.
+    Home, unless it is the cart's, or that of a product that is still sold. `product` is what the
+    form is about: pages from an older release say no more than that it stands on its page.
     """
     back = request.POST.get("back", "")
     if back == "product" and product and product.is_on_sale:

@@ -72,7 +72,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Pads each page by chance, so that its size tells nothing of what is secret in it. Files are
     # compressed already, and metrics and health are left as they are.
-    "django.middleware.gzip.GZipMiddleware",
+    "storefront.ops.compression.Compression",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

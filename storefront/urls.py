@@ -18,6 +18,7 @@ shop_front = (
         path("products/<slug:slug>/", views.product, name="product"),
         path("cart/", views.cart, name="cart"),
         path("cart/<int:pk>/", views.cart_line, name="cart-line"),
+        path("pictures/<slug:name>.webp", views.picture, name="picture"),
         path("brand.css", site_files.brand, name="brand"),
         path("robots.txt", site_files.robots, name="robots"),
         path("sitemap.xml", sitemap, {"sitemaps": sitemaps}, name="sitemap"),

@@ -6,9 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import resolve, reverse
+from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_POST, require_safe
 
 from storefront.cart import (
@@ -35,27 +37,29 @@ from storefront.ops.compiled_queries import CompiledQuery
 from storefront.ops.pages import HtmxRequest, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
 from storefront.ops.templatetags.fragment_cache import values_of
+from storefront.pictures import body_of, show_pictures
 from storefront.stock import SCARCE
 
 HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
 CART = "storefront/cart.html"
 PRODUCT_PAGES = "/products/"
+FOR_EVER = "public, max-age=31536000, immutable"
 
-products_on_sale = CompiledQuery(lambda: Product.objects.on_sale())
-newest_products = CompiledQuery(
-    lambda: Product.objects.on_sale().filter(variant_of=None).exclude(stock=0).order_by("-pk")[:3]
-)
+_on_shelf = Product.objects.on_sale().filter(variant_of=None).with_family().with_kinds
+products_on_sale = CompiledQuery(lambda: _on_shelf())
+newest_products = CompiledQuery(lambda: _on_shelf().exclude(stock=0).order_by("-pk")[:3])
 Places = Product.categories.through
 related_to = CompiledQuery(
     lambda slug: (
-        Product.objects.on_sale()
+        _on_shelf()
         .filter(
-            variant_of=None,
             pk__in=Places.objects.filter(
-                category__in=Places.objects.filter(product__slug=slug).values("category")
+                category__in=Places.objects.filter(
+                    Q(product__slug=slug) | Q(product__variants__slug=slug)
+                ).values("category")
             ).values("product"),
         )
-        .exclude(slug=slug)[:4]
+        .exclude(Q(slug=slug) | Q(variants__slug=slug))[:4]
     ),
     str,
 )
@@ -72,7 +76,8 @@ class ProductCard:
     @property
     def cache_key(self) -> tuple[object, ...]:
         """All that the card shows: two cards of one key are rendered once."""
-        return values_of(self.product), self.quantity, self.left, self.error, self.shown
+        product = values_of(self.product), self.product.family_key
+        return *product, self.quantity, self.left, self.error, self.shown
 
     @property
     def error(self) -> str:
@@ -90,6 +95,8 @@ class ProductCard:
     @property
     def left(self) -> int | None:
         """How many the shopper could have; None if they aren't counted."""
+        if self.product.is_choice:
+            return 0 if self.product.is_sold_out else None
         return self.cart.left_of(self.product)
 
     @property
@@ -139,9 +146,20 @@ def cart(request: HtmxRequest) -> HttpResponse:
     return forget_notice(request, response) if notice.page else response
 
 
+@require_safe
+def picture(request: HttpRequest, name: str) -> HttpResponse:
+    """A file of a picture, for ever: another picture has another address."""
+    body = body_of(name)
+    if not body:
+        raise Http404
+    headers = {"Cache-Control": FOR_EVER, "ETag": f'"{name}"'}
+    answer = HttpResponse(body, content_type="image/webp", headers=headers)
+    return get_conditional_response(request, answer["ETag"], response=answer) or answer
+
+
 @require_POST
 def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
-    product = get_object_or_404(Product, pk=pk)
+    product = get_object_or_404(Product.objects.with_family(), pk=pk)
     shopper = shopper_or_new(request)
     notice = Notice(page_of_form(request, product), product=product.pk)
     try:
@@ -161,6 +179,7 @@ def shop_front(shopper: UUID | None, notice: Notice = NOTHING) -> dict[str, Any]
     """The home page's context; an error stands beside the product it is about, else above Buy."""
     products = products_on_sale()
     cart = cart_of(shopper, products)
+    show_pictures([*products, *cart.products])
     return {
         "cart": cart,
         "cards": [ProductCard(product, cart, notice) for product in products],
@@ -174,30 +193,36 @@ def product_page(
 ) -> dict[str, Any]:
     """The context of one product with the cart beside it."""
     cart = cart_of(shopper, [product])
+    related = related_to(product.slug)
+    show_pictures([product, *cart.products, *related])
     return {
         "cart": cart,
         "card": ProductCard(product, cart, notice),
         "cart_error": notice.error_beside_none_of([product]),
         "removed": notice.removed_from(cart),
         "offered": offer_of(product, cart),
-        "related": related_to(product.slug),
+        "related": related,
         "back_to": product.get_absolute_url(),
+        "kinds": product.kinds,
     }
 
 
 def offer_of(product: Product, cart: Cart) -> Product | None:
     """Return the product for the bar of its page, unless it is in the cart or can't be."""
-    return None if cart.quantity_of(product) or cart.left_of(product) == 0 else product
+    is_out = not product.is_for_sale or cart.left_of(product) == 0
+    return None if is_out or cart.quantity_of(product) else product
 
 
 def cart_page(cart: Cart, notice: Notice = NOTHING) -> dict[str, Any]:
     """The context of the cart on its own page; an error stands beside the line it is about."""
     rows = [(line, ProductCard(line.product, cart, notice)) for line in cart.lines]
-    with_field = [line.product for line in cart.lines if line.product.is_on_sale]
+    with_field = [line.product for line in cart.lines if line.product.is_for_sale]
+    newest = [] if rows else newest_products()
+    show_pictures([*cart.products, *newest])
     return {
         "cart": cart,
         "rows": rows,
-        "newest": [] if rows else newest_products(),
+        "newest": newest,
         "cart_error": notice.error_beside_none_of(with_field),
         "back_to": reverse("storefront:cart"),
     }
@@ -208,13 +233,14 @@ def _changed_parts(
 ) -> HttpResponse:
     """Answer htmx with the cart, and the product's quantity if the page shows it."""
     cart = cart_of(shopper, [product])
+    show_pictures(cart.products)
     card = ProductCard(product, cart, notice)
     context: dict[str, Any] = {
         "cart": cart,
         "card": card,
         "renewed": _renewed_field(request, card),
         "is_card_shown": _shows(request, product),
-        "cart_error": "" if product.is_on_sale else notice.error,
+        "cart_error": "" if product.is_for_sale else notice.error,
         "removed": Removed(product, notice.removed) if notice.removed else None,
         "back_to": notice.page,
     }
@@ -232,8 +258,8 @@ def _changed_cart_page(request: HttpRequest, card: ProductCard) -> dict[str, Any
     others = [other for line, other in context["rows"] if other.product != card.product]
     return context | {
         "is_cart_page": True,
-        "is_card_shown": len(others) < len(context["rows"]) and card.product.is_on_sale,
-        "others": [other for other in others if other.product.is_on_sale],
+        "is_card_shown": len(others) < len(context["rows"]) and card.product.is_for_sale,
+        "others": [other for other in others if other.product.is_for_sale],
         # The line that had the focus is gone, unless Remove had it, whose focus goes by its id.
         "leads_to_undo": "shown" in request.POST,
     }
@@ -250,20 +276,26 @@ def _renewed_field(request: HttpRequest, card: ProductCard) -> str:
 
 def _anchor(request: HttpRequest, product: Product, notice: Notice) -> str:
     """Where in its page a plain form stands: at the product, or in the cart."""
-    pages = (reverse("storefront:home"), product.get_absolute_url())
+    pages = [reverse("storefront:home"), product.get_absolute_url()]
     if notice.page == reverse("storefront:cart") and not notice.removed:
-        return f"line-{product.pk}" if product.is_on_sale else anchor_of_cart(notice)
+        return f"line-{product.pk}" if product.is_for_sale else anchor_of_cart(notice)
     is_in_cart = request.POST.get("back", "").endswith("#cart") and not notice.error
-    if is_in_cart or not product.is_on_sale or notice.page not in pages:
+    if product.variant_of_id:  # the shelf shows its family
+        pages = pages[1:]
+    if is_in_cart or not product.is_for_sale or notice.page not in pages:
         return anchor_of_cart(notice)
     return f"product-{product.pk}"
 
 
 def _shows(request: HtmxRequest, product: Product) -> bool:
-    """Whether the page that asks shows the product: the page of another one does not."""
+    """Whether the page that asks shows its quantity: the page of another one does not.
+
+    The shelf leads to the page of a family, and shows no quantity of it.
+    """
     path = _path_of(request.htmx.current_url or "")
-    is_product_page = path.startswith(PRODUCT_PAGES)
-    return product.is_on_sale and (not is_product_page or path == product.get_absolute_url())
+    if path.startswith(PRODUCT_PAGES):
+        return product.is_for_sale and path == product.get_absolute_url()
+    return product.is_for_sale and not product.variant_of_id and not product.has_variants
 
 
 def _product_of_page(page: str, changed: Product) -> Product | None:

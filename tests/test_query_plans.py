@@ -170,6 +170,7 @@ class TestAShopper:
         page = f"/orders/{order.pk}/"
         link = re.compile(r"/receipts/[\w.-]+/")
         return {
+            "cart": lambda: (Shopper().get("/cart/"), ada.get("/cart/")),
             "cart-line": lambda: (ada.puts(mouse, 5), ada.puts(mouse, 0), ada.puts(mouse, 3)),
             "home": lambda: (Shopper().get("/"), ada.get("/"), ada.get(f"/?order={order.pk}")),
             "product": lambda: ada.get(mouse.get_absolute_url()),

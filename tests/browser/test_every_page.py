@@ -34,7 +34,9 @@ class Visit:
 
     def order_page(self) -> None:
         self.ada.orders.get_by_role("link", name=re.compile("^Order ")).click()
-        expect(self.ada.page.get_by_role("heading", name=re.compile("^Order "))).to_be_visible()
+        expect(
+            self.ada.page.get_by_role("heading", name=re.compile("^(Thank you, o|O)rder "))
+        ).to_be_visible()
 
 
 def home(visit: Visit) -> None:

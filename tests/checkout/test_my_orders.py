@@ -13,7 +13,9 @@ from pytest_django import Settings
 
 from checkout.models import Order
 from checkout.my_orders import LONGEST_POLL_INTERVAL, POLL_INTERVALS
+from checkout.receipts import address_of
 from storefront.models import Product
+from storefront.templatetags.words import linked
 from tests.cast import Shopper, deliver, event_about, poll_url
 from tools.stripe_stand_in import StandIn
 
@@ -227,6 +229,34 @@ class TestComingBack:
             assert titles(answer) == [f"Thank you, order {reference} is paid"] * 2
         assert titles(ada.get("/")) == ["Storefront", "Products"]
 
+    def test_from_paying_tells_what_happens_next_and_offers_the_private_link(
+        self, pending_order: Order, ada: Shopper
+    ):
+        link = f'href="/orders/{pending_order.pk}/#order-link"'
+        for _ in ("while it waits", "and when it is paid, so that nothing below moves"):
+            text = ada.get(f"/?order={pending_order.pk}").text
+            after = text[text.index("What happens next") :]
+            assert after.index(link) < after.index("my-orders-title")
+            deliver(event_about(pending_order))
+        assert "What happens next" not in ada.get("/").text
+
+    def test_to_the_orders_own_page_says_the_same(self, pending_order: Order, ada: Shopper):
+        reference, page = pending_order.reference, f"/orders/{pending_order.pk}/"
+        waiting = ada.get(page)
+        assert titles(waiting) == [f"Order {reference}"] * 2
+        deliver(event_about(pending_order))
+        update = ada.asks_by_htmx(poll_url(waiting))
+        assert titles(update) == [f"Thank you, order {reference} is paid"] * 2
+        assert '<h1 id="order-title" hx-swap-oob="true">' in update.text
+        paid = ada.get(f"{page}?waiting={reference}")
+        assert titles(paid) == titles(update)
+        assert '<h1 id="order-title">' in paid.text
+        assert 'href="#order-link"' in paid.text
+        Order.objects.update(status="REFUNDED")
+        refunded = ada.get(page)
+        assert titles(refunded) == [f"Order {reference}"] * 2
+        assert "What happens next" not in refunded.text
+
     def test_puts_the_order_above_the_catalogue(self, pending_order: Order, ada: Shopper):
         text = ada.get(f"/?order={pending_order.pk}").text
         assert text.index('id="my-orders"') < text.index('id="catalogue-title"')
@@ -238,6 +268,81 @@ class TestComingBack:
     def test_with_junk_shows_the_shop(self, pending_order: Order, ada: Shopper, junk: str):
         response = ada.browser.get("/", {"order": junk, "canceled": junk, "since": junk})
         assert response.status_code == 200
+
+
+class TestWordsAfterPayment:
+    """What a product says to who has paid, such as where the file is."""
+
+    WORDS = "Your file:\n\nhttps://files.example/a?b=1&c=2."
+    LINK = '<a href="https://files.example/a?b=1&amp;c=2" rel="noreferrer">'
+
+    @pytest.fixture
+    def order(self, pending_order: Order) -> Order:
+        item = pending_order.items.get()
+        assert item.product
+        item.product.after_payment = self.WORDS
+        item.product.save()
+        return pending_order
+
+    def pages(self, order: Order) -> tuple[str, str]:
+        return f"/?order={order.pk}", f"/orders/{order.pk}/"
+
+    def test_come_with_the_payment(self, order: Order, ada: Shopper):
+        waiting = [ada.get(page) for page in self.pages(order)]
+        assert not any("files.example" in answer.text for answer in waiting)
+        deliver(event_about(order))
+        for answer in waiting:
+            assert self.LINK in ada.asks_by_htmx(poll_url(answer)).text
+        for page in self.pages(order):
+            assert self.LINK in ada.get(page).text
+        for page in ("/", "/orders/", "/products/mouse/"):
+            assert "files.example" not in ada.get(page).text
+
+    @pytest.mark.parametrize("status", sorted({*Order.Status} - {Order.Status.PAID}, key=str))
+    def test_are_for_paid_orders_alone(self, order: Order, ada: Shopper, status: str):
+        deliver(event_about(order))
+        is_paid = status in ("REFUNDED", "REVIEW")
+        paid_at = timezone.now() if is_paid else None
+        Order.objects.update(status=status, paid_at=paid_at)
+        for page in self.pages(order):
+            assert "files.example" not in ada.get(page).text
+
+    def test_are_for_their_shopper_alone(
+        self, order: Order, ada: Shopper, bo: Shopper, caplog: pytest.LogCaptureFixture
+    ):
+        deliver(event_about(order))
+        ada.browser.post(f"/orders/{order.pk}/link/")
+        order.refresh_from_db()
+        assert "files.example" not in bo.get(address_of(order)).text
+        assert [bo.get(page).status_code for page in self.pages(order)] == [200, 404]
+        assert "files.example" not in bo.get(self.pages(order)[0]).text
+        assert "files.example" not in caplog.text
+
+    def test_are_those_of_today(self, order: Order, ada: Shopper):
+        deliver(event_about(order))
+        Product.objects.update(after_payment="It has moved.")
+        assert "It has moved." in ada.get(self.pages(order)[1]).text
+        Product.objects.all().delete()
+        assert "It has moved." not in ada.get(self.pages(order)[1]).text
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("see https://a.example/x?y=1.", 'see <a href="https://a.example/x?y=1"'),
+        (
+            "(HTTPS://a.example)",
+            '(<a href="HTTPS://a.example" rel="noreferrer">HTTPS://a.example</a>)',
+        ),
+        ("http://a.example javascript:alert(1) a.example", None),
+        ("https:// https://[ https://.", None),
+        ("<b>https</b> & 'x'", "&lt;b&gt;https&lt;/b&gt; &amp; &#x27;x&#x27;"),
+        ('https://a.example/"onclick=x', '<a href="https://a.example/" rel="noreferrer">'),
+        ("https://a.example/<script>", "</a>&lt;script&gt;"),
+    ],
+)
+def test_only_https_addresses_become_links(text: str, html: str | None):
+    assert html in linked(text) if html else linked(text) == text
 
 
 class TestPolling:
@@ -439,7 +544,7 @@ class TestTheOrderPage:
         assert "hx-get" not in update.text
 
 
-def test_home_costs_four_queries_however_many_there_are(
+def test_home_costs_five_queries_however_many_there_are(
     stripe: StandIn, ada: Shopper, django_assert_max_num_queries
 ):
     for number in range(12):
@@ -448,7 +553,7 @@ def test_home_costs_four_queries_however_many_there_are(
         ada.buys()
         deliver(event_about(ada.order))
         ada.puts(product, 2)
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         response = ada.get("/")
     assert len(states(response)) == 10
     assert 'href="/orders/?page=2">Older orders' in response.text
@@ -461,7 +566,7 @@ def test_home_costs_four_queries_however_many_there_are(
 def test_home_costs_no_more_when_it_announces_what_has_changed(
     pending_order: Order, ada: Shopper, django_assert_num_queries
 ):
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         ada.get(f"/?waiting={pending_order.reference}")
 
 

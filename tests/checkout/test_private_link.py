@@ -40,7 +40,8 @@ class TestAPrivateLink:
     def test_shows_the_order_without_a_cookie(self, ada: Shopper):
         answer = Client().get(makes_a_link(ada))
         assert answer.status_code == 200
-        assert f"Order {ada.order.reference}" in answer.text
+        assert f">Order {ada.order.reference}</h1>" in answer.text
+        assert "What happens next" not in answer.text
         assert "Mouse" in answer.text
         assert "$59.98" in answer.text
         assert "Paid on" in answer.text
@@ -134,7 +135,7 @@ class TestAnOrderThatWaits:
         deliver(event_about(bo.order))
         update = visitor.get(address).text
         assert 'data-status="PAID"' in update
-        assert "Share this order" not in update
+        assert "Keep or share this order" not in update
 
 
 class TestAnAddressThatShowsNothing:

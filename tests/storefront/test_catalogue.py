@@ -73,7 +73,7 @@ class TestTheHomePage:
         settings.CURRENCY = "jpy"
         assert "¥2,999" in ada.get("/").text
 
-    def test_costs_one_query_on_a_first_look(self, ada: Shopper, django_assert_num_queries):
+    def test_costs_two_queries_on_a_first_look(self, ada: Shopper, django_assert_num_queries):
         call_command("seed_products")
-        with django_assert_num_queries(1):
+        with django_assert_num_queries(2):
             ada.get("/")

@@ -5,9 +5,10 @@ small as a product. Here the values themselves are the key, so no part is ever o
 
 Inside, only the named values are there, as after `include … only`: what was rendered for one
 shopper cannot be shown to another, and a forgotten name is an empty word. A model counts as the
-values of its fields, a list or tuple as its items, an object with a `cache_key` as that. What
-filters read from the settings is named as well if tests change it, such as the currency of money.
-The token of a form is the shopper's own, since `pages.page` writes it into the finished page.
+values of its fields and its `values_beside`, a list or tuple as its items, an object with a
+`cache_key` as that. What filters read from the settings is named as well if tests change it, such
+as the currency of money. The token of a form is the shopper's own, since `pages.page` writes it
+into the finished page.
 """
 
 from typing import Any
@@ -53,9 +54,13 @@ def key_of(value: Any) -> Any:
 
 
 def values_of(model: Model) -> tuple[Any, ...]:
-    """Return the values of all fields: a model equals any other of its id, whatever has changed."""
+    """Return the values of all fields: a model equals any other of its id, whatever has changed.
+
+    What is shown of it and is no field, such as its pictures, is in `values_beside`.
+    """
     values = model.__dict__
-    return tuple([values.get(field.attname) for field in model._meta.concrete_fields])
+    fields = [values.get(field.attname) for field in model._meta.concrete_fields]
+    return (*fields, getattr(model, "values_beside", None))
 
 
 @register.tag
