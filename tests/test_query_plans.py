@@ -36,7 +36,7 @@ GROWING = (
     "storefront_cartline",
 )
 # They read no table that grows.
-QUIET = {"brand", "robots", "sitemap"}
+QUIET = {"brand", "picture", "robots", "sitemap"}
 
 Query = tuple[str, Any]
 
