@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from storefront.exporting import exported_products
@@ -102,7 +105,8 @@ class TestAFile:
         bulk_update: Any = type(Product.objects.all()).bulk_update
 
         def after_a_sale(products: Any, *args: Any, **options: Any) -> Any:
-            Product.objects.filter(slug="mug", stock=7).update(stock=6)
+            monkeypatch.undo()
+            Product.objects.filter(slug="mug").update(stock=6)
             return bulk_update(products, *args, **options)
 
         monkeypatch.setattr(type(Product.objects.all()), "bulk_update", after_a_sale)
@@ -288,3 +292,33 @@ def test_an_amount_is_read_as_people_write_it(currency: str, text: str, cents: i
             cents_written(text, currency)
     else:
         assert cents_written(text, currency) == cents
+
+
+class TestTheDesk:
+    PAGE = "/admin/storefront/product/import/"
+
+    def sends(self, client: Client, text: str) -> Any:
+        file = SimpleUploadedFile("products.csv", text.encode())
+        return client.post(self.PAGE, {"file": file}, follow=True)
+
+    def test_takes_a_file_and_gives_it_back(self, admin_client: Client):
+        assert self.PAGE in admin_client.get("/admin/storefront/product/").text
+        assert "CSV file" in admin_client.get(self.PAGE).text
+        assert "5 added, 0 changed" in self.sends(admin_client, SHELF).text
+        file = admin_client.get("/admin/storefront/product/export/")
+        assert file["Content-Disposition"] == 'attachment; filename="products.csv"'
+        assert "Nothing changed" in self.sends(admin_client, file.text).text
+
+    def test_says_which_lines_are_wrong(self, admin_client: Client):
+        text = self.sends(admin_client, "name,price\nCap,<x>\n").text
+        assert "line 2: price: “&lt;x&gt;” is no amount" in text
+        assert not Product.objects.exists()
+        assert "required" in admin_client.post(self.PAGE, {}).text
+
+    @pytest.mark.parametrize("page", ["import/", "export/"])
+    def test_is_for_staff_who_may(self, page: str):
+        client = Client()
+        address = f"/admin/storefront/product/{page}"
+        assert client.get(address).status_code == 302
+        client.force_login(User.objects.create_user("clerk", is_staff=True))
+        assert client.get(address).status_code == 403
