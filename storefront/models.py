@@ -27,7 +27,7 @@ LONGEST_NAME = 120
 SEARCHED = frozenset(["name", "variant", "description"])
 """The fields of a product that its search text is made of."""
 FAMILY = (
-    *("has_variants", "family_is_on_sale", "family_picture"),
+    *("has_variants", "family_is_on_sale", "family_picture", "family_slug"),
     *("variants_on_sale", "least_cents", "most_cents", "has_variant_left"),
 )
 """What `with_family` and `with_kinds` read along."""
@@ -83,11 +83,22 @@ class Category(models.Model):
             self.slug = free_slug(self.name, taken, otherwise="category")
         super().save(**options)
 
+    def get_absolute_url(self) -> str:
+        return reverse("storefront:category", args=[self.slug])
+
 
 class ProductQuerySet(models.QuerySet["Product"]):
     def on_sale(self) -> Self:
         """What has a page; a family that is off sale takes all its variants along."""
         return self.filter(is_on_sale=True).exclude(variant_of__is_on_sale=False)
+
+    def on_shelf(self) -> Self:
+        """What has a place of its own there: a variant is found at its family's."""
+        return self.filter(is_on_sale=True, variant_of=None)
+
+    def unread(self) -> Self:
+        """Leave out the long texts that no page shows beside a product."""
+        return self.defer("search_text", "after_payment")
 
     def with_family(self) -> Self:
         """Read along what `is_for_sale` goes by, instead of asking for each product."""
@@ -95,6 +106,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
             has_variants=Exists(Product.objects.filter(variant_of=OuterRef("pk"))),
             family_is_on_sale=F("variant_of__is_on_sale"),
             family_picture=F("variant_of__picture"),
+            family_slug=F("variant_of__slug"),
         )
 
     def with_kinds(self) -> Self:
@@ -294,6 +306,21 @@ class Product(models.Model):
     @cached_property
     def family_picture(self) -> str | None:
         return self.variant_of.picture if self.variant_of else None
+
+    @cached_property
+    def family_slug(self) -> str | None:
+        return self.variant_of.slug if self.variant_of else None
+
+    @property
+    def canonical_url(self) -> str:
+        """The page that stands for all kinds of it, where others list it."""
+        return reverse("storefront:product", args=[self.family_slug or self.slug])
+
+    @cached_property
+    def shown_description(self) -> str:
+        """Its own words; a variant without any has its family's."""
+        family = None if self.description else self.variant_of
+        return family.description if family else self.description
 
     @property
     def is_choice(self) -> bool:

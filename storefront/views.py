@@ -6,12 +6,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import resolve, reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import push_url, replace_url
 
 from storefront.cart import (
     Cart,
@@ -21,14 +21,17 @@ from storefront.cart import (
     requested_quantity,
     set_quantity,
 )
-from storefront.models import Product
+from storefront.models import Category, Product
 from storefront.notices import (
     NOTHING,
+    PRODUCT_PAGES,
     Notice,
     anchor_of_cart,
+    category_at,
     forget_notice,
     lead_back,
     notice_for,
+    page_of,
     page_of_form,
     product_at,
     typed_text,
@@ -38,31 +41,21 @@ from storefront.ops.pages import HtmxRequest, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
 from storefront.ops.templatetags.fragment_cache import values_of
 from storefront.pictures import body_of, show_pictures
+from storefront.shelf import (
+    Shelf,
+    all_categories,
+    category_shelf,
+    newest_products,
+    others_of,
+    whole_shelf,
+)
 from storefront.stock import SCARCE
 
-HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
-CART = "storefront/cart.html"
-PRODUCT_PAGES = "/products/"
+HOME, CATEGORY = "storefront/home.html", "storefront/category.html"
+PRODUCT, CART = "storefront/product.html", "storefront/cart.html"
 FOR_EVER = "public, max-age=31536000, immutable"
 
-_on_shelf = Product.objects.on_sale().filter(variant_of=None).with_family().with_kinds
-products_on_sale = CompiledQuery(lambda: _on_shelf())
-newest_products = CompiledQuery(lambda: _on_shelf().exclude(stock=0).order_by("-pk")[:3])
-Places = Product.categories.through
-related_to = CompiledQuery(
-    lambda slug: (
-        _on_shelf()
-        .filter(
-            pk__in=Places.objects.filter(
-                category__in=Places.objects.filter(
-                    Q(product__slug=slug) | Q(product__variants__slug=slug)
-                ).values("category")
-            ).values("product"),
-        )
-        .exclude(Q(slug=slug) | Q(variants__slug=slug))[:4]
-    ),
-    str,
-)
+categories_of = CompiledQuery(lambda product: Category.objects.filter(products=product)[:1], int)
 
 
 @dataclass(frozen=True)
@@ -72,11 +65,14 @@ class ProductCard:
     product: Product
     cart: Cart
     notice: Notice = NOTHING
+    leads_on: bool = False
+    """Whether it is the first of those that “Show more” has brought, and gets the focus."""
 
     @property
     def cache_key(self) -> tuple[object, ...]:
         """All that the card shows: two cards of one key are rendered once."""
-        return values_of(self.product), self.quantity, self.left, self.error, self.shown
+        state = self.quantity, self.left, self.error, self.shown, self.leads_on
+        return values_of(self.product), *state
 
     @property
     def error(self) -> str:
@@ -121,9 +117,15 @@ class ProductCard:
 
 @require_safe
 def home(request: HtmxRequest) -> HttpResponse:
-    notice = notice_for(request)
-    response = page(request, HOME, shop_front(shopper_of(request), notice))
-    return forget_notice(request, response) if notice.page else response
+    return _shelf_page(request, HOME, whole_shelf(request.GET))
+
+
+@require_safe
+def category(request: HtmxRequest, slug: str) -> HttpResponse:
+    found = category_at(slug)
+    if not found:
+        raise Http404
+    return _shelf_page(request, CATEGORY, category_shelf(found[0], request.GET))
 
 
 @require_safe
@@ -174,16 +176,17 @@ def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
     return set_shopper_cookie(response, shopper)
 
 
-def shop_front(shopper: UUID | None, notice: Notice = NOTHING) -> dict[str, Any]:
-    """The home page's context; an error stands beside the product it is about, else above Buy."""
-    products = products_on_sale()
-    cart = cart_of(shopper, products)
-    show_pictures([*products, *cart.products])
+def shop_front(shopper: UUID | None, shelf: Shelf, notice: Notice = NOTHING) -> dict[str, Any]:
+    """A page of the shelf; an error stands beside the product it is about, else above Buy."""
+    cart = cart_of(shopper, shelf.products)
+    show_pictures([*shelf.products, *cart.products])
     return {
         "cart": cart,
-        "cards": [ProductCard(product, cart, notice) for product in products],
-        "cart_error": notice.error_beside_none_of(products),
+        "shelf": shelf,
+        "cards": [ProductCard(product, cart, notice) for product in shelf.products],
+        "cart_error": notice.error_beside_none_of(shelf.products),
         "removed": notice.removed_from(cart),
+        "back_to": notice.page or shelf.address,
     }
 
 
@@ -191,12 +194,16 @@ def product_page(
     shopper: UUID | None, product: Product, notice: Notice = NOTHING
 ) -> dict[str, Any]:
     """The context of one product with the cart beside it."""
-    cart = cart_of(shopper, [product])
-    related = related_to(product.slug)
+    cart, categories = cart_of(shopper, [product]), all_categories()
+    family = product.variant_of_id or product.pk
+    category = next(iter(categories_of(family)), None) if categories else None
+    related = others_of(category, family) if category else []
     show_pictures([product, *cart.products, *related])
     return {
         "cart": cart,
         "card": ProductCard(product, cart, notice),
+        "categories": categories,
+        "category": category,
         "cart_error": notice.error_beside_none_of([product]),
         "removed": notice.removed_from(cart),
         "offered": offer_of(product, cart),
@@ -225,6 +232,21 @@ def cart_page(cart: Cart, notice: Notice = NOTHING) -> dict[str, Any]:
         "cart_error": notice.error_beside_none_of(with_field),
         "back_to": reverse("storefront:cart"),
     }
+
+
+def _shelf_page(request: HtmxRequest, template: str, shelf: Shelf) -> HttpResponse:
+    notice = notice_for(request)
+    context = shop_front(shopper_of(request), shelf, notice) | {"back_to": page_of(request)}
+    if request.htmx.target == "products":
+        context |= {"is_more": True, "shelf_news": f"{len(shelf.products)} more products."}
+        context["cards"][0] = replace(context["cards"][0], leads_on=True)
+    if request.htmx.trigger == "search":
+        response = page(request, template, context | {"shelf_news": shelf.title})
+        # Back leads to where the search began, and not through each word on the way.
+        goes_on = "q=" in urlsplit(request.htmx.current_url or "").query
+        return (replace_url if goes_on else push_url)(response, shelf.address)
+    response = page(request, template, context)
+    return forget_notice(request, response) if notice.page else response
 
 
 def _changed_parts(
@@ -275,13 +297,13 @@ def _renewed_field(request: HttpRequest, card: ProductCard) -> str:
 
 def _anchor(request: HttpRequest, product: Product, notice: Notice) -> str:
     """Where in its page a plain form stands: at the product, or in the cart."""
-    pages = [reverse("storefront:home"), product.get_absolute_url()]
     if notice.page == reverse("storefront:cart") and not notice.removed:
         return f"line-{product.pk}" if product.is_for_sale else anchor_of_cart(notice)
+    is_other = notice.page != product.get_absolute_url()
+    is_of_another = notice.page.startswith(PRODUCT_PAGES) and is_other
+    is_in_family = product.variant_of_id and is_other  # which the shelf shows
     is_in_cart = request.POST.get("back", "").endswith("#cart") and not notice.error
-    if product.variant_of_id:  # the shelf shows its family
-        pages = pages[1:]
-    if is_in_cart or not product.is_for_sale or notice.page not in pages:
+    if is_in_cart or not product.is_for_sale or is_of_another or is_in_family:
         return anchor_of_cart(notice)
     return f"product-{product.pk}"
 

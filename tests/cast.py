@@ -21,6 +21,15 @@ def product(name: str = "Mouse", price_cents: int = 2_999, **fields: Any) -> Pro
     return Product.objects.create(name=name, price_cents=price_cents, **fields)
 
 
+def products(number: int, **fields: Any) -> list[Product]:
+    return Product.objects.bulk_create(
+        [
+            Product(name=f"Thing {n:02}", price_cents=100, position=n, **fields)
+            for n in range(number)
+        ]
+    )
+
+
 class Shopper:
     """A shopper with a browser of their own; Ada buys, Bo is the stranger."""
 
