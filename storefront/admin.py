@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from storefront.models import Category, Product
 from storefront.money import format_money
 from storefront.ops.spelling import folded
+from storefront.uploads import Pictures, ProductForm, develop_uploads
 
 
 class LabelledRow(forms.ModelForm):
@@ -33,6 +34,7 @@ class CategoryAdmin(admin.ModelAdmin):
 
 @admin.register(Product)
 class ProductAdmin(admin.ModelAdmin):
+    form = ProductForm
     list_display = ("name", "price", "stock", "is_on_sale", "position")
     list_editable = ("is_on_sale", "position")
     search_fields = ("name",)  # shows the search box
@@ -65,13 +67,24 @@ class ProductAdmin(admin.ModelAdmin):
             field.show_hidden_initial = True
         return field
 
+    def get_inlines(self, request: HttpRequest, obj: Product | None) -> list[Any]:
+        return [Pictures] if obj and obj.pictures else []
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any
+    ) -> Any:
+        may_save = self.has_change_permission if object_id else self.has_add_permission
+        if request.method == "POST" and may_save(request):
+            develop_uploads(request)
+        return super().changeform_view(request, object_id, *args, **options)
+
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         """Write what was changed and nothing else: a sale may have lowered the stock meanwhile."""
         changed = set(form.changed_data) if change else set()
         if not change:
             obj.save()
-        elif changed - {"stock"}:
-            obj.save(update_fields=changed - {"stock"})
+        elif columns := (changed - {"stock"}) & {field.name for field in obj._meta.concrete_fields}:
+            obj.save(update_fields=columns)
         if "stock" in changed:
             shown = form.data[form.add_initial_prefix("stock")]
             _restock(obj, form.fields["stock"].to_python(shown))
