@@ -124,7 +124,7 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_fork(server: Any, worker: Any) -> None:
     os.environ["WORKER_SLOT"] = str(worker.slot)
-    os.environ["WORKER_THREADS"] = str(worker.cfg.threads)  # for checkout/gateway.py
+    os.environ["WORKER_THREADS"] = str(worker.cfg.threads)  # for checkout/gateway/
 
 
 def on_exit(server: Any) -> None:

@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 
-from checkout import receipts
+from checkout import persons, receipts
 from checkout.models import Heartbeat, Order, OrderItem, Refund, StripeEvent
 from checkout.views import order_page
 from storefront.money import format_money
@@ -136,7 +136,7 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
 
     def search(self, rows: Any, term: str) -> Any:
         if "@" in term:
-            return rows.of_email(term)
+            return persons.orders_of(term, rows)
         if term.startswith(("cs_", "pi_")):
             return rows.filter(Q(session_id=term) | Q(payment_intent=term))
         first, last = _id_range(term)

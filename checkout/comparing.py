@@ -16,7 +16,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 
-from checkout import gateway, reading
+from checkout import reading
+from checkout.gateway import failures, reads
 from checkout.models import Heartbeat, Order, StripeEvent
 from checkout.reading import Json
 from checkout.refunds import RESULTS
@@ -57,7 +58,7 @@ def compare(now: datetime, since: datetime, until: datetime | None = None) -> Co
     """Compare what was made since then, and before `until`, and note what came of it.
 
     A payment with later news is left out: the webhook may just be bringing it.
-    Raises gateway.StripeDown or gateway.StripeRefused.
+    Raises failures.StripeDown or failures.StripeRefused.
     """
     result = Comparison()
     account = _Account(since, until)
@@ -82,7 +83,7 @@ class _Account:
         self.refunds: dict[str, list[Json]] = {}
         self.disputes: dict[str, Json] = {}
         self._until = until
-        times = gateway.between(since)
+        times = reads.between(since)
         for charge in _listed("charges", created=times):
             self._note(charge, charge)
             self.made.add(reading.intent(charge))
@@ -93,11 +94,11 @@ class _Account:
 
     def ask_about(self, payment_intents: set[str]) -> None:
         """Look up payments that were made before the time."""
-        for intent in sorted(payment_intents)[: gateway.PAGE_SIZE]:
+        for intent in sorted(payment_intents)[: reads.PAGE_SIZE]:
             try:
                 for charge in _listed("charges", payment_intent=intent):
                     self._note(charge, charge)
-            except gateway.StripeRefused:
+            except failures.StripeRefused:
                 continue  # Stripe doesn't know the payment
 
     def _note(self, thing: Json, charge: object) -> str:
@@ -110,7 +111,7 @@ class _Account:
 
 
 def _listed(things: str, **params: Any) -> Iterator[Json]:
-    for page in gateway.pages_of(things, **params):
+    for page in reads.pages_of(things, **params):
         yield from page
 
 

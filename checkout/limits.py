@@ -107,7 +107,7 @@ def return_hoarded(now: datetime, until: float) -> int:
 
     Stripe closes a session first: what is being paid there stays reserved. `until` is a
     `time.monotonic()`; the next run goes on then.
-    Raises gateway.StripeDown or gateway.StripeRefused.
+    Raises failures.StripeDown or failures.StripeRefused.
     """
     closed = 0
     for order in hoarded(now).order_by("attempt_at")[:MAX_CLOSED_PER_RUN]:

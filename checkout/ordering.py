@@ -1,29 +1,29 @@
 """From a cart to an order with a Checkout Session: the order is stored first, then offered."""
 
-import hashlib
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from types import ModuleType
 from uuid import UUID
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from checkout import demo, gateway, limits
+from checkout import gateway, limits, superseding
+from checkout.gateway import failures
 from checkout.models import Order, OrderItem
+from checkout.provider import stripe
 from checkout.requested import (
     CannotOrder,
-    EarlierPayment,
     RequestedItem,
+    fingerprint_of,
     refuse_the_impossible,
     refuse_what_the_bank_is_paying,
+    too_few,
 )
 from storefront import money, stock
-from storefront.models import Product, Reservation
+from storefront.models import Reservation
 from storefront.ops import logs
-from storefront.ops.bidi import isolated
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +33,6 @@ logger = logging.getLogger(__name__)
 ATTEMPT_LIFETIME = timedelta(minutes=2)
 BEHIND, AHEAD = timedelta(minutes=3), timedelta(minutes=10)
 LONGEST_SESSION = timedelta(hours=24) - AHEAD
-
-
-def _stripe() -> ModuleType:
-    """Return the gateway, or the demo that plays Stripe: both have the functions used here."""
-    return demo if settings.STRIPE_DEMO_MODE else gateway
 
 
 def buy(
@@ -53,12 +48,12 @@ def buy(
     The same items, requested again, get the same order while its session is open. Stripe sends
     the shopper back to `base_url`, such as https://shop.example. `sender` is what limits.py
     knows the network by that asks.
-    Raises CannotOrder, gateway.StripeDown or gateway.StripeRefused.
+    Raises CannotOrder, failures.StripeDown or failures.StripeRefused.
     """
     refuse_the_impossible(items)
-    refuse_what_the_bank_is_paying(shopper, _fingerprint(items))
+    refuse_what_the_bank_is_paying(shopper, fingerprint_of(items))
     limits.refuse_a_flood(sender)
-    _close_other_sessions(shopper, _fingerprint(items), now)
+    superseding.close_other_sessions(shopper, fingerprint_of(items), now)
     order = place_order(shopper, items, now, sender)
     logs.bind(order=str(order.pk))
     _open_checkout(order, base_url, now)
@@ -77,7 +72,7 @@ def place_order(
             return _store_order(shopper, items, now, sender)
     except IntegrityError:
         # Another click was first: the constraint on open orders has decided.
-        same = Order.objects.for_shopper(shopper).open().filter(fingerprint=_fingerprint(items))
+        same = Order.objects.for_shopper(shopper).open().filter(fingerprint=fingerprint_of(items))
         if order := same.first():
             return order
     # It was paid or closed between the two statements, so there is room for a new one.
@@ -91,7 +86,7 @@ def _store_order(
     limits.refuse_too_many_orders(shopper, sender, now)
     order = Order.objects.create(
         shopper=shopper,
-        fingerprint=_fingerprint(items),
+        fingerprint=fingerprint_of(items),
         total_cents=sum(item.amount_cents for item in items),
         currency=settings.CURRENCY,
         counts_stock=any(item.product.stock is not None for item in items),
@@ -117,40 +112,8 @@ def _reserve(order: Order, items: Sequence[RequestedItem]) -> None:
     try:
         stock.reserve(order.pk, order.shopper, [(item.product, item.quantity) for item in items])
     except stock.SoldOut as short:
-        left = Product.objects.values_list("stock", flat=True).get(pk=short.product.pk)
-        name = isolated(short.product.full_name)
-        raise CannotOrder(
-            f"Only {left} of {name} left. Lower its quantity to go on."
-            if left
-            else f"{name} is sold out. Remove it from the cart to go on."
-        ) from short
+        raise too_few(short.product) from short
     limits.refuse_more_than_a_share(order)
-
-
-def _close_other_sessions(shopper: UUID, fingerprint: str, now: datetime) -> None:
-    """Close what an earlier cart opened: one shopper has one checkout."""
-    for order in Order.objects.for_shopper(shopper).open():
-        is_same = order.fingerprint == fingerprint
-        if is_same and (order.session_id is None or _is_open(order, now)):
-            continue
-        # An expired session is asked about too: it may have been paid, and the event lost.
-        if order.session_id and not _stripe().close_session(order.session_id):
-            raise EarlierPayment(
-                f"Your order {order.reference} is being paid: we are waiting for Stripe's "
-                "confirmation. You don't need to pay again."
-            )
-        order.supersede(now)
-
-
-def _is_open(order: Order, now: datetime) -> bool:
-    """Whether its session takes money, by Stripe's word: the event that ended it may be lost."""
-    if not order.can_be_paid_at(now):
-        return False
-    try:
-        session = _stripe().session_now(str(order.session_id))
-    except gateway.StripeFailed:
-        return True  # as far as we know
-    return session is not None and session["status"] == "open"
 
 
 def _open_checkout(order: Order, base_url: str, now: datetime) -> None:
@@ -161,13 +124,13 @@ def _open_checkout(order: Order, base_url: str, now: datetime) -> None:
         _reserve_again(order)
         _keep(order, _open_session(order, base_url, now), now)
         order.refresh_from_db()
-    _stripe().collect_payment(order)
+    stripe().collect_payment(order)
 
 
 def _open_session(order: Order, base_url: str, now: datetime) -> gateway.CheckoutSession:
     home = base_url + reverse("storefront:home")
     try:
-        session: gateway.CheckoutSession = _stripe().open_session(
+        session: gateway.CheckoutSession = stripe().open_session(
             order,
             order.items.all(),
             success_url=f"{home}?order={order.pk}",
@@ -175,14 +138,14 @@ def _open_session(order: Order, base_url: str, now: datetime) -> gateway.Checkou
             until=order.attempt_at + _lifetime(),
         )
         return session
-    except gateway.StillAsking:
+    except failures.StillAsking:
         raise  # the goods belong to that call
-    except gateway.StripeFailed as failure:
+    except failures.StripeFailed as failure:
         logger.error("No Checkout Session for order %s: %s", order.pk, failure)
         if failure.is_answered:
             order.begin_next_attempt(now)
         _release(order)
-        if isinstance(failure, gateway.AmountTooSmall):
+        if isinstance(failure, failures.AmountTooSmall):
             raise CannotOrder(
                 f"{money.format_money(order.total_cents, order.currency)} is less than Stripe can "
                 "take. Put something else into the cart to go on. Nothing was charged."
@@ -206,7 +169,7 @@ def _keep(order: Order, session: gateway.CheckoutSession, now: datetime) -> None
         # Another tab bought a changed cart while Stripe was slow; or another click failed and
         # released the goods, and another shopper was quick.
         order.begin_next_attempt(now)
-        _stripe().close_session(session.id)
+        stripe().close_session(session.id)
         raise
 
 
@@ -234,16 +197,3 @@ def _release(order: Order) -> None:
     """Return the goods to the shelf, unless another click has got a session for them."""
     if order.lock(session_id=None):
         order.release_stock()
-
-
-def _fingerprint(items: Sequence[RequestedItem]) -> str:
-    """Return a digest that is the same for the same products, names and prices.
-
-    And for the same account at Stripe: events about another account's sessions never arrive.
-    """
-    lines = sorted(
-        (item.product.pk, item.quantity, item.product.full_name, item.product.price_cents)
-        for item in items
-    )
-    account = settings.STRIPE_PUBLISHABLE_KEY
-    return hashlib.sha256(repr((account, settings.CURRENCY, lines)).encode()).hexdigest()

@@ -15,7 +15,8 @@ from django.db.models import Q, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
-from checkout import gateway, reading, receipts
+from checkout import reading, receipts
+from checkout.gateway import reads
 from checkout.models import WAITING, Order, OrderItem, StripeEvent
 from checkout.reading import Json
 from storefront import money, stock
@@ -30,10 +31,10 @@ REASON = "Brought back from Stripe: a restored backup did not hold this order."
 def rebuild(since: datetime) -> list[Order]:
     """Rebuild each order that isn't here and whose session, opened since then, may bring money.
 
-    Safe twice and at once. Raises gateway.StripeDown or gateway.StripeRefused.
+    Safe twice and at once. Raises failures.StripeDown or failures.StripeRefused.
     """
     sessions: dict[UUID, Json] = {}
-    for page in gateway.pages_of("checkout.sessions", created=gateway.between(since)):
+    for page in reads.pages_of("checkout.sessions", created=reads.between(since)):
         for session in page:
             # A try whose answer was lost may have left an open session beside the paid one.
             if (pk := _order_of(session)) and _is_better(session, sessions.get(pk)):
@@ -76,7 +77,7 @@ def _order_of(session: Json) -> UUID | None:
 
 def _rebuild(pk: UUID, session: Json) -> Order | None:
     """Store the order and its items, and make the link by which the merchant can show it."""
-    items = [_item(line) for line in gateway.line_items(session["id"])]
+    items = [_item(line) for line in reads.line_items(session["id"])]
     currency = str(session.get("currency")).lower()
     if len(currency) != 3 or not items or not all(items):
         logger.error("Session %s of order %s, which is not here, can't be read.", session["id"], pk)

@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from checkout import events, gateway, limits, outbox, reading, rebuilding, refunds
+from checkout.gateway import failures, reads
 from checkout.models import Order, StripeEvent
 from storefront.models import Reservation
 from storefront.ops import logs
@@ -131,7 +132,7 @@ def _noting_failures(report: ReconcileReport) -> Iterator[None]:
     try:
         with _noting_refusals(report):
             yield
-    except gateway.StripeDown as failure:
+    except failures.StripeDown as failure:
         report.problem = f"Stripe did not answer ({failure}), so the next run goes on"
 
 
@@ -140,14 +141,14 @@ def _noting_refusals(report: ReconcileReport) -> Iterator[None]:
     """Let the next request have its turn: a key may be allowed one kind and not another."""
     try:
         yield
-    except gateway.StripeRefused as refusal:
+    except failures.StripeRefused as refusal:
         report.problem = f"Stripe refused a question ({refusal}); see what the key may read"
 
 
 def _replay_undelivered(report: ReconcileReport, now: datetime, until: float) -> None:
     """Apply what never arrived, oldest first; the next run goes on where this one leaves off."""
     unknown: deque[dict[str, Any]] = deque(maxlen=BATCH)
-    for page in gateway.undelivered_events(events.HANDLERS, now - STRIPE_KEEPS_EVENTS_FOR):
+    for page in reads.undelivered_events(events.HANDLERS, now - STRIPE_KEEPS_EVENTS_FOR):
         unknown.extend(_unknown(page))
         if time.monotonic() > until:
             break
@@ -163,8 +164,8 @@ def _replay(report: ReconcileReport, since: datetime, now: datetime) -> None:
     """
     while since <= now:
         end = since + A_DAY
-        times = gateway.between(since, end if end <= now else None)
-        pages = gateway.pages_of("events", types=list(events.HANDLERS), created=times)
+        times = reads.between(since, end if end <= now else None)
+        pages = reads.pages_of("events", types=list(events.HANDLERS), created=times)
         for event in reversed([event for page in pages for event in _unknown(page)]):
             report.replayed += 1
             _receive(report, event)
@@ -182,7 +183,7 @@ def _apply_what_went_back(report: ReconcileReport, since: datetime) -> None:
     """Apply refunds and disputes as they stand now, for their events may be too old."""
     kinds = {"refunds": "refund.updated", "disputes": "charge.dispute.updated"}
     for things, kind in kinds.items():
-        for page in gateway.pages_of(things, created=gateway.between(since)):
+        for page in reads.pages_of(things, created=reads.between(since)):
             for thing in page:
                 _receive(report, _event_now(kind, thing))
 

@@ -1,5 +1,6 @@
 """What a shopper asks for, and the reasons to refuse it before anything is stored."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -77,3 +78,27 @@ def refuse_what_the_bank_is_paying(shopper: UUID, fingerprint: str) -> None:
             f"Your bank is still paying order {order.reference}, which is the same as this. "
             "You don't need to pay again. To buy more, change a quantity."
         )
+
+
+def fingerprint_of(items: Sequence[RequestedItem]) -> str:
+    """Return a digest that is the same for the same products, names and prices.
+
+    And for the same account at Stripe: events about another account's sessions never arrive.
+    """
+    lines = sorted(
+        (item.product.pk, item.quantity, item.product.full_name, item.product.price_cents)
+        for item in items
+    )
+    account = settings.STRIPE_PUBLISHABLE_KEY
+    return hashlib.sha256(repr((account, settings.CURRENCY, lines)).encode()).hexdigest()
+
+
+def too_few(product: Product) -> CannotOrder:
+    """Return the refusal for a product of which fewer are left than are wanted."""
+    left = Product.objects.values_list("stock", flat=True).get(pk=product.pk)
+    name = isolated(product.full_name)
+    return CannotOrder(
+        f"Only {left} of {name} left. Lower its quantity to go on."
+        if left
+        else f"{name} is sold out. Remove it from the cart to go on."
+    )

@@ -5,7 +5,7 @@ import logging
 from django.conf import settings
 
 from checkout import lifecycle, reading, refunds
-from checkout.lifecycle import Fact
+from checkout.lifecycle import UNPAID, Fact
 from checkout.models import Order, StripeEvent
 from checkout.reading import Json
 
@@ -66,6 +66,20 @@ def paid_late(order: Order, session: Json) -> StripeEvent:
         note="The goods are gone.",
         payment_intent=reading.intent(session),
     )
+
+
+def paid_before(order: Order, event: Json, session: Json) -> StripeEvent:
+    """The order took money already, or is under review: is this the same money once more?"""
+    intent = reading.intent(session)
+    if order.status in UNPAID:  # when it was read: another delivery was quicker
+        order.refresh_from_db(fields=["status", "session_id", "payment_intent"])
+    if order.session_id != session["id"]:
+        return hold(order, event, session, ANOTHER_SESSION)
+    if order.status == Order.Status.REVIEW and order.payment_intent != intent:
+        rows = Order.objects.filter(pk=order.pk, payment_intent="")
+        rows.update(**reading.payment(event, session))
+        return hold(order, event, session, "the order was under review already")
+    return StripeEvent(outcome=StripeEvent.Outcome.NO_CHANGE, order=order, payment_intent=intent)
 
 
 def _flag(order: Order, reason: str) -> None:

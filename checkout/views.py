@@ -13,7 +13,8 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from checkout import gateway, limits
+from checkout import limits
+from checkout.gateway import failures
 from checkout.models import Order
 from checkout.my_orders import OrderPanel, after_payment, headline_of, my_orders, one_order
 from checkout.ordering import buy
@@ -34,16 +35,16 @@ logger = logging.getLogger(__name__)
 NOT_CHARGED = "You were not charged, and your cart is as you left it."
 TELL_THE_SHOP = "Please tell the shop; trying again will not help."
 # The words for the first kind that fits.
-STRIPE_FAILED: dict[type[gateway.StripeFailed], str] = {
-    gateway.StillAsking: "Stripe has not answered your last press of Buy yet. You were not "
+STRIPE_FAILED: dict[type[failures.StripeFailed], str] = {
+    failures.StillAsking: "Stripe has not answered your last press of Buy yet. You were not "
     "charged. Please wait a few seconds, then press Buy again to go on.",
-    gateway.StripeBusy: f"Many people are buying at this moment. {NOT_CHARGED} Please press Buy "
+    failures.StripeBusy: f"Many people are buying at this moment. {NOT_CHARGED} Please press Buy "
     "again in a few seconds.",
-    gateway.StripeDown: f"Stripe cannot be reached at the moment. {NOT_CHARGED} Please try again "
+    failures.StripeDown: f"Stripe cannot be reached at the moment. {NOT_CHARGED} Please try again "
     "in a minute.",
-    gateway.ClockIsOff: f"The shop cannot take payments, as its clock is wrong. {NOT_CHARGED} "
+    failures.ClockIsOff: f"The shop cannot take payments, as its clock is wrong. {NOT_CHARGED} "
     f"{TELL_THE_SHOP}",
-    gateway.StripeFailed: f"Stripe did not accept this order. {NOT_CHARGED} {TELL_THE_SHOP}",
+    failures.StripeFailed: f"Stripe did not accept this order. {NOT_CHARGED} {TELL_THE_SHOP}",
 }
 
 
@@ -151,7 +152,7 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
         order = _buy(request, shopper, items)
     except CannotOrder as refused:
         return _refusal(request, shopper, str(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
-    except gateway.StripeFailed as failure:
+    except failures.StripeFailed as failure:
         response = _refusal(request, shopper, _words_for(failure), _status_for(failure))
         return _with_retry_after(response, failure)
     return set_shopper_cookie(forget_notice(request, _lead_to_payment(request, order)), shopper)
@@ -173,7 +174,7 @@ def _buy_json(request: HtmxRequest) -> HttpResponse:
         order = _buy(request, shopper, _requested_items(request))
     except CannotOrder as refused:
         return JsonResponse({"error": str(refused)}, status=HTTPStatus.BAD_REQUEST)
-    except gateway.StripeFailed as failure:
+    except failures.StripeFailed as failure:
         error = {"error": _words_for(failure)}
         return _with_retry_after(JsonResponse(error, status=_status_for(failure)), failure)
     answer = {"id": order.session_id, "url": order.session_url, "order_id": str(order.pk)}
@@ -190,15 +191,15 @@ def _buy(request: HttpRequest, shopper: UUID, items: list[RequestedItem]) -> Ord
     )
 
 
-def _words_for(failure: gateway.StripeFailed) -> str:
+def _words_for(failure: failures.StripeFailed) -> str:
     return next(words for kind, words in STRIPE_FAILED.items() if isinstance(failure, kind))
 
 
-def _status_for(failure: gateway.StripeFailed) -> HTTPStatus:
+def _status_for(failure: failures.StripeFailed) -> HTTPStatus:
     return HTTPStatus.SERVICE_UNAVAILABLE if failure.retry_after else HTTPStatus.BAD_GATEWAY
 
 
-def _with_retry_after(response: HttpResponse, failure: gateway.StripeFailed) -> HttpResponse:
+def _with_retry_after(response: HttpResponse, failure: failures.StripeFailed) -> HttpResponse:
     """Say when to try again; of a redirect, the header would say when to follow it."""
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         response["Retry-After"] = str(failure.retry_after)

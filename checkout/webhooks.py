@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from checkout import events, gateway
+from checkout import events
+from checkout.gateway import signatures
 from checkout.metrics import WEBHOOKS
 from checkout.reading import Json
 from storefront.ops.connections import give_up, is_outage
@@ -23,13 +24,13 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     if not settings.STRIPE_WEBHOOK_SECRET:
         return _answer("STRIPE_WEBHOOK_SECRET is not set", HTTPStatus.SERVICE_UNAVAILABLE)
     try:
-        event = gateway.verified_event(request.body, request.headers.get("Stripe-Signature", ""))
+        event = signatures.verified_event(request.body, request.headers.get("Stripe-Signature", ""))
         outcome = _receive(event)
-    except gateway.ForgedWebhook:
+    except signatures.ForgedWebhook:
         _count(None, "forged")
         logger.warning("Refused a webhook that Stripe did not sign.")
         return _answer("the signature does not fit", HTTPStatus.BAD_REQUEST)
-    except gateway.OutOfDateWebhook as error:
+    except signatures.OutOfDateWebhook as error:
         _count(None, "out of date")
         when = f"{abs(error.age)} seconds {'ago' if error.age > 0 else 'ahead'}"
         logger.warning("Refused a webhook, signed by Stripe %s: is this clock right?", when)

@@ -3,15 +3,21 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import F
 from django.db.models.functions import Greatest
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.views.decorators.http import require_safe
 
+from storefront.exporting import COLUMNS, exported_products
+from storefront.importing import Refused, import_products
 from storefront.models import Category, Product
 from storefront.money import format_money
 from storefront.ops.spelling import folded
-from storefront.uploads import Pictures, ProductForm, develop_uploads
+from storefront.uploads import OptionalRows, Pictures, ProductForm, develop_uploads
 
 
 class LabelledRow(forms.ModelForm):
@@ -32,12 +38,103 @@ class CategoryAdmin(admin.ModelAdmin):
         return super().get_changelist_form(request, **{"form": LabelledRow} | options)
 
 
+class ShowsItsStock:
+    """A form that sends the stock which it showed: the database may have less by then."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **options)  # type: ignore[misc]
+        if field and db_field.name == "stock":
+            field.show_hidden_initial = True
+        return field
+
+
+class VariantRows(OptionalRows):
+    """The kinds of a product, below its form."""
+
+    def clean(self) -> None:
+        """Look at the rows together, and at the product that they come with."""
+        super().clean()
+        stay = [form for form in self.forms if form not in self.deleted_forms]
+        words = [form.cleaned_data.get("variant") for form in stay if form.cleaned_data]
+        if len(words) != len({*words}):
+            raise ValidationError("Two kinds have the same words.")
+        if words and self.instance.variant_of_id:
+            raise ValidationError("This has variants, so it can't be a variant of another product.")
+
+
+class Variants(ShowsItsStock, admin.TabularInline):
+    model = Product
+    fk_name = "variant_of"
+    formset = VariantRows
+    fields = ("variant", "price_cents", "stock", "is_on_sale", "position")
+    extra = 1
+    show_change_link = True
+    verbose_name, verbose_name_plural = "kind", "kinds of it, each with its price and stock"
+
+
+class ProductFile(forms.Form):
+    file = forms.FileField(
+        label="CSV file", help_text="Its columns: " + ", ".join(COLUMNS), widget=forms.FileInput
+    )
+
+
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin):
+class ProductAdmin(ShowsItsStock, admin.ModelAdmin):
     form = ProductForm
-    list_display = ("name", "price", "stock", "is_on_sale", "position")
+    list_display = ("full_name", "family", "price", "stock", "is_on_sale", "position")
     list_editable = ("is_on_sale", "position")
+    list_select_related = ("variant_of",)
+    raw_id_fields = ("variant_of",)
     search_fields = ("name",)  # shows the search box
+    change_list_template = "admin/products.html"
+
+    def get_inlines(self, request: HttpRequest, obj: Product | None) -> list[Any]:
+        if not obj:
+            return []
+        pictures = [Pictures] if obj.uploaded_pictures.exists() else []
+        return [*pictures, *([] if obj.variant_of_id else [Variants])]
+
+    def get_urls(self) -> Any:
+        wrap = self.admin_site.admin_view
+        files = [
+            path("import/", wrap(self.import_view), name="storefront_product_import"),
+            path("export/", wrap(require_safe(self.export_view)), name="storefront_product_export"),
+        ]
+        return [*files, *super().get_urls()]
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        """Take a file as `import_products` does, or say why not."""
+        if not (self.has_add_permission(request) and self.has_change_permission(request)):
+            raise PermissionDenied
+        form = ProductFile(request.POST or None, request.FILES or None)
+        reasons: list[str] = []
+        if request.method == "POST" and form.is_valid():
+            try:
+                imported = import_products(form.cleaned_data["file"].read())
+            except Refused as refused:
+                reasons = refused.reasons
+            else:
+                messages.success(request, str(imported))
+                return redirect("admin:storefront_product_changelist")
+        context = self.admin_site.each_context(request) | {"opts": self.opts, "title": "Import"}
+        context |= {"form": form, "reasons": reasons}
+        return render(request, "admin/import_products.html", context)
+
+    def export_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        headers = {"Content-Disposition": 'attachment; filename="products.csv"'}
+        # With its mark: Excel would take it for another encoding.
+        text = exported_products().encode("utf-8-sig")
+        return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
+
+    @admin.display(ordering="name", description="name")
+    def full_name(self, product: Product) -> str:
+        return product.full_name
+
+    @admin.display(description="kind of", empty_value="")
+    def family(self, product: Product) -> str | None:
+        return product.variant_of.name if product.variant_of else None
 
     def view_on_site(self, product: Product) -> str | None:
         """Lead to its page, if it has one; a form that was refused may have emptied its address."""
@@ -52,23 +149,14 @@ class ProductAdmin(admin.ModelAdmin):
     ) -> tuple[Any, bool]:
         """Find all words in the names, in whatever case: SQLite folds no letters but ASCII's."""
         words = folded(search_term).split()
-        names = queryset.order_by().values_list("pk", "name")
-        found = [pk for pk, name in names if all(word in folded(name) for word in words)]
+        names = queryset.order_by().values_list("pk", "name", "variant")
+        texts = ((pk, folded(f"{name} {variant}")) for pk, name, variant in names)
+        found = [pk for pk, text in texts if all(word in text for word in words)]
         return queryset.filter(pk__in=found) if words else queryset, False
 
     @admin.display(ordering="price_cents")
     def price(self, product: Product) -> str:
         return format_money(product.price_cents)
-
-    def formfield_for_dbfield(self, db_field: Any, request: Any, **options: Any) -> Any:
-        """Let the form send the stock that it showed: the database may have less by then."""
-        field = super().formfield_for_dbfield(db_field, request, **options)
-        if field and db_field.name == "stock":
-            field.show_hidden_initial = True
-        return field
-
-    def get_inlines(self, request: HttpRequest, obj: Product | None) -> list[Any]:
-        return [Pictures] if obj and obj.pictures else []
 
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any
@@ -85,9 +173,26 @@ class ProductAdmin(admin.ModelAdmin):
             obj.save()
         elif columns := (changed - {"stock"}) & {field.name for field in obj._meta.concrete_fields}:
             obj.save(update_fields=columns)
+        if "name" in changed:
+            for kind in obj.variants.filter(name=form.initial["name"]):
+                kind.name = obj.name
+                kind.save(update_fields={"name"})
         if "stock" in changed:
             shown = form.data[form.add_initial_prefix("stock")]
             _restock(obj, form.fields["stock"].to_python(shown))
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Save the rows of kinds as their own forms are saved."""
+        if formset.model is not Product:
+            super().save_formset(request, form, formset, change)
+            return
+        formset.save(commit=False)  # notes what there is to do, for the history
+        for product in formset.deleted_objects:
+            product.delete()
+        for row in formset.forms:
+            if row.has_changed() and row not in formset.deleted_forms:
+                row.instance.name = row.instance.name or form.instance.name
+                self.save_model(request, row.instance, row, row in formset.initial_forms)
 
 
 def _restock(product: Product, shown: int | None) -> None:

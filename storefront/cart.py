@@ -61,8 +61,7 @@ class PricedLine:
     @property
     def cache_key(self) -> tuple[object, ...]:
         """All that the line shows: two lines of one key are rendered once."""
-        product = values_of(self.product), self.product.family_key
-        return *product, self.quantity, self.price_cents_then, self.left
+        return values_of(self.product), self.quantity, self.price_cents_then, self.left
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
         products = list(objs)
         taken = set(Product.objects.values_list("slug", flat=True))
         for product in products:
-            product.slug = product.slug or free_slug(product.full_name, taken, otherwise="product")
+            product.slug = product.slug or free_slug(product.own_name, taken, otherwise="product")
             product.search_text = product.folded_text
             taken.add(product.slug)
         return super().bulk_create(products, *args, **options)
@@ -241,9 +241,9 @@ class Product(models.Model):
         What search looks through follows the words that it is made of.
         """
         if not self.slug:
-            similar = Product.objects.filter(slug__startswith=slugify(self.full_name) or "product")
+            similar = Product.objects.filter(slug__startswith=slugify(self.own_name) or "product")
             taken = set(similar.values_list("slug", flat=True))
-            self.slug = free_slug(self.full_name, taken, otherwise="product")
+            self.slug = free_slug(self.own_name, taken, otherwise="product")
         if update_fields is None or SEARCHED & set(update_fields):
             self.search_text = self.folded_text
             update_fields = update_fields and {*update_fields, "search_text"}
@@ -265,9 +265,9 @@ class Product(models.Model):
         return pictures
 
     @property
-    def values_beside(self) -> tuple[Shown, ...]:
+    def values_beside(self) -> tuple[object, ...]:
         """What a part of a page shows of it besides its fields (fragment_cache)."""
-        return self.pictures
+        return (self.pictures, *map(vars(self).get, FAMILY))
 
     @property
     def full_name(self) -> str:
@@ -277,6 +277,11 @@ class Product(models.Model):
         room = LONGEST_NAME - len(self.variant) - len(", ")
         name = self.name if len(self.name) <= room else f"{self.name[: room - 1]}…"
         return f"{name}, {self.variant}"
+
+    @property
+    def own_name(self) -> str:
+        """What the address is made from: a family's says nothing of its first kind."""
+        return self.full_name if self.variant_of_id else self.name
 
     @cached_property
     def has_variants(self) -> bool:
@@ -325,11 +330,6 @@ class Product(models.Model):
     @property
     def is_family_sold_out(self) -> bool:
         return not self.has_variant_left and (self.is_choice or self.stock == 0)
-
-    @property
-    def family_key(self) -> tuple[object, ...]:
-        """What is shown of its family, so far as it was read along."""
-        return tuple(map(self.__dict__.get, FAMILY))
 
     @property
     def kinds(self) -> list["Product"]:

@@ -4,6 +4,7 @@ Stripe says how many minor units make one, mostly but not always as ISO 4217 doe
 (https://docs.stripe.com/currencies): 500 is $5.00 and ¥500, and KWD ends in a zero.
 """
 
+import re
 from copy import copy
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -67,6 +68,64 @@ def _format_money(cents: int, currency: str) -> str:
 def decimal_amount(cents: int, currency: str | None = None) -> str:
     """Return `cents` for machines, such as 139.97."""
     return str(Decimal(cents).scaleb(-decimals(currency or settings.CURRENCY)))
+
+
+class NotAnAmount(ValueError):
+    """The text is no amount that the shop can charge; the words say why."""
+
+
+def cents_written(text: str, currency: str | None = None) -> int:
+    """Return the minor units of an amount as people write it: 29.99, 1.299,00 or $29.99.
+
+    Raises NotAnAmount, also for what can be read in two ways.
+    """
+    currency = currency or settings.CURRENCY
+    step, places = smallest_step(currency), decimals(currency)
+    example = decimal_amount(2_999 // step * step, currency)
+    refusal = NotAnAmount(f"“{text}” is no amount in {currency.upper()}, such as {example}.")
+    written = _without_currency(text, currency)
+    number = re.sub(r"(?<=[0-9])[\s'’](?=[0-9]{3}(?![0-9]))", "", written)
+    if not re.fullmatch(r"[0-9]{1,15}([.,][0-9]{1,15}){0,5}", number):
+        raise refusal
+    first, *rest = re.split(r"[.,]", number)
+    marks, fraction = re.sub(r"[0-9]", "", number), ""
+    if _ends_in_a_fraction(first, rest, marks, places):
+        fraction = rest.pop()
+    is_grouped = all(len(group) == 3 for group in rest) and (len(first) < 4 or not rest)
+    if not is_grouped or len(set(marks[: len(rest)])) > 1 or len(fraction) > places:
+        raise refusal
+    cents = int("".join([first, *rest, fraction.ljust(places, "0")]))
+    if cents % step:
+        raise refusal
+    if cents > largest_charge(currency):
+        most = format_money(largest_charge(currency), currency)
+        raise NotAnAmount(f"“{text}” is more than {most}, which is the most that Stripe takes.")
+    return cents
+
+
+def _ends_in_a_fraction(first: str, rest: list[str], marks: str, places: int) -> bool:
+    """Whether the last mark begins a fraction, and does not group the thousands."""
+    if len(marks) > 1:
+        return marks[-1] not in marks[:-1]
+    if not rest or places == 0:
+        return False
+    could_be_thousands = len(rest[0]) == 3 and 1 <= len(first) <= 3 and first[0] != "0"
+    is_as_machines_write = marks == "." and places == 3
+    if could_be_thousands and not is_as_machines_write:
+        number = marks.join([first, *rest])
+        whole = first + rest[0]
+        raise NotAnAmount(
+            f"“{number}” can be read in two ways: write {whole}.{'0' * places} if it is that."
+        )
+    return True
+
+
+def _without_currency(text: str, currency: str) -> str:
+    locale = Locale.parse(settings.LANGUAGE_CODE, sep="-")
+    written = text.strip()
+    for sign in (currency.upper(), get_currency_symbol(currency.upper(), locale)):
+        written = written.removeprefix(sign).removesuffix(sign).strip()
+    return written
 
 
 @cache

@@ -96,10 +96,23 @@ class ProductForm(forms.ModelForm):
         add_pictures(self.instance, [(each, next(lines, "")) for each in photographs])
 
 
+class OptionalRows(forms.BaseInlineFormSet):
+    """Rows below a form; one that comes without any leaves them alone."""
+
+    def __init__(
+        self, data: Any = None, files: Any = None, *, prefix: Any = None, **options: Any
+    ) -> None:
+        prefix = prefix or self.get_default_prefix()
+        if data is not None and f"{prefix}-TOTAL_FORMS" not in data:
+            data = {f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
+        super().__init__(data, files, prefix=prefix, **options)
+
+
 class Pictures(admin.TabularInline):
     """The pictures that a product has; more come by the form itself."""
 
     model = Picture
+    formset = OptionalRows
     extra = max_num = 0
     fields = ("picture", "alt", "position")
     readonly_fields = ("picture",)

@@ -59,8 +59,7 @@ class ProductCard:
     @property
     def cache_key(self) -> tuple[object, ...]:
         """All that the card shows: two cards of one key are rendered once."""
-        product = values_of(self.product), self.product.family_key
-        return *product, self.quantity, self.left, self.error, self.shown
+        return values_of(self.product), self.quantity, self.left, self.error, self.shown
 
     @property
     def error(self) -> str:

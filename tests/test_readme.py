@@ -89,7 +89,7 @@ def test_the_names_of_the_environment_are_the_ones_that_are_read(names, names_re
 
 def test_each_file_that_is_named_is_there():
     named = paths()
-    assert {"checkout/gateway.py", "tests/cast.py", ".env.example"} <= named
+    assert {"checkout/gateway/__init__.py", "tests/cast.py", ".env.example"} <= named
     missing = {path for path in named if not (ROOT / path).exists()}
     assert {path for path in missing if not path.startswith(MADE_BY_COMMANDS)} == set()
 

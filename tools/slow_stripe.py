@@ -39,13 +39,20 @@ class Waits:
 def press_buy(stage: Stage, presses: Sequence[Callable[[], Answer]]) -> Waits:
     """Press all at once, and ask for everything else until all are answered."""
     began = time.monotonic()
-    with ThreadPoolExecutor(5) as pool:
+    with ThreadPoolExecutor(1) as pool:
         crowd = pool.submit(at_once, presses)
-        waiting = {name: pool.submit(_longest_wait, ask, crowd.done) for name, ask in others(stage)}
+        longest = longest_waits(dict(others(stage)), crowd.done)
         answers = Counter(map(_words, crowd.result()))
-        seconds = time.monotonic() - began
-        longest = {name: wait.result() for name, wait in waiting.items()}
-    return Waits(answers, seconds, longest)
+    return Waits(answers, time.monotonic() - began, longest)
+
+
+def longest_waits(
+    asks: dict[str, Callable[[], Answer]], is_over: Callable[[], bool]
+) -> dict[str, float]:
+    """Ask for each again and again, all at once, and return the longest waits in seconds."""
+    with ThreadPoolExecutor(len(asks)) as pool:
+        waits = {name: pool.submit(_longest_wait, ask, is_over) for name, ask in asks.items()}
+        return {name: wait.result() for name, wait in waits.items()}
 
 
 def shoppers(stage: Stage, count: int) -> list[HttpShopper]:

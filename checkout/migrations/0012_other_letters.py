@@ -3,7 +3,7 @@
 from django.db import migrations, models
 from django.db.models import Q
 
-from checkout.models.order import HasOtherLetters
+from storefront.ops.spelling import HasOtherLetters
 
 
 class Migration(migrations.Migration):

@@ -7,28 +7,15 @@ from typing import Any, Self
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Concat, Lower
 from django.urls import reverse
 from django.utils import timezone
 
 from storefront import stock
-from storefront.models import Product
-from storefront.ops.bidi import isolated
-from storefront.ops.spelling import folded
+from storefront.ops.spelling import HasOtherLetters
 
 USUAL_CONFIRMATION = timedelta(seconds=60)
-
-
-class HasOtherLetters(Func):
-    """Whether a text has other letters than ASCII's, which not every database can fold."""
-
-    output_field = models.BooleanField()
-    template = "octet_length(%(expressions)s) <> char_length(%(expressions)s)"
-
-    def as_sqlite(self, compiler: Any, connection: Any, **options: Any) -> Any:
-        of_bytes = "length(CAST(%(expressions)s AS BLOB)) <> length(%(expressions)s)"
-        return self.as_sql(compiler, connection, template=of_bytes, **options)
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -38,15 +25,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def open(self) -> Self:
         """Orders whose Checkout Session may still be offered to the shopper."""
         return self.filter(status=Order.Status.PENDING, superseded_at=None)
-
-    def of_email(self, address: str) -> Self:
-        """Orders with this address, however its letters are written."""
-        wanted = folded(address.strip())
-        plain = self.alias(lower=Lower("email")).filter(lower=wanted)
-        # Databases don't agree on the small letters of other alphabets. Few addresses have any.
-        others = Order.objects.filter(HasOtherLetters("email")).order_by()
-        same = [pk for pk, email in others.values_list("pk", "email") if folded(email) == wanted]
-        return self.filter(pk__in=[*same, *plain.values_list("pk", flat=True)]) if same else plain
 
     def awaiting_stripe(self) -> Self:
         """Orders that wait for the outcome of a Checkout Session."""
@@ -70,7 +48,7 @@ class Order(models.Model):
         REFUNDED = "REFUNDED", "refunded"
         REVIEW = "REVIEW", "needs a look"
 
-    # Only where a query asks for them: `payments.orders_for`.
+    # Only where a query asks for them: `matching.orders_for`.
     lines_in_cart: int
     has_deferred_events: bool
 
@@ -293,37 +271,3 @@ class Order(models.Model):
 
 
 WAITING = (Order.Status.PENDING, Order.Status.PROCESSING)
-
-
-class OrderItem(models.Model):
-    """One line of an order, with the name and the price of the day."""
-
-    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="items", db_index=False)
-    product = models.ForeignKey(Product, on_delete=models.SET_NULL, null=True, related_name="+")
-    name = models.CharField(max_length=120)
-    unit_price_cents = models.PositiveBigIntegerField("unit price in minor units")
-    quantity = models.PositiveSmallIntegerField()
-    from_cart = models.PositiveSmallIntegerField(
-        null=True, editable=False, help_text="How many left the cart when a bank began to pay."
-    )
-
-    class Meta:
-        ordering = ("id",)
-        # Of both: without statistics, SQLite would as soon look among all sales of the product.
-        indexes = (models.Index(fields=("order", "product"), name="items_of_an_order"),)
-        constraints = (
-            models.CheckConstraint(
-                condition=Q(quantity__gte=1), name="an_item_is_bought_at_least_once"
-            ),
-            models.CheckConstraint(
-                condition=Q(from_cart=None) | Q(from_cart__lte=F("quantity")),
-                name="no_more_left_the_cart_than_was_bought",
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.quantity} × {isolated(self.name)}"
-
-    @property
-    def amount_cents(self) -> int:
-        return self.quantity * self.unit_price_cents

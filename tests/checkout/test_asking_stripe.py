@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from checkout import gateway
+from checkout.gateway import calls
 from checkout.models import Order
 from storefront.models import Product
 from storefront.ops import bulkhead, clock
@@ -27,7 +28,7 @@ MINUTE = 60
 def line(stripe: StandIn, monkeypatch: pytest.MonkeyPatch) -> Bulkhead:
     """The shop serves with eight threads, and nobody waits for long."""
     line = Bulkhead("Stripe", threads=8)
-    monkeypatch.setattr(gateway, "line", line)
+    monkeypatch.setattr(calls, "line", line)
     monkeypatch.setattr(bulkhead, "PATIENCE_SECONDS", 0.05)
     return line
 
@@ -53,9 +54,9 @@ class TestWhileFiveWaitForStripe:
         self, stripe: StandIn, line: Bulkhead, ada: Shopper, last_mouse: Product
     ):
         ada.puts(last_mouse, 1)
-        with ExitStack() as calls:
+        with ExitStack() as callers:
             for _ in range(5):
-                calls.enter_context(line.place())
+                callers.enter_context(line.place())
             page = ada.is_refused(ada.buys())
             assert "Many people are buying at this moment. You were not charged" in page.text
             status, words, retry_after = refusal(ada, last_mouse)
@@ -64,9 +65,9 @@ class TestWhileFiveWaitForStripe:
         assert leads_to_payment(ada.buys())
 
     def test_a_command_may_ask_all_the_same(self, pending_order: Order):
-        with ExitStack() as calls:
+        with ExitStack() as callers:
             for _ in range(99):
-                calls.enter_context(gateway.line.place("the same"))
+                callers.enter_context(calls.line.place("the same"))
             assert gateway.session_now(str(pending_order.session_id))
 
 
@@ -85,11 +86,11 @@ class TestWhileSheIsBuying:
     def test_a_double_click_waits_for_the_first(
         self, stripe: StandIn, ada: Shopper, mouse: Product, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(gateway, "line", line := Bulkhead("Stripe", threads=8))
+        monkeypatch.setattr(calls, "line", line := Bulkhead("Stripe", threads=8))
         ada.puts(mouse, 1)
-        calls = ExitStack()
-        calls.enter_context(line.place(f"checkout of {ada.id}"))
-        Timer(0.1, calls.close).start()
+        callers = ExitStack()
+        callers.enter_context(line.place(f"checkout of {ada.id}"))
+        Timer(0.1, callers.close).start()
         assert leads_to_payment(ada.buys())
 
     def test_so_does_one_that_another_process_gets(
@@ -163,11 +164,11 @@ class TestAfterThreeSlowCalls:
 @pytest.mark.parametrize(("threads", "places"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 5), (16, 10)])
 def test_a_part_of_the_threads_may_wait_for_stripe(threads: int, places: int):
     line = Bulkhead("Stripe", threads)
-    with ExitStack() as calls:
+    with ExitStack() as callers:
         for _ in range(places):
-            calls.enter_context(line.place())
+            callers.enter_context(line.place())
         with pytest.raises(bulkhead.Full):
-            calls.enter_context(line.place())
+            callers.enter_context(line.place())
 
 
 class TestWhenOurClockIsWrong:

@@ -14,7 +14,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from checkout import gateway, receipts
+from checkout import receipts
+from checkout.gateway import reads
 from checkout.models import Heartbeat, Order, Refund, StripeEvent
 from storefront.models import Product, Reservation
 from tests.cast import Shopper, deliver, product
@@ -242,7 +243,7 @@ class TestAnOrderThatTheBackupDoesNotHold:
         assert not Order.objects.exists()
 
     def test_is_found_on_every_page(self, stripe: StandIn, scarce: Product, monkeypatch: Any):
-        monkeypatch.setattr(gateway, "PAGE_SIZE", 2)
+        monkeypatch.setattr(reads, "PAGE_SIZE", 2)
         orders = [bought(scarce) for _ in range(5)]
         for order in orders:
             stripe.pay(order.session_id or "")
@@ -256,7 +257,7 @@ class TestAnOrderThatTheBackupHolds:
     def test_hears_of_everything_since_in_the_order_in_which_it_happened(
         self, stripe: StandIn, scarce: Product, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(gateway, "PAGE_SIZE", 2)
+        monkeypatch.setattr(reads, "PAGE_SIZE", 2)
         order = bought(scarce)
         refund = (stripe.pay(order.session_id or ""), stripe.refund(order.session_id or ""))[1]
         stripe.fail_refund(refund["id"])

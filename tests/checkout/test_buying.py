@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from checkout import gateway
+from checkout.gateway import calls
 from checkout.models import Order
 from storefront.models import CartLine, Product, Shop
 from tests.cast import Shopper, deliver, event_about, leads_to_payment, product
@@ -369,7 +369,7 @@ class TestStripeInTrouble:
     def test_she_does_not_wait_for_ever(
         self, stripe: StandIn, ada_with_mice: Shopper, settings, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(gateway, "READ_SECONDS", 0.1)
+        monkeypatch.setattr(calls, "READ_SECONDS", 0.1)
         settings.STRIPE_SECRET_KEY = "sk_test_of_a_client_of_its_own"
         stripe.fault("POST", CREATE, hang=2, times=2)
         assert ada_with_mice.is_refused(ada_with_mice.buys())

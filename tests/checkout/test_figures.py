@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from checkout import gateway
+from checkout.gateway import calls
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
 from storefront.ops import bulkhead
@@ -127,7 +127,7 @@ class TestCallsToStripe:
         self, pending_order: Order, ada: Shopper, monkeypatch: pytest.MonkeyPatch
     ):
         counted = []
-        with gateway.stripe_call("a question"):
+        with calls.stripe_call("a question"):
             counted.append((sample("shop_stripe_calls_in_flight"), sample("shop_busy_threads")))
         counted.append((sample("shop_stripe_calls_in_flight"), sample("shop_busy_threads")))
         assert counted == [(1, 1), (0, 1)]
@@ -135,12 +135,12 @@ class TestCallsToStripe:
     def test_that_were_slow_leave_stripe_alone_for_a_while(
         self, stripe: StandIn, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(gateway, "line", line := Bulkhead("Stripe", threads=8))
+        monkeypatch.setattr(calls, "line", line := Bulkhead("Stripe", threads=8))
         for slow_seconds, left_alone in ((0, [0, 0, 1]), (1, [0])):
             monkeypatch.setattr(bulkhead, "SLOW_SECONDS", slow_seconds)
             monkeypatch.setattr(line, "_rests_until", 0.0)
             for value in left_alone:
-                with gateway.stripe_call("a question"):
+                with calls.stripe_call("a question"):
                     pass
                 assert sample("shop_stripe_left_alone") == value
 

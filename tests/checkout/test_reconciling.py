@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.utils import timezone
 
 from checkout import events, gateway, outbox, reconciling
+from checkout.gateway import reads
 from checkout.management.commands import reconcile_orders
 from checkout.models import Order, StripeEvent
 from storefront.models import Product, Reservation
@@ -70,7 +71,7 @@ class TestEventsThatStripeCouldNotDeliver:
         self, stripe: StandIn, mouse: Product, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setattr(reconciling, "BATCH", 3)
-        monkeypatch.setattr(gateway, "PAGE_SIZE", 2)
+        monkeypatch.setattr(reads, "PAGE_SIZE", 2)
         orders = [bought(Shopper(), mouse) for _ in range(5)]
         for order in orders:
             stripe.pay(order.session_id or "")
@@ -246,7 +247,7 @@ class TestASlowStripe:
         self, stripe: StandIn, mouse: Product, monkeypatch: pytest.MonkeyPatch
     ):
         stripe.webhook_url = "http://127.0.0.1:9/"
-        monkeypatch.setattr(gateway, "PAGE_SIZE", 1)
+        monkeypatch.setattr(reads, "PAGE_SIZE", 1)
         monkeypatch.setattr(reconciling, "SECONDS_FOR_QUERIES", 0)
         for order in [bought(Shopper(), mouse) for _ in range(3)]:
             stripe.pay(order.session_id or "")

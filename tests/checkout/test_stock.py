@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from checkout import gateway
-from checkout.gateway import CheckoutSession
+from checkout.gateway import CheckoutSession, failures
 from checkout.models import Order
 from storefront.models import Product, Reservation
 from tests.cast import Shopper, deliver, event_about, leads_to_payment
@@ -269,7 +269,7 @@ class TestTwoClicks:
     ):
         def other_succeeds(order: Order) -> None:
             order.keep_session("cs_1", "https://stripe.example", timezone.now())
-            raise gateway.StripeDown("in progress", is_answered=False)
+            raise failures.StripeDown("in progress", is_answered=False)
 
         meanwhile(other_succeeds)
         ada.puts(scarce, 2)

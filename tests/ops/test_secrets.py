@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from pytest_django import Settings
 
-from checkout import gateway
+from checkout.gateway import calls
 from checkout.models import Order
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
@@ -189,7 +189,7 @@ class TestAShopThatWorks:
             paid_order,
             *paid_order.items.all(),
             *paid_order.events.all(),
-            gateway._client(),
+            calls.client(),
             shop_settings,
         ]
         assert planted_in(pprint.pformat([*things, *map(str, things)])) == []

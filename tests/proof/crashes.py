@@ -20,7 +20,9 @@ from checkout import (
     reconciling,
     refunds,
     review,
+    superseding,
 )
+from checkout.gateway import reads
 from checkout.models import Order, StripeEvent
 from storefront import stock
 from storefront.models import Reservation
@@ -29,7 +31,7 @@ from storefront.models import Reservation
 Places = dict[str, tuple[Any, str]]
 BUYING: Places = {
     "buying": (checkout.views, "buy"),
-    "closing other sessions": (ordering, "_close_other_sessions"),
+    "closing other sessions": (superseding, "close_other_sessions"),
     "closing a session": (gateway, "close_session"),
     "superseding an order": (Order, "supersede"),
     "placing the order": (ordering, "place_order"),
@@ -60,7 +62,7 @@ RECEIVING: Places = {
     "recording an event": (StripeEvent, "save"),
 }
 RECONCILING: Places = {
-    "listing what was undelivered": (gateway, "undelivered_events"),
+    "listing what was undelivered": (reads, "undelivered_events"),
     "replaying what was undelivered": (reconciling, "_replay_undelivered"),
     "asking about a session": (gateway, "session_now"),
     "receiving what was asked for": (reconciling, "_receive"),

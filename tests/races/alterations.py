@@ -16,7 +16,8 @@ import stripe
 from django.db import connections, transaction
 from django.db.models import F
 
-from checkout import events, gateway, limits, ordering, payments
+from checkout import events, limits, ordering, payments
+from checkout.gateway import calls
 from checkout.models import Order, StripeEvent
 from checkout.reading import Json
 from checkout.requested import CannotOrder, RequestedItem
@@ -127,7 +128,7 @@ def open_orders_repeat() -> None:
         return ordering._store_order(shopper, wanted, now, sender)
 
     # An empty one is outside of the constraint's condition.
-    setattr(ordering, "_fingerprint", lambda wanted: "")  # noqa: B010
+    setattr(ordering, "fingerprint_of", lambda wanted: "")  # noqa: B010
     setattr(ordering, "place_order", place_order)  # noqa: B010
 
 
@@ -141,11 +142,11 @@ def stripe_is_asked_without_a_key() -> None:
 
 
 def any_number_may_wait_for_stripe() -> None:
-    setattr(gateway, "line", Bulkhead("Stripe", threads=0))  # noqa: B010
+    setattr(calls, "line", Bulkhead("Stripe", threads=0))  # noqa: B010
 
 
 def stripe_may_take_a_minute() -> None:
-    setattr(gateway, "READ_SECONDS", 60)  # noqa: B010
+    setattr(calls, "READ_SECONDS", 60)  # noqa: B010
 
 
 def second_clicks_are_patient() -> None:

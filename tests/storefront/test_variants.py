@@ -5,11 +5,14 @@ import re
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from checkout.models import OrderItem
 from storefront.models import LONGEST_NAME, CartLine, Product
 from tests.cast import Shopper, product
+
+Row = dict[str, object]
 
 
 @pytest.fixture
@@ -209,3 +212,104 @@ class TestAFamily:
             Product.objects.filter(pk=black.pk).update(variant_of=black.pk)
         with pytest.raises(IntegrityError), transaction.atomic():
             shirt.variants.update(variant="M")
+
+
+class TestAtTheDesk:
+    @pytest.fixture
+    def page(self, shirt: Product) -> str:
+        return f"/admin/storefront/product/{shirt.pk}/change/"
+
+    def form(self, shirt: Product, *rows: Row, **changes: object) -> Row:
+        """The form of the family with these rows; those of stored kinds have an `id`."""
+        own = {"name": "T-shirt", "slug": "t-shirt", "price_cents": 9_900, "position": 0}
+        stored = sum("id" in row for row in rows)
+        counts = {"variants-TOTAL_FORMS": len(rows), "variants-INITIAL_FORMS": stored}
+        cells = {
+            f"variants-{number}-{name}": value
+            for number, row in enumerate(rows)
+            for name, value in ({"variant_of": shirt.pk, "position": 0} | row).items()
+        }
+        return own | {"is_on_sale": "on"} | counts | cells | changes
+
+    def row(self, kind: Product, **changes: object) -> Row:
+        shown = {"id": kind.pk, "variant": kind.variant, "price_cents": kind.price_cents}
+        return shown | {"is_on_sale": "on", "stock": kind.stock} | changes
+
+    def test_kinds_stand_below_their_family(self, admin_client: Client, page: str, shirt: Product):
+        text = admin_client.get(page).text
+        assert all(f'value="{kind.variant}"' in text for kind in shirt.variants.all())
+        kind = shirt.variants.get(variant="L")
+        text = admin_client.get(f"/admin/storefront/product/{kind.pk}/change/").text
+        assert "variants-TOTAL_FORMS" not in text  # a kind has none
+        text = admin_client.get("/admin/storefront/product/").text
+        assert "T-shirt, M, black" in text
+        assert text.count('<td class="field-family">T-shirt</td>') == 3
+
+    def test_a_kind_is_added_changed_and_removed(
+        self, admin_client: Client, page: str, shirt: Product, black: Product
+    ):
+        large = shirt.variants.get(variant="L")
+        Product.objects.filter(pk=black.pk).update(stock=4)  # one was sold since
+        rows = (
+            self.row(black, stock=15, price_cents=2_090),
+            self.row(large, stock="", DELETE="on"),
+            {"variant": "XL", "price_cents": 2_990, "stock": 2, "is_on_sale": "on"},
+        )
+        shown = {"initial-variants-0-stock": 5}
+        assert admin_client.post(page, self.form(shirt, *rows, **shown)).status_code == 302
+        black.refresh_from_db()
+        assert (black.stock, black.price_cents) == (14, 2_090)
+        assert {kind.full_name: kind.slug for kind in shirt.variants.all()} == {
+            "T-shirt, S": "t-shirt-s",
+            "T-shirt, M, black": "t-shirt-m-black",
+            "T-shirt, XL": "t-shirt-xl",
+        }
+
+    def test_kinds_take_the_new_name_of_their_family(
+        self, admin_client: Client, page: str, shirt: Product, black: Product
+    ):
+        without_rows = self.form(shirt, name="Sweater") | {"description": ""}
+        del without_rows["variants-TOTAL_FORMS"]
+        assert admin_client.post(page, without_rows).status_code == 302
+        black.refresh_from_db()
+        assert black.full_name == "Sweater, M, black"
+        assert "sweater" in black.search_text
+
+    @pytest.mark.parametrize(
+        ("row", "change", "words"),
+        [
+            ({"variant": "M, black"}, {}, "such a variant already"),
+            ({"variant": ""}, {"variants-0-stock": 1}, "Say which kind it is"),
+            ({"variant": "XL", "price_cents": "x"}, {}, "Enter a whole number"),
+        ],
+    )
+    def test_a_row_that_is_wrong_is_refused(
+        self, admin_client: Client, page: str, shirt: Product, row: Row, change: Row, words: str
+    ):
+        row = {"price_cents": 1_000, "is_on_sale": "on"} | row
+        answer = admin_client.post(page, self.form(shirt, row, **change))
+        assert words in answer.text
+        assert shirt.variants.count() == 3
+
+    def test_two_rows_of_the_same_words_are_refused(
+        self, admin_client: Client, page: str, shirt: Product
+    ):
+        row = {"variant": "XL", "price_cents": 1_000, "is_on_sale": "on"}
+        answer = admin_client.post(page, self.form(shirt, row, row))
+        assert "the same words" in answer.text
+
+    def test_one_form_makes_no_chain(self, admin_client: Client, mouse: Product, shirt: Product):
+        page = f"/admin/storefront/product/{mouse.pk}/change/"
+        row = {"variant": "XL", "price_cents": 1_000, "is_on_sale": "on"}
+        form = self.form(mouse, row, variant_of=shirt.pk, variant="red", name="Mouse", slug="mouse")
+        answer = admin_client.post(page, form)
+        assert "can&#x27;t be a variant" in answer.text
+        assert not mouse.variants.exists()
+
+    def test_categories_are_changed_with_the_product(
+        self, admin_client: Client, page: str, shirt: Product
+    ):
+        clothes = shirt.categories.create(name="Clothes")
+        shirt.categories.clear()
+        assert admin_client.post(page, self.form(shirt, categories=clothes.pk)).status_code == 302
+        assert shirt.categories.get() == clothes

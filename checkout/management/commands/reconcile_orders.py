@@ -16,8 +16,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, ProgrammingError, close_old_connections
 from django.utils import timezone
 
-from checkout import comparing, gateway
+from checkout import comparing
 from checkout.comparing import Comparison, compare
+from checkout.gateway import failures
 from checkout.models import Heartbeat
 from checkout.outbox import send_due
 from checkout.purging import purge
@@ -105,7 +106,7 @@ class Command(BaseCommand):
             return None
         try:
             return compare(timezone.now(), since, until)
-        except gateway.StripeFailed as failure:
+        except failures.StripeFailed as failure:
             raise CommandError(f"Books and Stripe were not compared: {failure}.") from failure
 
     def _compare_once_a_day(self, older_than: timedelta) -> Comparison | None:
@@ -116,12 +117,12 @@ class Command(BaseCommand):
         until = now - older_than if older_than else None
         try:
             return compare(now, now - comparing.LOOKS_BACK, until)
-        except gateway.StripeRefused as refusal:
+        except failures.StripeRefused as refusal:
             # Tomorrow again: the merchant has to change what the key may read.
             note = f"books and Stripe were not compared: {refusal}; see what the key may read"
             Heartbeat.beat(Heartbeat.Name.BOOKS, now, note)
             logger.error("%s", note)
-        except gateway.StripeDown as failure:
+        except failures.StripeDown as failure:
             logger.warning("The books were not compared (%s), so the next run goes on.", failure)
         return None
 

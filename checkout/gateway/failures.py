@@ -1,0 +1,66 @@
+"""What can go wrong between the shop and Stripe, and what it means for the order."""
+
+import stripe
+
+
+class StripeFailed(Exception):
+    """Stripe opened no Checkout Session. If it `is_answered`, the same key gets the same answer.
+
+    It may help to `retry_after` so many seconds; 0 says that it won't.
+    """
+
+    retry_after = 0
+
+    def __init__(self, message: str, *, is_answered: bool) -> None:
+        super().__init__(message)
+        self.is_answered = is_answered
+
+
+class StripeDown(StripeFailed):
+    """Stripe can't be reached, is in trouble or asks us to slow down: later may work."""
+
+    retry_after = 60
+
+
+class StripeBusy(StripeDown):
+    """So many wait for Stripe that nobody else may, or the whole shop would wait."""
+
+    retry_after = 3
+
+
+class StillAsking(StripeDown):
+    """Stripe is being asked the same already: this shopper pressed twice."""
+
+    retry_after = 3
+
+
+class StripeRefused(StripeFailed):
+    """Stripe does not accept the request or the key: the merchant has to fix something."""
+
+
+class AmountTooSmall(StripeRefused):
+    """The amount is below Stripe's minimum, which depends on the merchant's bank."""
+
+
+class ClockIsOff(StripeRefused):
+    """The session would end too soon or too late by Stripe's clock, which is right."""
+
+
+def failure(error: stripe.StripeError) -> StripeFailed:
+    """Translate Stripe's error; whether it was an answer matters, as Stripe replays those."""
+    status = error.http_status or 0
+    is_passing = status in (0, 409, 429)
+    kind = StripeDown if is_passing or status >= 500 else StripeRefused
+    if isinstance(error, stripe.IdempotencyError):
+        kind = StripeDown  # the request has changed since, and is allowed under the next key
+    if error.code == "amount_too_small":
+        kind = AmountTooSmall
+    if status == 409:  # another process asks under the same key
+        kind = StillAsking
+    # Stripe's message may repeat what it was sent; these only name the problem.
+    param = getattr(error, "param", "")
+    problem = (type(error).__name__, status, error.code, param, error.request_id)
+    found = " ".join(str(word) for word in problem if word)
+    if param == "expires_at":
+        return ClockIsOff(f"{found}: look at the server's clock", is_answered=True)
+    return kind(found, is_answered=not is_passing)

@@ -1,0 +1,12 @@
+"""Who opens and closes Checkout Sessions: Stripe, or the demo that plays it."""
+
+from types import ModuleType
+
+from django.conf import settings
+
+from checkout import demo, gateway
+
+
+def stripe() -> ModuleType:
+    """Return the module to ask: both have the functions that ordering uses."""
+    return demo if settings.STRIPE_DEMO_MODE else gateway
