@@ -86,9 +86,9 @@ class TestAPhotograph:
         held = seen if turned is None else seen.transpose(Image.Transpose(turned))
         exif = Image.Exif()
         exif[ExifTags.Base.Orientation] = orientation
-        kept = largest_of(developed(file_of(held, kind, exif=exif)))
-        assert kept.size == (60, 40)
-        corners = [kept.getpixel(at) for at in ((10, 8), (50, 8), (10, 32), (50, 32))]
+        sent = file_of(held, kind, exif=exif)
+        assert largest_of(developed(sent)).size == (60, 40)
+        corners = [colour_of(sent, at) for at in ((10, 8), (50, 8), (10, 32), (50, 32))]
         assert [is_like(corner, RED) for corner in corners] == [True, False, False, False]
 
     def test_that_is_large_and_held_upright_is_as_wide_as_others(self):
@@ -162,9 +162,12 @@ class TestAPhotograph:
     def test_that_is_large_is_read_small(self, monkeypatch: pytest.MonkeyPatch):
         seen = []
         flatten = darkroom._on_white
-        monkeypatch.setattr(
-            darkroom, "_on_white", lambda image: seen.append(image.size) or flatten(image)
-        )
+
+        def look(image: Image.Image) -> Image.Image:
+            seen.append(image.size)
+            return flatten(image)
+
+        monkeypatch.setattr(darkroom, "_on_white", look)
         developed(file_of(plain(size=(6_400, 4_800))))
         assert seen == [(1_600, 1_200)]
 
