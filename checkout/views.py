@@ -28,6 +28,7 @@ from storefront.ops import logs
 from storefront.ops.pages import HtmxRequest, SeeOther, base_url, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
 from storefront.pictures import show_pictures
+from storefront.shelf import whole_shelf
 from storefront.views import HOME, ProductCard, shop_front
 
 logger = logging.getLogger(__name__)
@@ -218,7 +219,8 @@ def _refusal(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus
     """Let the page of the form say above Buy what went wrong."""
     notice = Notice(page_of_form(request), error=words)
     if wants_fragment(request):
-        response = page(request, HOME, shop_front(shopper, notice), status=status)
+        context = shop_front(shopper, whole_shelf({}), notice)
+        response = page(request, HOME, context, status=status)
     else:
         response = lead_back(request, notice, anchor_of_cart(notice))
     return set_shopper_cookie(response, shopper)

@@ -110,6 +110,7 @@ lines_of = CompiledQuery(lambda shopper: CartLine.objects.for_shopper(shopper), 
 products_of = CompiledQuery(
     lambda shopper: (
         Product.objects.with_family()
+        .unread()
         .filter(pk__in=CartLine.objects.for_shopper(shopper).values("product"))
         .order_by()
     ),

@@ -83,11 +83,22 @@ class Category(models.Model):
             self.slug = free_slug(self.name, taken, otherwise="category")
         super().save(**options)
 
+    def get_absolute_url(self) -> str:
+        return reverse("storefront:category", args=[self.slug])
+
 
 class ProductQuerySet(models.QuerySet["Product"]):
     def on_sale(self) -> Self:
         """What has a page; a family that is off sale takes all its variants along."""
         return self.filter(is_on_sale=True).exclude(variant_of__is_on_sale=False)
+
+    def on_shelf(self) -> Self:
+        """What has a place of its own there: a variant is found at its family's."""
+        return self.filter(is_on_sale=True, variant_of=None)
+
+    def unread(self) -> Self:
+        """Leave out the long texts that no page shows beside a product."""
+        return self.defer("search_text", "after_payment")
 
     def with_family(self) -> Self:
         """Read along what `is_for_sale` goes by, instead of asking for each product."""

@@ -4,8 +4,9 @@ Its answer leads back to the page that it stood on, so that neither Back nor a r
 signed cookie lets that page say the words, once and not for long.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from urllib.parse import parse_qsl, urlencode
 
 from django.conf import settings
 from django.core import signing
@@ -13,21 +14,31 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve, reverse
 
 from storefront.cart import LONGEST_TYPED, Cart, Removed
-from storefront.models import Product
+from storefront.models import Category, Product
 from storefront.ops.compiled_queries import CompiledQuery
 from storefront.ops.pages import HtmxRequest, SeeOther
 
 SALT = "storefront.notices"
 SECONDS = 60
+PRODUCT_PAGES = "/products/"
+PAGES = {
+    "storefront:home": ("q", "page", "order", "canceled"),
+    "storefront:category": ("page",),
+    "storefront:product": (),
+}
+"""Where forms stand, by the names of their addresses, and what of a query tells where exactly."""
+LONGEST_ASKED = 60
 
 product_at = CompiledQuery(
-    lambda slug: Product.objects.on_sale().with_family().with_kinds().filter(slug=slug), str
+    lambda slug: Product.objects.on_sale().with_family().with_kinds().unread().filter(slug=slug),
+    str,
 )
+category_at = CompiledQuery(lambda slug: Category.objects.filter(slug=slug), str)
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Why a form was refused, or what Undo can put back; `page` is the path that says so.
+    """Why a form was refused, or what Undo can put back; `page` is the address that says so.
 
     An error is about a `product`, whose field shows what was `typed`, or about the whole cart.
     """
@@ -59,26 +70,45 @@ def typed_text(text: str) -> str:
     return "".join(filter(str.isprintable, text[:LONGEST_TYPED]))
 
 
-def page_of_form(request: HttpRequest, product: Product | None = None) -> str:
-    """Return the path of the page that a form stands on, as it says itself in `back`.
+def page_of(request: HttpRequest) -> str:
+    """Return the address of the page that is asked for, as its forms say it in `back`."""
+    match = request.resolver_match
+    return _written(request.path, match.view_name if match else "", request.GET.dict())
 
-    Home, unless it is the page of a product that is still sold. `product` is what the form is
-    about: pages from before this release say no more than that the form stands on its page.
+
+def page_of_form(request: HttpRequest, product: Product | None = None) -> str:
+    """Return the address of the page that a form stands on, as it says itself in `back`.
+
+    Home, unless it is a page of the shelf, or of a product that is still sold. `product` is what
+    the form is about: pages from an older release say no more than that it stands on its page.
     """
     back = request.POST.get("back", "")
     if back == "product" and product and product.is_on_sale:
         return product.get_absolute_url()
+    path, _, query = back.partition("#")[0].partition("?")
     try:
-        match = resolve(back.partition("#")[0])
+        match = resolve(path)
     except Resolver404:
         return reverse("storefront:home")
-    is_product = match.view_name == "storefront:product" and product_at(match.kwargs["slug"])
-    return back.partition("#")[0] if is_product else reverse("storefront:home")
+    slug = match.kwargs.get("slug")
+    is_there = match.view_name in PAGES and (
+        slug is None or (product_at if path.startswith(PRODUCT_PAGES) else category_at)(slug)
+    )
+    if not is_there:
+        return reverse("storefront:home")
+    return _written(path, match.view_name, dict(parse_qsl(query)))
+
+
+def _written(path: str, view_name: str, query: Mapping[str, str]) -> str:
+    """Leave out of the query what tells nothing about the place, or is endless."""
+    asked = [(name, query.get(name, "")[:LONGEST_ASKED]) for name in PAGES.get(view_name, ())]
+    kept = urlencode([(name, value) for name, value in asked if value])
+    return f"{path}?{kept}" if kept else path
 
 
 def anchor_of_cart(notice: Notice) -> str:
-    """Lead to the cart, but to the top of the home page if that repeats an error there."""
-    return "" if notice.error and notice.page == reverse("storefront:home") else "cart"
+    """Lead to the cart, but to the top of a page of the shelf, which repeats an error there."""
+    return "" if notice.error and not notice.page.startswith(PRODUCT_PAGES) else "cart"
 
 
 def lead_back(request: HttpRequest, notice: Notice, anchor: str) -> HttpResponse:
@@ -108,7 +138,7 @@ def notice_for(request: HtmxRequest) -> Notice:
         notice = Notice(**signing.loads(cookie, salt=SALT, max_age=SECONDS))
     except (signing.BadSignature, TypeError):  # forged, old, or of another release
         return NOTHING
-    return notice if notice.page == request.path else NOTHING
+    return notice if notice.page == page_of(request) else NOTHING
 
 
 def forget_notice(request: HttpRequest, response: HttpResponse) -> HttpResponse:

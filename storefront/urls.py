@@ -15,6 +15,7 @@ sitemaps = {"shop": ShopSitemap(f"storefront:{page.name}" for page in pages)}
 shop_front = (
     [
         *pages,
+        path("c/<slug:slug>/", views.category, name="category"),
         path("products/<slug:slug>/", views.product, name="product"),
         path("cart/<int:pk>/", views.cart_line, name="cart-line"),
         path("pictures/<slug:name>.webp", views.picture, name="picture"),

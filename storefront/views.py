@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import push_url, replace_url
 
 from storefront.cart import (
     Cart,
@@ -20,14 +20,17 @@ from storefront.cart import (
     requested_quantity,
     set_quantity,
 )
-from storefront.models import Product
+from storefront.models import Category, Product
 from storefront.notices import (
     NOTHING,
+    PRODUCT_PAGES,
     Notice,
     anchor_of_cart,
+    category_at,
     forget_notice,
     lead_back,
     notice_for,
+    page_of,
     page_of_form,
     product_at,
     typed_text,
@@ -37,15 +40,14 @@ from storefront.ops.pages import HtmxRequest, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
 from storefront.ops.templatetags.fragment_cache import values_of
 from storefront.pictures import body_of, show_pictures
+from storefront.shelf import Shelf, all_categories, category_shelf, whole_shelf
 from storefront.stock import SCARCE
 
-HOME, PRODUCT = "storefront/home.html", "storefront/product.html"
-PRODUCT_PAGES = "/products/"
+HOME, CATEGORY = "storefront/home.html", "storefront/category.html"
+PRODUCT = "storefront/product.html"
 FOR_EVER = "public, max-age=31536000, immutable"
 
-products_on_sale = CompiledQuery(
-    lambda: Product.objects.on_sale().filter(variant_of=None).with_family().with_kinds()
-)
+categories_of = CompiledQuery(lambda product: Category.objects.filter(products=product)[:1], int)
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,14 @@ class ProductCard:
     product: Product
     cart: Cart
     notice: Notice = NOTHING
+    leads_on: bool = False
+    """Whether it is the first of those that “Show more” has brought, and gets the focus."""
 
     @property
     def cache_key(self) -> tuple[object, ...]:
         """All that the card shows: two cards of one key are rendered once."""
-        return values_of(self.product), self.quantity, self.left, self.error, self.shown
+        state = self.quantity, self.left, self.error, self.shown, self.leads_on
+        return values_of(self.product), *state
 
     @property
     def error(self) -> str:
@@ -104,9 +109,15 @@ class ProductCard:
 
 @require_safe
 def home(request: HtmxRequest) -> HttpResponse:
-    notice = notice_for(request)
-    response = page(request, HOME, shop_front(shopper_of(request), notice))
-    return forget_notice(request, response) if notice.page else response
+    return _shelf_page(request, HOME, whole_shelf(request.GET))
+
+
+@require_safe
+def category(request: HtmxRequest, slug: str) -> HttpResponse:
+    found = category_at(slug)
+    if not found:
+        raise Http404
+    return _shelf_page(request, CATEGORY, category_shelf(found[0], request.GET))
 
 
 @require_safe
@@ -148,16 +159,17 @@ def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
     return set_shopper_cookie(response, shopper)
 
 
-def shop_front(shopper: UUID | None, notice: Notice = NOTHING) -> dict[str, Any]:
-    """The home page's context; an error stands beside the product it is about, else above Buy."""
-    products = products_on_sale()
-    cart = cart_of(shopper, products)
-    show_pictures([*products, *cart.products])
+def shop_front(shopper: UUID | None, shelf: Shelf, notice: Notice = NOTHING) -> dict[str, Any]:
+    """A page of the shelf; an error stands beside the product it is about, else above Buy."""
+    cart = cart_of(shopper, shelf.products)
+    show_pictures([*shelf.products, *cart.products])
     return {
         "cart": cart,
-        "cards": [ProductCard(product, cart, notice) for product in products],
-        "cart_error": notice.error_beside_none_of(products),
+        "shelf": shelf,
+        "cards": [ProductCard(product, cart, notice) for product in shelf.products],
+        "cart_error": notice.error_beside_none_of(shelf.products),
         "removed": notice.removed_from(cart),
+        "back_to": notice.page or shelf.address,
     }
 
 
@@ -165,16 +177,34 @@ def product_page(
     shopper: UUID | None, product: Product, notice: Notice = NOTHING
 ) -> dict[str, Any]:
     """The context of one product with the cart beside it."""
-    cart = cart_of(shopper, [product])
+    cart, categories = cart_of(shopper, [product]), all_categories()
     show_pictures([product, *cart.products])
+    family = product.variant_of_id or product.pk
     return {
         "cart": cart,
         "card": ProductCard(product, cart, notice),
+        "categories": categories,
+        "category": next(iter(categories_of(family)), None) if categories else None,
         "cart_error": notice.error_beside_none_of([product]),
         "removed": notice.removed_from(cart),
         "back_to": product.get_absolute_url(),
         "kinds": product.kinds,
     }
+
+
+def _shelf_page(request: HtmxRequest, template: str, shelf: Shelf) -> HttpResponse:
+    notice = notice_for(request)
+    context = shop_front(shopper_of(request), shelf, notice) | {"back_to": page_of(request)}
+    if request.htmx.target == "products":
+        context |= {"is_more": True, "shelf_news": f"{len(shelf.products)} more products."}
+        context["cards"][0] = replace(context["cards"][0], leads_on=True)
+    if request.htmx.trigger == "search":
+        response = page(request, template, context | {"shelf_news": shelf.title})
+        # Back leads to where the search began, and not through each word on the way.
+        goes_on = "q=" in urlsplit(request.htmx.current_url or "").query
+        return (replace_url if goes_on else push_url)(response, shelf.address)
+    response = page(request, template, context)
+    return forget_notice(request, response) if notice.page else response
 
 
 def _changed_parts(
@@ -208,11 +238,11 @@ def _renewed_field(request: HttpRequest, card: ProductCard) -> str:
 
 def _anchor(request: HttpRequest, product: Product, notice: Notice) -> str:
     """Where in its page a plain form stands: at the product, or in the cart."""
-    pages = [reverse("storefront:home"), product.get_absolute_url()]
+    is_other = notice.page != product.get_absolute_url()
+    is_of_another = notice.page.startswith(PRODUCT_PAGES) and is_other
+    is_in_family = product.variant_of_id and is_other  # which the shelf shows
     is_in_cart = request.POST.get("back", "").endswith("#cart") and not notice.error
-    if product.variant_of_id:  # the shelf shows its family
-        pages = pages[1:]
-    if is_in_cart or not product.is_for_sale or notice.page not in pages:
+    if is_in_cart or not product.is_for_sale or is_of_another or is_in_family:
         return anchor_of_cart(notice)
     return f"product-{product.pk}"
 

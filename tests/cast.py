@@ -25,6 +25,15 @@ def product(name: str = "Mouse", price_cents: int = 2_999, **fields: Any) -> Pro
     return Product.objects.create(name=name, price_cents=price_cents, **fields)
 
 
+def products(number: int, **fields: Any) -> list[Product]:
+    return Product.objects.bulk_create(
+        [
+            Product(name=f"Thing {n:02}", price_cents=100, position=n, **fields)
+            for n in range(number)
+        ]
+    )
+
+
 def plain(
     colour: Any = (255, 0, 0), size: tuple[int, int] = (40, 30), mode: str = "RGB"
 ) -> Image.Image:

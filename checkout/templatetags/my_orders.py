@@ -18,7 +18,8 @@ def my_orders(context: template.Context) -> OrderPanel:
     """
     request = context["request"]
     if not hasattr(request, "order_panel"):
-        query = request.GET.dict() | {"cart": "beside"}
+        # `page` is the shelf's there.
+        query = request.GET.dict() | {"cart": "beside", "page": ""}
         request.order_panel = panel_of(shopper_of(request), query)
     panel: OrderPanel = request.order_panel
     return panel

@@ -11,6 +11,7 @@ from django.db.models import Model, QuerySet, UUIDField
 # No value of the shop looks like these, so each is found again among the compiled parameters.
 PLACEHOLDERS: dict[type, Callable[[int], Any]] = {
     UUID: lambda index: UUID(int=(0xC0FFEE << 100) + index),
+    int: lambda index: (0xC0FFEE << 32) + index,
     str: lambda index: f"placeholder\x01{index}",
 }
 UUID_FIELD: "UUIDField[UUID, UUID]" = UUIDField()

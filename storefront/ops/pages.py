@@ -9,12 +9,15 @@ from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.html import escape
 from django_htmx.middleware import HtmxDetails
 
 from storefront.ops.static_files import is_collected
 
 # Stands for the CSRF token until the page is finished, so that a part is the same for everybody.
 TOKEN_PLACEHOLDER = f"csrf-token-{secrets.token_hex(8)}"
+# Stands for where the forms of the page lead back to, which has a search in it.
+BACK_PLACEHOLDER = f"back-to-{secrets.token_hex(8)}"
 VARY = ["HX-Request", "HX-Boosted", "HX-History-Restore-Request", "HX-Target"]
 
 
@@ -45,11 +48,15 @@ def page(
     partial: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """Render the template, or its partial if htmx asked."""
+    """Render the template, or its partial if htmx asked; `back_to` is where its forms lead."""
     name = f"{template}#{partial}" if partial and wants_fragment(request) else template
-    response = render(request, name, context | {"csrf_token": TOKEN_PLACEHOLDER}, status=status)
-    if (placeholder := TOKEN_PLACEHOLDER.encode()) in response.content:
-        response.content = response.content.replace(placeholder, get_token(request).encode())
+    own = {"csrf_token": TOKEN_PLACEHOLDER, "back_to": BACK_PLACEHOLDER}
+    response = render(request, name, context | own, status=status)
+    back_to = escape(context.get("back_to", "")).encode()
+    content = response.content.replace(BACK_PLACEHOLDER.encode(), back_to)
+    if (placeholder := TOKEN_PLACEHOLDER.encode()) in content:
+        content = content.replace(placeholder, get_token(request).encode())
+    response.content = content
     patch_vary_headers(response, VARY)
     return response
 

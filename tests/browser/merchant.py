@@ -35,6 +35,17 @@ class Merchant:
         lamp = f"name='Lamp', price_cents=4000, position=9, stock={stock}"
         self._do(f"Product.objects.create({lamp})")
 
+    def sells_two_kinds_of_a_lamp(self) -> None:
+        """One in brass, one in steel for $5 more; whoever has bought the steel one reads on."""
+        self.has_a_lamp = True
+        lamp = "name='Lamp', position=9, variant_of=lamp"
+        self._do(
+            "lamp = Product.objects.create(name='Lamp', price_cents=1, position=9);"
+            f"Product.objects.create({lamp}, variant='brass', price_cents=4000, stock=0);"
+            f"Product.objects.create({lamp}, variant='steel', price_cents=4500,"
+            " after_payment='How to mount it: https://lamps.example/steel')"
+        )
+
     def asks_for_a_lamp(self, price_cents: int) -> None:
         self._do(f"Product.objects.filter(name='Lamp').update(price_cents={price_cents})")
 

@@ -117,6 +117,7 @@ class TestPayingByCard:
         ada.orders.get_by_role("link", name=re.compile("^Order ")).click()
         state = ada.page.locator("[data-order] [data-status]")
         expect(state).to_have_attribute("data-status", "PENDING")
+        expect(ada.page).to_have_title(re.compile("^Order "))
         stripe.release()
         expect(state).to_have_attribute("data-status", "PAID")
         expect(ada.announcement).to_contain_text("is paid")

@@ -13,8 +13,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from checkout.models import Order
-from storefront.models import Product
-from tests.cast import Shopper, deliver, event_about, leads_to_payment, product
+from storefront.models import Category, Product
+from tests.cast import Shopper, deliver, event_about, leads_to_payment, product, products
 from tools.stripe_stand_in import StandIn
 
 HERE = Path(__file__).parent
@@ -73,6 +73,7 @@ def shop_front(ada: Shopper, mouse: Product) -> dict[str, Any]:
     page, answers = mouse.get_absolute_url(), {}
     answers["home"] = ada.get("/")
     answers["cart"] = ada.puts(mouse, 2, htmx=True)
+    answers |= shelf(ada, mouse)
     answers["cart-refused"] = ada.puts(mouse, "many", htmx=True)
     answers["home-refused"] = ada.is_refused(ada.puts(mouse, "many"))
     answers["product-refused"] = ada.is_refused(ada.puts(mouse, "many", back=page))
@@ -89,6 +90,17 @@ def shop_front(ada: Shopper, mouse: Product) -> dict[str, Any]:
     Product.objects.filter(pk=lamp.pk).update(is_on_sale=False)
     answers["no-longer-sold"] = ada.is_refused(ada.buys())
     ada.puts(lamp, 0)
+    return answers
+
+
+def shelf(ada: Shopper, mouse: Product) -> dict[str, Any]:
+    things = products(49)
+    Category.objects.create(name='<b>"Light"</b>', slug="light").products.add(mouse, *things)
+    paths = ["/?page=2", "/?q=%22%3Cthing%3E", "/?q=thing&page=2", "/c/light/", "/c/light/?page=3"]
+    answers = {f"shelf-{number}": ada.get(path) for number, path in enumerate(paths)}
+    answers["shelf-product"] = ada.get(mouse.get_absolute_url())
+    for thing in things:
+        thing.delete()
     return answers
 
 
@@ -134,7 +146,7 @@ def errors(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     strict, broken = Client(enforce_csrf_checks=True), Client(raise_request_exception=False)
     answers = {}
     for error in (PermissionDenied(), RuntimeError(), OperationalError()):
-        monkeypatch.setattr("storefront.views.shop_front", Mock(side_effect=error))
+        monkeypatch.setattr("storefront.views.whole_shelf", Mock(side_effect=error))
         answer = broken.get("/")
         answers[str(answer.status_code)] = answer
     return answers | {

@@ -44,7 +44,7 @@ from tools.stripe_stand_in import StandIn
 from tools.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
-HOME = "storefront.views.shop_front"
+HOME = "storefront.views.whole_shelf"
 
 
 def breaks_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> Client:

@@ -105,7 +105,8 @@ class TestAFile:
         bulk_update: Any = type(Product.objects.all()).bulk_update
 
         def after_a_sale(products: Any, *args: Any, **options: Any) -> Any:
-            Product.objects.filter(slug="mug", stock=7).update(stock=6)
+            monkeypatch.undo()
+            Product.objects.filter(slug="mug").update(stock=6)
             return bulk_update(products, *args, **options)
 
         monkeypatch.setattr(type(Product.objects.all()), "bulk_update", after_a_sale)

@@ -49,21 +49,21 @@ class TestTheShelf:
         text = ada.get("/").text
         card = card_of(text, shirt)
         assert "from $19.90" in card
-        assert "Choose from 3 kinds" in card
+        assert ">3 kinds<" in card
         assert "<form" not in card
         assert f'id="product-{black.pk}"' not in text
 
     def test_counts_the_kinds_that_are_for_sale(self, ada: Shopper, shirt: Product):
         shirt.variants.filter(price_cents=2_490).update(is_on_sale=False)
         card = card_of(ada.get("/").text, shirt)
-        assert "Choose from 2 kinds" in card
-        assert "from" not in card.replace("Choose from", "")  # all cost the same
+        assert ">2 kinds<" in card
+        assert "from" not in card  # all cost the same
 
     def test_counts_the_first_product_if_it_is_a_kind_itself(self, ada: Shopper, shirt: Product):
         Product.objects.filter(pk=shirt.pk).update(variant="XS", price_cents=990)
         card = card_of(ada.get("/").text, shirt)
         assert "from $9.90" in card
-        assert "Choose from 4 kinds" in card
+        assert ">4 kinds<" in card
 
     def test_says_when_no_kind_is_left(self, ada: Shopper, shirt: Product):
         assert "Sold out" not in card_of(ada.get("/").text, shirt)

@@ -1,0 +1,48 @@
+"""Choosing a kind of a product, and what is bought with it."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import NewShopper
+from tests.browser.merchant import Merchant
+from tools.stripe_stand_in import StandIn
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_kind_is_chosen_by_keyboard_and_bought(
+    new_shopper: NewShopper, stripe: StandIn, merchant: Merchant, width: int, scripts: bool
+):
+    viewport = {"width": width, "height": 800}
+    ada = new_shopper(viewport=viewport, java_script_enabled=scripts)
+    merchant.sells_two_kinds_of_a_lamp()
+    ada.visits()
+    card = ada.page.locator(".product", has_text="Lamp")
+    expect(card).to_contain_text("from $40.00")
+    card.get_by_role("link", name="Choose").press("Enter")
+    kinds = ada.page.get_by_role("navigation", name="Choose a kind")
+    expect(kinds.get_by_role("link")).to_have_text([re.compile("brass.*Sold out"), "steel $45.00"])
+    kinds.get_by_role("link", name="steel").press("Enter")
+    expect(ada.page.get_by_role("heading", level=1)).to_have_text("Lamp, steel")
+    current = ada.page.locator(".kinds [aria-current]")
+    expect(current).to_have_text("steel")
+    ada.page.locator("article button[name=step][value='1']").first.press("Enter")
+    expect(ada.total).to_have_text("$45.00")
+    expect(ada.cart).to_contain_text("Lamp, steel")
+    ada.goes_to_stripe()
+    expect(ada.page.locator("body")).to_contain_text("Lamp, steel")
+    ada.presses("Pay")
+    if scripts:
+        ada.sees_order("PAID")
+    else:
+        ada.visits(f"/?{ada.page.url.partition('?')[2]}")
+    words = ada.page.locator(".after-payment")
+    link = words.get_by_role("link", name="https://lamps.example/steel")
+    expect(link).to_have_attribute("href", "https://lamps.example/steel")
+    expect(ada.page.get_by_role("heading", level=1).first).to_contain_text("is paid")
+    ada.page.get_by_role("link", name="A private link").press("Enter")
+    expect(ada.page).to_have_url(re.compile(r"/orders/.+/#order-link$"))
+    expect(ada.page).to_have_title(re.compile(r"^Thank you, order \S+ is paid · "))
+    expect(link).to_be_visible()
