@@ -27,7 +27,7 @@ LONGEST_NAME = 120
 SEARCHED = frozenset(["name", "variant", "description"])
 """The fields of a product that its search text is made of."""
 FAMILY = (
-    *("has_variants", "family_is_on_sale", "family_picture"),
+    *("has_variants", "family_is_on_sale", "family_picture", "family_slug"),
     *("variants_on_sale", "least_cents", "most_cents", "has_variant_left"),
 )
 """What `with_family` and `with_kinds` read along."""
@@ -106,6 +106,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
             has_variants=Exists(Product.objects.filter(variant_of=OuterRef("pk"))),
             family_is_on_sale=F("variant_of__is_on_sale"),
             family_picture=F("variant_of__picture"),
+            family_slug=F("variant_of__slug"),
         )
 
     def with_kinds(self) -> Self:
@@ -305,6 +306,21 @@ class Product(models.Model):
     @cached_property
     def family_picture(self) -> str | None:
         return self.variant_of.picture if self.variant_of else None
+
+    @cached_property
+    def family_slug(self) -> str | None:
+        return self.variant_of.slug if self.variant_of else None
+
+    @property
+    def canonical_url(self) -> str:
+        """The page that stands for all kinds of it, where others list it."""
+        return reverse("storefront:product", args=[self.family_slug or self.slug])
+
+    @cached_property
+    def shown_description(self) -> str:
+        """Its own words; a variant without any has its family's."""
+        family = None if self.description else self.variant_of
+        return family.description if family else self.description
 
     @property
     def is_choice(self) -> bool:

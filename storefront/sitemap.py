@@ -18,7 +18,7 @@ class ShopSitemap(Sitemap):  # type: ignore[type-arg]
         self.pages = list(pages)
 
     def items(self) -> list[str]:
-        products = Product.objects.on_sale()
+        products = Product.objects.on_shelf().only("slug")
         return [*map(reverse, self.pages), *(product.get_absolute_url() for product in products)]
 
     def location(self, item: str) -> str:

@@ -109,6 +109,21 @@ class TestThePageOfAProduct:
     def test_has_an_address_made_from_its_whole_name(self, black: Product):
         assert black.slug == "t-shirt-m-black"
 
+    def test_is_listed_elsewhere_as_its_family(self, ada: Shopper, shirt: Product, black: Product):
+        for page in (shirt, black):
+            text = ada.get(page.get_absolute_url()).text
+            assert 'rel="canonical" href="http://testserver/products/t-shirt/"' in text
+        assert re.findall("products/[^<]*", ada.get("/sitemap.xml").text) == ["products/t-shirt/"]
+
+    def test_has_the_words_of_its_family_if_it_has_none(
+        self, ada: Shopper, shirt: Product, black: Product
+    ):
+        Product.objects.filter(pk=shirt.pk).update(description="Of cotton.")
+        assert "<p>Of cotton.</p>" in ada.get(black.get_absolute_url()).text
+        Product.objects.filter(pk=black.pk).update(description="Of wool.")
+        text = ada.get(black.get_absolute_url()).text
+        assert ("Of wool." in text, "Of cotton." in text) == (True, False)
+
     def test_of_no_family_has_no_kinds(self, ada: Shopper, mouse: Product):
         assert kinds_on(ada.get(mouse.get_absolute_url()).text) == []
 
