@@ -25,7 +25,7 @@ from checkout import purging
 from checkout.comparing import LOOKS_BACK, compare
 from checkout.models import Order, OrderItem, StripeEvent
 from storefront.models import CartLine, Product
-from tests.cast import Shopper, deliver, event_about
+from tests.cast import Shopper, deliver, event_about, picture_of
 from tools.growth.fill import fill
 from tools.stripe_stand_in import StandIn
 
@@ -173,6 +173,7 @@ class TestAShopper:
             "cart-line": lambda: (ada.puts(mouse, 5), ada.puts(mouse, 0), ada.puts(mouse, 3)),
             "home": lambda: (Shopper().get("/"), ada.get("/"), ada.get(f"/?order={order.pk}")),
             "product": lambda: ada.get(mouse.get_absolute_url()),
+            "picture": lambda: ada.get(picture_of(mouse).shown.largest),
             "checkout-session": lambda: (ada.buys(), ada.buys_by_json({"items": []})),
             "orders": lambda: (ada.get("/orders/"), ada.asks_by_htmx("/orders/?page=2")),
             "order": lambda: ada.get(page),
