@@ -1,6 +1,8 @@
 """Kinds of a product: each is a product itself, and the shelf shows one card of a family."""
 
 import re
+import threading
+import time
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -328,3 +330,32 @@ class TestAtTheDesk:
         shirt.categories.clear()
         assert admin_client.post(page, self.form(shirt, categories=clothes.pk)).status_code == 302
         assert shirt.categories.get() == clothes
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_forms_at_once_make_no_chain(mouse: Product):
+    cap, hat = product("Cap"), product("Hat")
+    refusals: list[str] = []
+
+    def another_form() -> None:
+        """Makes the mouse a kind of hat, while it is getting a kind itself."""
+        try:
+            with transaction.atomic():
+                other = Product.objects.get(pk=mouse.pk)
+                other.variant_of, other.variant = hat, "soft"
+                other.full_clean()
+                other.save()
+        except ValidationError as refusal:
+            refusals.extend(refusal.messages)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=another_form)
+    with transaction.atomic():
+        cap.variant_of, cap.variant = mouse, "red"
+        cap.full_clean()
+        thread.start()
+        time.sleep(0.5)
+        cap.save()
+    thread.join()
+    assert refusals == ["This has variants, so it can't be a variant of another product."]
