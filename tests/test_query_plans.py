@@ -24,7 +24,7 @@ from pytest_django import Settings
 from checkout import purging
 from checkout.comparing import LOOKS_BACK, compare
 from checkout.models import Order, OrderItem, StripeEvent
-from storefront.models import CartLine, Product
+from storefront.models import CartLine, Category, Product
 from tests.cast import Shopper, deliver, event_about, picture_of
 from tools.growth.fill import fill
 from tools.stripe_stand_in import StandIn
@@ -150,6 +150,10 @@ def look(act: Callable[[], Any], broad: Iterable[str] = ()) -> None:
     assert guilty == []
 
 
+def a_category() -> Category:
+    return Category.objects.get_or_create(name="Desk")[0]
+
+
 class TestAShopper:
     ALL_THAT_WAIT = ("orders_in_a_state", "orders_by_age")
 
@@ -170,6 +174,8 @@ class TestAShopper:
         page = f"/orders/{order.pk}/"
         link = re.compile(r"/receipts/[\w.-]+/")
         return {
+            "category": lambda: ada.get(a_category().get_absolute_url()),
+            "cart": lambda: (Shopper().get("/cart/"), ada.get("/cart/")),
             "cart-line": lambda: (ada.puts(mouse, 5), ada.puts(mouse, 0), ada.puts(mouse, 3)),
             "home": lambda: (Shopper().get("/"), ada.get("/"), ada.get(f"/?order={order.pk}")),
             "product": lambda: ada.get(mouse.get_absolute_url()),

@@ -121,7 +121,7 @@ class TestThePageOfAProduct:
         self, ada: Shopper, shirt: Product, black: Product
     ):
         Product.objects.filter(pk=shirt.pk).update(description="Of cotton.")
-        assert "<p>Of cotton.</p>" in ada.get(black.get_absolute_url()).text
+        assert '<p dir="auto">Of cotton.</p>' in ada.get(black.get_absolute_url()).text
         Product.objects.filter(pk=black.pk).update(description="Of wool.")
         text = ada.get(black.get_absolute_url()).text
         assert ("Of wool." in text, "Of cotton." in text) == (True, False)
