@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from checkout import limits
 from checkout.gateway import failures
-from checkout.models import Order
+from checkout.models import Order, OrderItem
 from checkout.my_orders import OrderPanel, after_payment, headline_of, my_orders, one_order
 from checkout.ordering import buy
 from checkout.receipts import address_of, make_link, order_at, revoke_link
@@ -112,7 +112,15 @@ def order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -
     context |= _link(request, order)
     if not is_shared:  # it may hold a licence, which is the buyer's alone
         context["after_payment"] = after_payment(order)
+    context["items"] = _lines(order)
     return page(request, "checkout/order.html", context, partial="order-update")
+
+
+def _lines(order: Order) -> list[OrderItem]:
+    """Return what was bought, with the pictures of what is still there."""
+    items = list(order.items.select_related("product__variant_of"))
+    show_pictures(item.product for item in items if item.product)
+    return items
 
 
 def _link_changed(request: HtmxRequest, order: Order, words: str) -> HttpResponse:

@@ -17,6 +17,7 @@ from storefront.importing import Refused, import_products
 from storefront.models import Category, Product
 from storefront.money import format_money
 from storefront.ops.spelling import folded
+from storefront.uploads import OptionalRows, Pictures, ProductForm, develop_uploads
 
 
 class LabelledRow(forms.ModelForm):
@@ -47,16 +48,8 @@ class ShowsItsStock:
         return field
 
 
-class VariantRows(forms.BaseInlineFormSet):
-    """The kinds of a product, below its form; a form without such rows leaves them alone."""
-
-    def __init__(
-        self, data: Any = None, files: Any = None, *, prefix: Any = None, **options: Any
-    ) -> None:
-        prefix = prefix or self.get_default_prefix()
-        if data is not None and f"{prefix}-TOTAL_FORMS" not in data:
-            data = {f"{prefix}-TOTAL_FORMS": 0, f"{prefix}-INITIAL_FORMS": 0}
-        super().__init__(data, files, prefix=prefix, **options)
+class VariantRows(OptionalRows):
+    """The kinds of a product, below its form."""
 
     def clean(self) -> None:
         """Look at the rows together, and at the product that they come with."""
@@ -87,6 +80,7 @@ class ProductFile(forms.Form):
 
 @admin.register(Product)
 class ProductAdmin(ShowsItsStock, admin.ModelAdmin):
+    form = ProductForm
     list_display = ("full_name", "family", "price", "stock", "is_on_sale", "position")
     list_editable = ("is_on_sale", "position")
     list_select_related = ("variant_of",)
@@ -95,7 +89,10 @@ class ProductAdmin(ShowsItsStock, admin.ModelAdmin):
     change_list_template = "admin/products.html"
 
     def get_inlines(self, request: HttpRequest, obj: Product | None) -> list[Any]:
-        return [Variants] if obj and not obj.variant_of_id else []
+        if not obj:
+            return []
+        pictures = [Pictures] if obj.uploaded_pictures.exists() else []
+        return [*pictures, *([] if obj.variant_of_id else [Variants])]
 
     def get_urls(self) -> Any:
         wrap = self.admin_site.admin_view
@@ -160,6 +157,14 @@ class ProductAdmin(ShowsItsStock, admin.ModelAdmin):
     @admin.display(ordering="price_cents")
     def price(self, product: Product) -> str:
         return format_money(product.price_cents)
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any
+    ) -> Any:
+        may_save = self.has_change_permission if object_id else self.has_add_permission
+        if request.method == "POST" and may_save(request):
+            develop_uploads(request)
+        return super().changeform_view(request, object_id, *args, **options)
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         """Write what was changed and nothing else: a sale may have lowered the stock meanwhile."""

@@ -25,6 +25,7 @@ PAGES = {
     "storefront:home": ("q", "page", "order", "canceled"),
     "storefront:category": ("page",),
     "storefront:product": (),
+    "storefront:cart": (),
 }
 """Where forms stand, by the names of their addresses, and what of a query tells where exactly."""
 LONGEST_ASKED = 60
@@ -79,8 +80,9 @@ def page_of(request: HttpRequest) -> str:
 def page_of_form(request: HttpRequest, product: Product | None = None) -> str:
     """Return the address of the page that a form stands on, as it says itself in `back`.
 
-    Home, unless it is a page of the shelf, or of a product that is still sold. `product` is what
-    the form is about: pages from an older release say no more than that it stands on its page.
+    Home, unless it is a page of the shelf, the cart's, or that of a product that is still sold.
+    `product` is what the form is about: pages from an older release say no more than that it
+    stands on its page.
     """
     back = request.POST.get("back", "")
     if back == "product" and product and product.is_on_sale:
@@ -107,7 +109,7 @@ def _written(path: str, view_name: str, query: Mapping[str, str]) -> str:
 
 
 def anchor_of_cart(notice: Notice) -> str:
-    """Lead to the cart, but to the top of a page of the shelf, which repeats an error there."""
+    """Lead to the cart, but to the top of a page that says an error there."""
     return "" if notice.error and not notice.page.startswith(PRODUCT_PAGES) else "cart"
 
 

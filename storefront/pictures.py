@@ -36,7 +36,10 @@ class Picture(models.Model):
     """
 
     product = models.ForeignKey(
-        "storefront.Product", on_delete=models.CASCADE, related_name="+", db_index=False
+        "storefront.Product",
+        on_delete=models.CASCADE,
+        related_name="uploaded_pictures",
+        db_index=False,  # the constraint has one
     )
     position = models.PositiveSmallIntegerField(default=0, help_text="Smaller numbers come first.")
     alt = models.CharField(

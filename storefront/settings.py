@@ -221,6 +221,11 @@ BUDGETS = {
     "checkout:checkout-session": (buys, buys * shoppers),
     "admin:login": (0, logins),
 }
+# The forms that take larger bodies (ops/bodies.py), from who has the permission alone.
+UPLOADS = {
+    "admin:storefront_product_add": "storefront.add_product",
+    "admin:storefront_product_change": "storefront.change_product",
+}
 # What one address may hold without paying (checkout/limits.py), and one order at all.
 OPEN_ORDERS_PER_ADDRESS = env.number("OPEN_ORDERS_PER_ADDRESS", 500, least=0, most=1_000_000)
 PIECES_PER_ORDER = env.number("PIECES_PER_ORDER", 1_000, least=0, most=1_000_000)

@@ -87,6 +87,7 @@ all_categories = CompiledQuery(lambda: Category.objects.all())
 _first_page = CompiledQuery(lambda: _on_shelf()[: PAGE_SIZE + 1])
 _first_of_large = CompiledQuery(lambda pk: _of_large(pk)[: PAGE_SIZE + 1], int)
 _first_of_small = CompiledQuery(lambda pk: _of_small(pk)[: PAGE_SIZE + 1], int)
+newest_products = CompiledQuery(lambda: _on_shelf().exclude(stock=0).order_by("-pk")[:3])
 _one_more_than_few = CompiledQuery(
     lambda pk: ProductsInCategories.objects.filter(category=pk).order_by()[FEW : FEW + 1], int
 )
@@ -121,6 +122,11 @@ def category_shelf(category: Category, asked: Mapping[str, str]) -> Shelf:
         rows = list((_of_large if is_large else _of_small)(category.pk)[_span(page)])
     path = category.get_absolute_url()
     return _page_of(rows, page, path=path, category=category)
+
+
+def others_of(category: Category, family: int) -> list[Product]:
+    """Return the first few of a category, to be shown beside one of its families."""
+    return [other for other in category_shelf(category, {}).products if other.pk != family][:4]
 
 
 def typed_query(asked: Mapping[str, str]) -> str:

@@ -38,10 +38,10 @@ class Places(Part):
 
 class Products(Part):
     def items(self) -> Any:
-        return Product.objects.on_sale().order_by("pk").only("slug")
+        return Product.objects.on_shelf().order_by("pk").only("slug")
 
 
-PARTS = {"pages": Places(), "products": Products()}
+PARTS: dict[str, Any] = {"pages": Places(), "products": Products()}
 
 
 def whole(request: HttpRequest) -> HttpResponse:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import resolve, reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import push_url, replace_url
@@ -40,11 +41,18 @@ from storefront.ops.pages import HtmxRequest, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
 from storefront.ops.templatetags.fragment_cache import values_of
 from storefront.pictures import body_of, show_pictures
-from storefront.shelf import Shelf, all_categories, category_shelf, whole_shelf
+from storefront.shelf import (
+    Shelf,
+    all_categories,
+    category_shelf,
+    newest_products,
+    others_of,
+    whole_shelf,
+)
 from storefront.stock import SCARCE
 
 HOME, CATEGORY = "storefront/home.html", "storefront/category.html"
-PRODUCT = "storefront/product.html"
+PRODUCT, CART = "storefront/product.html", "storefront/cart.html"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 categories_of = CompiledQuery(lambda product: Category.objects.filter(products=product)[:1], int)
@@ -131,6 +139,15 @@ def product(request: HtmxRequest, slug: str) -> HttpResponse:
 
 
 @require_safe
+def cart(request: HtmxRequest) -> HttpResponse:
+    notice = notice_for(request)
+    shown = cart_of(shopper_of(request))
+    context = cart_page(shown, notice) | {"removed": notice.removed_from(shown)}
+    response = page(request, CART, context)
+    return forget_notice(request, response) if notice.page else response
+
+
+@require_safe
 def picture(request: HttpRequest, name: str) -> HttpResponse:
     """A file of a picture, for ever: another picture has another address."""
     body = body_of(name)
@@ -178,17 +195,42 @@ def product_page(
 ) -> dict[str, Any]:
     """The context of one product with the cart beside it."""
     cart, categories = cart_of(shopper, [product]), all_categories()
-    show_pictures([product, *cart.products])
     family = product.variant_of_id or product.pk
+    category = next(iter(categories_of(family)), None) if categories else None
+    related = others_of(category, family) if category else []
+    show_pictures([product, *cart.products, *related])
     return {
         "cart": cart,
         "card": ProductCard(product, cart, notice),
         "categories": categories,
-        "category": next(iter(categories_of(family)), None) if categories else None,
+        "category": category,
         "cart_error": notice.error_beside_none_of([product]),
         "removed": notice.removed_from(cart),
+        "offered": offer_of(product, cart),
+        "related": related,
         "back_to": product.get_absolute_url(),
         "kinds": product.kinds,
+    }
+
+
+def offer_of(product: Product, cart: Cart) -> Product | None:
+    """Return the product for the bar of its page, unless it is in the cart or can't be."""
+    is_out = not product.is_for_sale or cart.left_of(product) == 0
+    return None if is_out or cart.quantity_of(product) else product
+
+
+def cart_page(cart: Cart, notice: Notice = NOTHING) -> dict[str, Any]:
+    """The context of the cart on its own page; an error stands beside the line it is about."""
+    rows = [(line, ProductCard(line.product, cart, notice)) for line in cart.lines]
+    with_field = [line.product for line in cart.lines if line.product.is_for_sale]
+    newest = [] if rows else newest_products()
+    show_pictures([*cart.products, *newest])
+    return {
+        "cart": cart,
+        "rows": rows,
+        "newest": newest,
+        "cart_error": notice.error_beside_none_of(with_field),
+        "back_to": reverse("storefront:cart"),
     }
 
 
@@ -214,7 +256,7 @@ def _changed_parts(
     cart = cart_of(shopper, [product])
     show_pictures(cart.products)
     card = ProductCard(product, cart, notice)
-    context = {
+    context: dict[str, Any] = {
         "cart": cart,
         "card": card,
         "renewed": _renewed_field(request, card),
@@ -223,8 +265,25 @@ def _changed_parts(
         "removed": Removed(product, notice.removed) if notice.removed else None,
         "back_to": notice.page,
     }
+    if notice.page == reverse("storefront:cart"):
+        context |= _changed_cart_page(request, card)
+    elif shown := _product_of_page(notice.page, product):
+        context["offered"] = offer_of(shown, cart)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if notice.error else HTTPStatus.OK
     return page(request, "storefront/_cart_change.html", context, status=status)
+
+
+def _changed_cart_page(request: HttpRequest, card: ProductCard) -> dict[str, Any]:
+    """What the cart's own page shows after a change, with the other fields as they are by now."""
+    context = cart_page(card.cart, card.notice)
+    others = [other for line, other in context["rows"] if other.product != card.product]
+    return context | {
+        "is_cart_page": True,
+        "is_card_shown": len(others) < len(context["rows"]) and card.product.is_for_sale,
+        "others": [other for other in others if other.product.is_for_sale],
+        # The line that had the focus is gone, unless Remove had it, whose focus goes by its id.
+        "leads_to_undo": "shown" in request.POST,
+    }
 
 
 def _renewed_field(request: HttpRequest, card: ProductCard) -> str:
@@ -238,6 +297,8 @@ def _renewed_field(request: HttpRequest, card: ProductCard) -> str:
 
 def _anchor(request: HttpRequest, product: Product, notice: Notice) -> str:
     """Where in its page a plain form stands: at the product, or in the cart."""
+    if notice.page == reverse("storefront:cart") and not notice.removed:
+        return f"line-{product.pk}" if product.is_for_sale else anchor_of_cart(notice)
     is_other = notice.page != product.get_absolute_url()
     is_of_another = notice.page.startswith(PRODUCT_PAGES) and is_other
     is_in_family = product.variant_of_id and is_other  # which the shelf shows
@@ -256,6 +317,13 @@ def _shows(request: HtmxRequest, product: Product) -> bool:
     if path.startswith(PRODUCT_PAGES):
         return product.is_for_sale and path == product.get_absolute_url()
     return product.is_for_sale and not product.variant_of_id and not product.has_variants
+
+
+def _product_of_page(page: str, changed: Product) -> Product | None:
+    """Return the product that the page is about, which need not be the one that has changed."""
+    if not page.startswith(PRODUCT_PAGES) or page == changed.get_absolute_url():
+        return changed if page.startswith(PRODUCT_PAGES) else None
+    return next(iter(product_at(resolve(page).kwargs["slug"])), None)
 
 
 def _path_of(url: str) -> str:

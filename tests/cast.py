@@ -3,16 +3,20 @@
 import json
 import re
 from html import unescape
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
 from django.test import Client
+from PIL import Image
 
 from checkout.models import Order
 from storefront.cart import cart_of
 from storefront.models import Product
+from storefront.ops.photographs import Photograph, developed
 from storefront.ops.shopper import shopper_of
+from storefront.pictures import Picture, add_pictures
 from tools import signed_events
 from tools.signed_events import WEBHOOK, paid_session, signed
 
@@ -28,6 +32,30 @@ def products(number: int, **fields: Any) -> list[Product]:
             for n in range(number)
         ]
     )
+
+
+def plain(
+    colour: Any = (255, 0, 0), size: tuple[int, int] = (40, 30), mode: str = "RGB"
+) -> Image.Image:
+    return Image.new(mode, size, colour)
+
+
+def file_of(image: Image.Image, kind: str = "JPEG", **options: Any) -> BytesIO:
+    file = BytesIO()
+    image.save(file, kind, **options)
+    file.seek(0)
+    return file
+
+
+def photograph(colour: Any = (255, 0, 0), size: tuple[int, int] = (2_000, 1_500)) -> Photograph:
+    return developed(file_of(plain(colour, size)))
+
+
+def picture_of(product: Product, colour: Any = (255, 0, 0), alt: str = "") -> Picture:
+    """Give the product one more picture, which is plain; return it."""
+    kept = photograph(colour)
+    add_pictures(product, [(kept, alt)])
+    return Picture.objects.get(product=product, digest=kept.digest)
 
 
 class Shopper:

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_index=False,
                         on_delete=models.deletion.CASCADE,
-                        related_name="+",
+                        related_name="uploaded_pictures",
                         to="storefront.product",
                     ),
                 ),

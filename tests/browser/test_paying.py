@@ -12,6 +12,10 @@ from tools.stripe_stand_in import StandIn
 A_MINUTE = 60_000
 
 
+TOPS = """[...document.querySelectorAll("main :is(h1, h2, time, .state, li, table)")]
+    .map(node => [node.localName, Math.round(node.getBoundingClientRect().top)].join(" "))"""
+
+
 class Polls:
     """Counts how often a page asks for updates of the orders."""
 
@@ -111,16 +115,21 @@ class TestPayingByCard:
         ada.visits()
         expect(ada.total).to_have_text("$0.00")
 
-    def test_the_order_page_turns_paid_too(self, ada: Shopper, stripe: StandIn):
+    @pytest.mark.parametrize("width", [360, 1280])
+    def test_the_order_page_turns_paid_too(self, ada: Shopper, stripe: StandIn, width: int):
+        ada.page.set_viewport_size({"width": width, "height": 800})
         stripe.hold()
         ada.buys()
         ada.orders.get_by_role("link", name=re.compile("^Order ")).click()
         state = ada.page.locator("[data-order] [data-status]")
         expect(state).to_have_attribute("data-status", "PENDING")
         expect(ada.page).to_have_title(re.compile("^Order "))
-        stripe.release()
+        before = ada.page.evaluate(TOPS)
+        stripe.deliver_normally()
         expect(state).to_have_attribute("data-status", "PAID")
+        assert ada.page.evaluate(TOPS) == before
         expect(ada.announcement).to_contain_text("is paid")
+        expect(ada.page).to_have_title(re.compile(r"^Thank you, order \S+ is paid · "))
 
     def test_a_stranger_finds_no_such_order(
         self, ada: Shopper, bo: Shopper, stripe: StandIn, console

@@ -214,7 +214,7 @@ class TestNothingJumps:
 
 @contextmanager
 def nothing_moved(ada: Shopper) -> Iterator[None]:
-    """What stands in view, the cart's inside apart, stays where it was, by Chromium's count too."""
+    """What stands in view stays where it was, by Chromium's count too, but for what is pressed."""
     ada.page.evaluate(WATCH_SHIFTS)
     before = ada.page.evaluate(PLACES)
     yield
@@ -224,7 +224,7 @@ def nothing_moved(ada: Shopper) -> Iterator[None]:
 
 PLACES = """
 [...document.querySelectorAll(
-    "header, .product, .product *:not(.quantity-error), .cart, #my-orders, .receipt, .receipt *")]
+    "header, .product, .product *:not(.stepper *), .cart, #my-orders, .receipt, .receipt *")]
     .filter(node => node.getBoundingClientRect().top < innerHeight)
     .map(node => { const box = node.getBoundingClientRect();
                    return [node.id, node.localName, box.x, box.y, box.width].join(" "); })

@@ -82,6 +82,7 @@ def shop_front(ada: Shopper, mouse: Product) -> dict[str, Any]:
     answers["home-removed"] = ada.get(ada.puts(mouse, 0)["Location"])
     answers["product"] = ada.get(page)
     answers["sold-out"] = ada.get(gone.get_absolute_url())
+    answers |= family(ada, mouse)
     ada.puts(mouse, 2)
     ada.puts(lamp, 3)
     Product.objects.filter(pk=lamp.pk).update(price_cents=4_500, stock=1)
@@ -104,6 +105,20 @@ def shelf(ada: Shopper, mouse: Product) -> dict[str, Any]:
     return answers
 
 
+def family(ada: Shopper, mouse: Product) -> dict[str, Any]:
+    kinds = [
+        product("Lamp", cents, variant_of=mouse, variant=f'{cents} "W" & <more>', stock=cents - 100)
+        for cents in (100, 200)
+    ]
+    ada.puts(kinds[1], 1)
+    answers = {"home-family": ada.get("/"), "family": ada.get(mouse.get_absolute_url())}
+    answers["family-refused"] = ada.is_refused(ada.puts(mouse, 1, back=mouse.get_absolute_url()))
+    for kind in kinds:
+        answers[f"kind-{kind.price_cents}"] = ada.get(kind.get_absolute_url())
+        kind.delete()
+    return answers
+
+
 def paying(ada: Shopper, mouse: Product) -> dict[str, Any]:
     ada.puts(mouse, 2)
     assert leads_to_payment(ada.buys())
@@ -112,6 +127,8 @@ def paying(ada: Shopper, mouse: Product) -> dict[str, Any]:
         answers[f"{name}-waiting"] = ada.get(path)
     answers["home-canceled"] = ada.get(f"/?canceled={order.pk}")
     deliver(event_about(order))
+    mouse.after_payment = "Get it:\n\n<https://files.example/?a=1&b=2>"
+    mouse.save()
     for name, path in places(order):
         answers[f"{name}-paid"] = ada.get(path)
     answers["update"] = ada.asks_by_htmx(

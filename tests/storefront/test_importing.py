@@ -14,6 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from storefront import importing
 from storefront.exporting import exported_products
 from storefront.importing import Refused, import_products
 from storefront.models import Category, Product
@@ -187,6 +188,24 @@ class TestARefusal:
     def test_says_what_is_wrong(self, text: str, words: str):
         imports(SHELF)
         assert words in "\n".join(refused(text))
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda: product("Cap", slug="cap"),
+            lambda: Product.objects.filter(slug="shirt").update(
+                variant_of=Product.objects.get(slug="mug"), variant="soft"
+            ),
+        ],
+        ids=["a product of that name", "a family that is a kind now"],
+    )
+    def test_comes_of_a_change_in_between(
+        self, monkeypatch: pytest.MonkeyPatch, change: Callable[[], object]
+    ):
+        imports(SHELF)
+        monkeypatch.setattr(importing, "_lock", lambda rows: change())
+        (reason,) = refused("name,price,variant_of,variant\nCap,5,,\nVest,5,shirt,XL\n")
+        assert "another change came in between" in reason
 
     @pytest.mark.parametrize(
         "data",

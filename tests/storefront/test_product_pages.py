@@ -29,7 +29,7 @@ class TestAProductPage:
         ada.puts(mouse, 2)
         text = ada.get("/products/mouse/").text
         assert ">Mouse</h1>" in text
-        assert "<p>Two buttons.</p>" in text
+        assert '<p dir="auto">Two buttons.</p>' in text
         assert "Quantity of Mouse" in text
         assert "Quantity of Laptop" not in text
         assert '<output id="cart-total">$59.98</output>' in text
@@ -109,7 +109,7 @@ class TestAProductPage:
 
 
 class TestAPageThatRenewsItself:
-    @pytest.mark.parametrize("path", ["/", "/products/mouse/", "/orders/"])
+    @pytest.mark.parametrize("path", ["/", "/products/mouse/", "/cart/", "/orders/"])
     def test_is_whole_again(self, ada: Shopper, mouse: Product, path: str):
         headers = {"HX-Request": "true", "HX-Target": "main"}
         assert '<main id="main">' in ada.browser.get(path, headers=headers).text

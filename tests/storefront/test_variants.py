@@ -1,6 +1,8 @@
 """Kinds of a product: each is a product itself, and the shelf shows one card of a family."""
 
 import re
+import threading
+import time
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -96,6 +98,8 @@ class TestThePageOfAProduct:
         assert "Choose a kind" in text
         assert "from $19.90" in text
         assert "stepper" not in text
+        assert 'itemprop="lowPrice" content="19.90"' in text
+        assert "99.00" not in text  # what the page itself would cost
         assert [rest for _, _, rest in kinds_on(text)] == ["$19.90 Sold out", "$19.90", "$24.90"]
 
     def test_of_a_family_that_is_a_kind_itself_sells_it(self, ada: Shopper, shirt: Product):
@@ -108,6 +112,21 @@ class TestThePageOfAProduct:
 
     def test_has_an_address_made_from_its_whole_name(self, black: Product):
         assert black.slug == "t-shirt-m-black"
+
+    def test_is_listed_elsewhere_as_its_family(self, ada: Shopper, shirt: Product, black: Product):
+        for page in (shirt, black):
+            text = ada.get(page.get_absolute_url()).text
+            assert 'rel="canonical" href="http://testserver/products/t-shirt/"' in text
+        assert re.findall("products/[^<]*", ada.get("/sitemap.xml").text) == ["products/t-shirt/"]
+
+    def test_has_the_words_of_its_family_if_it_has_none(
+        self, ada: Shopper, shirt: Product, black: Product
+    ):
+        Product.objects.filter(pk=shirt.pk).update(description="Of cotton.")
+        assert '<p dir="auto">Of cotton.</p>' in ada.get(black.get_absolute_url()).text
+        Product.objects.filter(pk=black.pk).update(description="Of wool.")
+        text = ada.get(black.get_absolute_url()).text
+        assert ("Of wool." in text, "Of cotton." in text) == (True, False)
 
     def test_of_no_family_has_no_kinds(self, ada: Shopper, mouse: Product):
         assert kinds_on(ada.get(mouse.get_absolute_url()).text) == []
@@ -313,3 +332,32 @@ class TestAtTheDesk:
         shirt.categories.clear()
         assert admin_client.post(page, self.form(shirt, categories=clothes.pk)).status_code == 302
         assert shirt.categories.get() == clothes
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_forms_at_once_make_no_chain(mouse: Product):
+    cap, hat = product("Cap"), product("Hat")
+    refusals: list[str] = []
+
+    def another_form() -> None:
+        """Makes the mouse a kind of hat, while it is getting a kind itself."""
+        try:
+            with transaction.atomic():
+                other = Product.objects.get(pk=mouse.pk)
+                other.variant_of, other.variant = hat, "soft"
+                other.full_clean()
+                other.save()
+        except ValidationError as refusal:
+            refusals.extend(refusal.messages)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=another_form)
+    with transaction.atomic():
+        cap.variant_of, cap.variant = mouse, "red"
+        cap.full_clean()
+        thread.start()
+        time.sleep(0.5)
+        cap.save()
+    thread.join()
+    assert refusals == ["This has variants, so it can't be a variant of another product."]
