@@ -23,7 +23,7 @@ PAGE_SIZE = 24
 SEARCH_FROM = 12
 """A shelf of fewer products is looked over sooner than a word is typed."""
 LONGEST_QUERY = 60
-FEW = 300
+FEW = 2_000
 """So many products of a category are sorted sooner than found among all the others."""
 PAGE_NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
