@@ -356,6 +356,11 @@ class Product(models.Model):
         return min(self._prices_of_kinds, default=self.price_cents)
 
     @property
+    def shown_cents(self) -> int:
+        """The price on its page; what is only a choice has none itself."""
+        return self.from_cents if self.is_choice else self.price_cents
+
+    @property
     def has_one_price(self) -> bool:
         return len(self._prices_of_kinds) < 2
 
