@@ -11,7 +11,7 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import connection, models
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Subquery
+from django.db.models import Count, F, Max, Min, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
@@ -27,8 +27,8 @@ LONGEST_NAME = 120
 SEARCHED = frozenset(["name", "variant", "description"])
 """The fields of a product that its search text is made of."""
 FAMILY = (
-    *("has_variants", "family_is_on_sale", "family_picture", "family_slug"),
-    *("variants_on_sale", "least_cents", "most_cents", "has_variant_left"),
+    *("any_variant", "family_is_on_sale", "family_picture", "family_slug"),
+    *("variants_on_sale", "least_cents", "most_cents", "variant_left"),
 )
 """What `with_family` and `with_kinds` read along."""
 
@@ -103,7 +103,7 @@ class ProductQuerySet(models.QuerySet["Product"]):
     def with_family(self) -> Self:
         """Read along what `is_for_sale` goes by, instead of asking for each product."""
         return self.annotate(
-            has_variants=Exists(Product.objects.filter(variant_of=OuterRef("pk"))),
+            any_variant=Subquery(_variants().values("pk")[:1]),
             family_is_on_sale=F("variant_of__is_on_sale"),
             family_picture=F("variant_of__picture"),
             family_slug=F("variant_of__slug"),
@@ -111,12 +111,12 @@ class ProductQuerySet(models.QuerySet["Product"]):
 
     def with_kinds(self) -> Self:
         """Read along what a family's card shows: how many kinds there are, and their prices."""
-        left = Product.objects.filter(variant_of=OuterRef("pk"), is_on_sale=True).exclude(stock=0)
+        left = _variants().filter(is_on_sale=True).exclude(stock=0)
         return self.annotate(
             variants_on_sale=Subquery(_of_variants(Count("*"))),
             least_cents=Subquery(_of_variants(Min("price_cents"))),
             most_cents=Subquery(_of_variants(Max("price_cents"))),
-            has_variant_left=Exists(left),
+            variant_left=Subquery(left.values("pk")[:1]),
         )
 
     def bulk_create(self, objs: Iterable["Product"], *args: Any, **options: Any) -> list["Product"]:
@@ -153,9 +153,17 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return changed
 
 
+def _variants() -> Any:
+    """The variants of the product that a query is about.
+
+    Of EXISTS, PostgreSQL would rather read all variants than those of a page.
+    """
+    return Product.objects.filter(variant_of=OuterRef("pk")).order_by()
+
+
 def _of_variants(found: Count | Min | Max) -> Any:
-    on_sale = Product.objects.filter(variant_of=OuterRef("pk"), is_on_sale=True).order_by()
-    return on_sale.values("variant_of").annotate(found=found).values("found")
+    on_sale = _variants().filter(is_on_sale=True).values("variant_of")
+    return on_sale.annotate(found=found).values("found")
 
 
 class Product(models.Model):
@@ -169,7 +177,7 @@ class Product(models.Model):
     variants_on_sale: int | None = None
     least_cents: int | None = None
     most_cents: int | None = None
-    has_variant_left = False
+    variant_left: int | None = None
 
     name = models.CharField(max_length=LONGEST_NAME)
     slug = models.SlugField(
@@ -201,6 +209,9 @@ class Product(models.Model):
         null=True,
         blank=True,
         on_delete=models.CASCADE,  # a family goes as a whole; the desk lists it and asks first
+        # The constraint below has one of what is a variant. SQLite would look for the many that
+        # are none in this one, and then sort them.
+        db_index=False,
         related_name="variants",
         help_text="The product of which this is one kind; empty for most.",
     )
@@ -296,8 +307,12 @@ class Product(models.Model):
         return self.full_name if self.variant_of_id else self.name
 
     @cached_property
+    def any_variant(self) -> int | None:
+        return self.variants.values_list("pk", flat=True).first() if self.pk else None
+
+    @property
     def has_variants(self) -> bool:
-        return self.pk is not None and self.variants.exists()
+        return self.any_variant is not None
 
     @cached_property
     def family_is_on_sale(self) -> bool | None:
@@ -341,6 +356,11 @@ class Product(models.Model):
         return min(self._prices_of_kinds, default=self.price_cents)
 
     @property
+    def shown_cents(self) -> int:
+        """The price on its page; what is only a choice has none itself."""
+        return self.from_cents if self.is_choice else self.price_cents
+
+    @property
     def has_one_price(self) -> bool:
         return len(self._prices_of_kinds) < 2
 
@@ -352,11 +372,11 @@ class Product(models.Model):
     @property
     def is_sold_out(self) -> bool:
         """Whether none is left; of a choice, none of any kind."""
-        return not self.has_variant_left if self.is_choice else self.stock == 0
+        return self.variant_left is None if self.is_choice else self.stock == 0
 
     @property
     def is_family_sold_out(self) -> bool:
-        return not self.has_variant_left and (self.is_choice or self.stock == 0)
+        return self.variant_left is None and (self.is_choice or self.stock == 0)
 
     @property
     def kinds(self) -> list["Product"]:

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import CharField
 from django.http import HttpRequest
 from django.utils.html import format_html
 
@@ -115,6 +116,7 @@ class Pictures(admin.TabularInline):
     formset = OptionalRows
     extra = max_num = 0
     fields = ("picture", "alt", "position")
+    formfield_overrides = {CharField: {"widget": forms.TextInput(attrs={"size": 26})}}
     readonly_fields = ("picture",)
 
     def picture(self, picture: Picture) -> str:

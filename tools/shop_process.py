@@ -28,6 +28,18 @@ STOPPING_SECONDS = 30
 # How systemd hands over a socket: as number 3, to a process that knows its own number.
 HAND_OVER = 'exec 3<&"$0"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
 
+PICTURE = """
+from io import BytesIO
+from PIL import Image
+from storefront.models import Product
+from storefront.ops.photographs import developed
+from storefront.pictures import Picture, add_pictures
+Image.new("RGB", (2_000, 1_500), "{}").save(file := BytesIO(), "JPEG")
+file.seek(0)
+add_pictures(Product.objects.earliest("position", "pk"), [(developed(file), "A new look")])
+print(Picture.objects.latest("pk").digest)
+"""
+
 
 class ShopProcess:
     """A shop at `url`, the same over all its starts; killed at the end of a `with` statement.
@@ -148,6 +160,10 @@ class ShopProcess:
         self.manage("migrate", "--no-input")
         self.manage("seed_products")
         return self
+
+    def adds_picture(self, colour: str) -> str:
+        """Give the first product a picture, as another process does; return its digest."""
+        return self.manage("shell", "--no-imports", "--command", PICTURE.format(colour)).split()[-1]
 
     def is_ready(self) -> bool:
         try:

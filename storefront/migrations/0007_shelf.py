@@ -72,6 +72,7 @@ class Migration(migrations.Migration):
             name="variant_of",
             field=models.ForeignKey(
                 blank=True,
+                db_index=False,
                 help_text="The product of which this is one kind; empty for most.",
                 null=True,
                 on_delete=django.db.models.deletion.CASCADE,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -54,6 +55,20 @@ def test_what_was_saved_comes_back(shop: ShopProcess, backup: Path):
     [moment] = re.findall(r"python manage.py reconcile_orders --since (\S+)\n", printed)
     assert before < datetime.fromisoformat(moment) <= before + timedelta(seconds=61)
     assert prices(shop) == "99999 2999 7999"
+
+
+def test_pictures_are_in_it(shop: ShopProcess, tmp_path: Path):
+    digest, file = shop.adds_picture("red"), tmp_path / "with-a-picture"
+    shop.manage("backup", str(file))
+    with new_database(tmp_path) as url:
+        empty = ShopProcess(url)
+        empty.manage("restore", str(file))
+        with empty:
+            for width in (480, 960, 1_600):
+                with urlopen(f"{empty.url}/pictures/{digest}-{width}.webp") as answer:
+                    assert answer.read()[8:12] == b"WEBP"
+            with urlopen(empty.url) as page:
+                assert digest in page.read().decode()
 
 
 def test_it_comes_back_into_an_empty_database(backup: Path, tmp_path: Path):

@@ -98,6 +98,8 @@ class TestThePageOfAProduct:
         assert "Choose a kind" in text
         assert "from $19.90" in text
         assert "stepper" not in text
+        assert 'itemprop="lowPrice" content="19.90"' in text
+        assert "99.00" not in text  # what the page itself would cost
         assert [rest for _, _, rest in kinds_on(text)] == ["$19.90 Sold out", "$19.90", "$24.90"]
 
     def test_of_a_family_that_is_a_kind_itself_sells_it(self, ada: Shopper, shirt: Product):
