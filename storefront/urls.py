@@ -1,20 +1,14 @@
 """All addresses of the shop; ops/health.py answers those of its health."""
 
 from django.contrib import admin
-from django.contrib.sitemaps.views import sitemap
 from django.urls import include, path
 
-from storefront import views
+from storefront import sitemap, views
 from storefront.ops import site_files
-from storefront.sitemap import ShopSitemap
-
-# The sitemap lists these, besides the products.
-pages = [path("", views.home, name="home")]
-sitemaps = {"shop": ShopSitemap(f"storefront:{page.name}" for page in pages)}
 
 shop_front = (
     [
-        *pages,
+        path("", views.home, name="home"),
         path("c/<slug:slug>/", views.category, name="category"),
         path("products/<slug:slug>/", views.product, name="product"),
         path("cart/", views.cart, name="cart"),
@@ -22,7 +16,8 @@ shop_front = (
         path("pictures/<slug:name>.webp", views.picture, name="picture"),
         path("brand.css", site_files.brand, name="brand"),
         path("robots.txt", site_files.robots, name="robots"),
-        path("sitemap.xml", sitemap, {"sitemaps": sitemaps}, name="sitemap"),
+        path("sitemap.xml", sitemap.whole, name="sitemap"),
+        path("sitemap-<slug:section>.xml", sitemap.part, name="sitemap-part"),
         path("favicon.ico", site_files.favicon),
     ],
     "storefront",

@@ -25,6 +25,7 @@ from checkout import purging
 from checkout.comparing import LOOKS_BACK, compare
 from checkout.models import Order, OrderItem, StripeEvent
 from storefront.models import CartLine, Category, Product
+from storefront.shelf import _of_large
 from tests.cast import Shopper, deliver, event_about, picture_of
 from tools.growth.fill import fill
 from tools.stripe_stand_in import StandIn
@@ -36,7 +37,7 @@ GROWING = (
     "storefront_cartline",
 )
 # They read no table that grows.
-QUIET = {"brand", "robots", "sitemap"}
+QUIET = {"brand", "robots", "sitemap", "sitemap-part"}
 
 Query = tuple[str, Any]
 
@@ -125,7 +126,7 @@ def _is_scan(node: dict[str, Any]) -> bool:
 
 def partial_indexes() -> list[str]:
     """Name the indexes that hold few rows, and may be read from end to end."""
-    indexes = [index for model in (Order, StripeEvent) for index in model._meta.indexes]
+    indexes = [index for model in (Order, StripeEvent, Product) for index in model._meta.indexes]
     return [index.name for index in indexes if index.condition]
 
 
@@ -197,6 +198,19 @@ class TestAShopper:
         self, ada: Shopper, mouse: Product, pending_order: Order
     ):
         assert set(names()) - QUIET == set(self.acts(ada, mouse, pending_order))
+
+    def test_sees_a_page_of_the_shelf_by_its_index(
+        self, ada: Shopper, mouse: Product, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setattr("tests.test_query_plans.GROWING", ("storefront_product",))
+        category = Category.objects.create(name="Any")
+        category.products.add(mouse)
+        ada.puts(mouse, 1)
+        for address in ("/", category.get_absolute_url(), mouse.get_absolute_url(), "/orders/"):
+            look(partial(ada.get, address))
+        plan = _on_sqlite if connection.vendor == "sqlite" else _on_postgresql
+        for page in (Product.objects.on_shelf()[:25], _of_large(category.pk)[:25]):
+            assert "the_shelf_in_its_order" in plan(*page.query.sql_with_params())[1]
 
     def test_a_waiting_page_asks_one_table_once(self, ada: Shopper, pending_order: Order):
         address = re.findall(r'hx-get="(/orders/[^"]+)"', ada.get("/").text)[0]

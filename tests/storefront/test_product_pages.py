@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -14,8 +15,9 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from storefront.models import Category, Product
 from storefront.ops import static_files
 from storefront.ops.templatetags.fragment_cache import fragments
+from storefront.sitemap import Products
 from storefront.templatetags.words import prose
-from tests.cast import Shopper, product
+from tests.cast import Shopper, product, products
 from tests.log_capture import Log
 from tools.stripe_stand_in import StandIn
 
@@ -217,6 +219,10 @@ class TestAShopFromBeforeProductPages:
         Product.objects.all().delete()
 
 
+def locations(answer: Any) -> list[str]:
+    return re.findall(r"<loc>([^<]+)</loc>", answer.text)
+
+
 class TestWhatOthersLearn:
     def test_from_the_page_of_a_product(self, ada: Shopper, settings: Settings):
         settings.SITE_URL = "https://testserver"
@@ -261,6 +267,26 @@ class TestWhatOthersLearn:
         assert "<loc>http://testserver/</loc>" in text
         assert "<loc>http://testserver/products/mouse/</loc>" in text
         assert "lamp" not in text
+
+    def test_the_sitemap_of_a_large_shop_comes_in_parts(
+        self, ada: Shopper, monkeypatch: pytest.MonkeyPatch
+    ):
+        Category.objects.create(name="Kitchen")
+        products(5)
+        assert "/c/kitchen/</loc>" in ada.get("/sitemap.xml").text
+        monkeypatch.setattr(Products, "limit", 2)
+        parts = locations(ada.get("/sitemap.xml"))
+        assert [address.rpartition("/")[2] for address in parts] == [
+            *("sitemap-pages.xml", "sitemap-products.xml"),
+            *("sitemap-products.xml?p=2", "sitemap-products.xml?p=3"),
+        ]
+        listed = [address for part in parts for address in locations(ada.get(part))]
+        assert listed[:2] == ["http://testserver/", "http://testserver/c/kitchen/"]
+        assert len({*listed}) == 2 + 5
+
+    @pytest.mark.parametrize("path", ["nowhere.xml", "products.xml?p=9", "products.xml?p=x"])
+    def test_a_part_of_the_sitemap_that_is_none_is_not_there(self, ada: Shopper, path: str):
+        assert ada.get(f"/sitemap-{path}").status_code == 404
 
     def test_the_sitemap_names_the_shops_own_address(self, ada: Shopper, settings: Settings):
         settings.SITE_URL = "https://testserver"

@@ -1,7 +1,8 @@
 """Brings orders up to what Stripe knows; once, or every so many seconds.
 
 Once a day it compares the books with Stripe. With --every it runs for ever, and once a day it
-deletes what is no longer needed as well.
+deletes what is no longer needed as well. What search looks through follows what servers of another
+release have written meanwhile.
 """
 
 import logging
@@ -23,6 +24,7 @@ from checkout.models import Heartbeat
 from checkout.outbox import send_due
 from checkout.purging import purge
 from checkout.reconciling import ReconcileReport, reconcile, recover
+from storefront.models import Product
 from storefront.ops.connections import give_up, is_outage
 from storefront.startup import log_mode
 
@@ -81,6 +83,7 @@ class Command(BaseCommand):
             self._say(self._compare(timezone.now() - comparing.LOOKS_BACK))
         else:
             self.stdout.write(str(self._run(older_than)))
+            Product.objects.fold_again()
             self._say(self._compare_once_a_day(older_than))
 
     def _recover(self, since: datetime) -> None:
@@ -159,6 +162,7 @@ class Command(BaseCommand):
         now = timezone.now()
         if self._purged_at and now < self._purged_at + ONE_DAY:
             return
+        Product.objects.fold_again()
         report = purge(now, seconds=PURGE_SECONDS)
         logger.info("%s", report, extra={"fields": asdict(report)})
         if report.is_complete:
@@ -170,6 +174,7 @@ class Command(BaseCommand):
             report = ReconcileReport(followed_up=send_due(now), is_demo=True)
         else:
             report = reconcile(now, older_than=older_than)
+        Product.objects.filter(search_text="").fold_again()
         Heartbeat.beat(Heartbeat.Name.ROUND, timezone.now(), str(report))
         return report
 
