@@ -221,6 +221,15 @@ def cart_with_a_new_price(visit: Visit) -> None:
     expect(visit.ada.cart).to_contain_text("New price; it was $40.00")
 
 
+def cart_page(visit: Visit) -> None:
+    visit.ada.fills_the_cart()
+    visit.ada.visits("/cart/")
+
+
+def cart_page_without_anything(visit: Visit) -> None:
+    visit.ada.visits("/cart/")
+
+
 def admin_login(visit: Visit) -> None:
     visit.ada.visits("/admin/login/")
 
@@ -257,6 +266,8 @@ PAGES: dict[Callable[[Visit], None], int | None] = {
     product_page_with_a_bad_quantity: 422,
     removed_with_undo: None,
     cart_with_a_new_price: None,
+    cart_page: None,
+    cart_page_without_anything: None,
     admin_login: None,
 }
 
