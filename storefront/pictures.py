@@ -5,7 +5,7 @@ brings them back.
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import connection, models, transaction
 from django.urls import reverse
@@ -163,9 +163,21 @@ def body_of(name: str) -> bytes | None:
     if not parts:
         return None
     with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.cursor = _taking_bytes()
         cursor.execute(BODY, [parts["digest"], int(parts["width"])])
         row = cursor.fetchone()
     return bytes(row[0]) if row else None
+
+
+def _taking_bytes() -> Any:
+    """Return a cursor that takes bytes as they are: Django's reads them from as many digits."""
+    from psycopg import Cursor
+    from psycopg.pq import Format
+
+    cursor = Cursor(connection.connection)
+    cursor.format = Format.BINARY
+    return cursor
 
 
 def _by_product(keys: set[int]) -> dict[int, tuple[Shown, ...]]:

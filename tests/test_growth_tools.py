@@ -39,6 +39,13 @@ def test_a_filled_shop_is_as_the_models_want_it(small: ShopProcess):
     assert "Error" not in small.manage("shell", "-v0", "-c", check)
 
 
+def test_a_filled_shop_has_pictures(small: ShopProcess):
+    show = "from storefront.models import *; "
+    show += "from storefront.pictures import *; p = Product.objects.latest('pk').pictures[0]; "
+    show += "print(len(body_of(p.largest[10:-5])), p.srcset)"
+    assert re.search(r"^\d+ /pictures/.* 1600w$", small.manage("shell", "-v0", "-c", show), re.M)
+
+
 @pytest.mark.once
 def test_each_route_is_compared(small: ShopProcess):
     table = measured(small, "routes", "--rounds=2")

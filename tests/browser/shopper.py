@@ -28,6 +28,11 @@ class Shopper:
         return self.page.locator("#cart")
 
     @property
+    def in_header(self) -> Locator:
+        """The header's link to the cart."""
+        return self.page.get_by_role("banner").get_by_role("link", name=re.compile("^Cart"))
+
+    @property
     def total(self) -> Locator:
         return self.page.locator("#cart-total")
 

@@ -1,5 +1,6 @@
 """The live cart: every way to change it moves the totals, and none is lost."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -7,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from storefront.cart import LONGEST_TYPED
+from tests.browser.conftest import NewShopper
 from tests.browser.console import Console
 from tests.browser.shopper import Shopper
 from tools.shop_process import ShopProcess
@@ -291,3 +293,125 @@ class TestWithTheKeyboardAlone:
         self.press_tab_until(ada, "Buy for $29.99")
         ada.page.keyboard.press("Enter")
         ada.sees_order("PAID")
+
+
+class TestAddToCart:
+    def test_becomes_the_stepper_and_says_so_once(self, ada: Shopper):
+        words = ada.announcement.element_handle()
+        expect(ada.minus("Mouse")).to_be_hidden()
+        ada.page.get_by_role("button", name="Add to cart Mouse").press("Enter")
+        expect(ada.minus("Mouse")).to_be_visible()
+        expect(ada.page.get_by_role("button", name="One Mouse more")).to_be_focused()
+        expect(ada.in_header).to_have_text(re.compile(r"^Cart \(1\)\s+\$29\.99$"))
+        assert words.inner_text() == "Mouse: 1 in the cart. Total $29.99."
+
+    def test_gives_way_to_who_types_a_number(self, ada: Shopper):
+        field = ada.quantity_of("Mouse")
+        field.focus()
+        expect(ada.page.get_by_role("button", name="One Mouse more")).to_be_visible()
+        field.press("3")
+        with ada.sees_answers():
+            field.press("Enter")
+        expect(ada.total).to_have_text(re.compile(r"\$89.97|\$899.70"))
+
+    def test_is_at_the_foot_of_a_phone_while_it_is_out_of_view(self, ada: Shopper):
+        ada.page.set_viewport_size({"width": 360, "height": 740})
+        ada.visits("/products/mouse/")
+        bar = ada.page.locator(".cart-bar.is-offer").get_by_role("button", name="Add to cart")
+        expect(ada.plus("Mouse").first).to_be_in_viewport()
+        expect(bar).to_be_hidden()
+        ada.page.evaluate(LEAVE_IT_ABOVE)
+        expect(bar).to_be_visible()
+        bar.press("Enter")
+        expect(ada.page.get_by_role("link", name="Review and pay")).to_be_focused()
+        expect(ada.in_header).to_have_text(re.compile(r"^Cart \(1\)"))
+
+
+# The words are longer than the screen, as they are for products that have more to tell.
+LEAVE_IT_ABOVE = """() => {
+    document.querySelector(".product-page-words").append("It is a good mouse. ".repeat(99));
+    const { bottom } = document.querySelector(".product-page-buy").getBoundingClientRect();
+    scrollTo({ top: scrollY + bottom + 60, behavior: "instant" });
+}"""
+
+
+class TestTheCartPage:
+    @pytest.fixture
+    def ada(self, ada: Shopper) -> Shopper:
+        for product, quantity in (("Mouse", 2), ("Laptop", 1)):
+            with ada.sees_answers():
+                ada.wants(quantity, product)
+        ada.in_header.click()
+        expect(ada.page.get_by_role("heading", level=1)).to_have_text("Your cart")
+        return ada
+
+    @pytest.mark.parametrize("has_scripts", [True, False])
+    @pytest.mark.parametrize("width", [360, 1280])
+    def test_changes_and_sells_by_the_keyboard(
+        self, new_shopper: NewShopper, width: int, has_scripts: bool
+    ):
+        viewport = {"width": width, "height": 740}
+        ada = new_shopper(viewport=viewport, java_script_enabled=has_scripts)
+        ada.visits()
+        ada.plus("Mouse").press("Enter")
+        expect(ada.in_header).to_have_text(re.compile(r"^Cart \(1\)"))
+        ada.in_header.press("Enter")
+        expect(ada.page).to_have_url(f"{ada.shop.url}/cart/")
+        for press, total in ((ada.plus, "$59.98"), (ada.plus, "$89.97"), (ada.minus, "$59.98")):
+            press("Mouse").press("Enter")
+            expect(ada.total).to_have_text(total)
+            expect(press("Mouse")).to_be_in_viewport()
+        ada.quantity_of("Mouse").fill("4")
+        ada.quantity_of("Mouse").press("Enter")
+        expect(ada.total).to_have_text("$119.96")
+        ada.buy.press("Enter")
+        ada.sees_order("PAID")
+        expect(ada.in_header).to_have_text("Cart")
+        ada.in_header.press("Enter")
+        expect(ada.page.get_by_role("heading", name="New in the shop")).to_be_visible()
+
+    def test_keeps_the_focus_on_what_was_pressed(self, ada: Shopper):
+        ada.plus("Mouse").press("Enter")
+        expect(ada.total).to_have_text("$1,089.96")
+        expect(ada.plus("Mouse")).to_be_focused()
+        ada.remove("Laptop").press("Enter")
+        undo = ada.cart.get_by_role("button", name="Undo")
+        expect(undo).to_be_focused()
+        undo.press("Enter")
+        expect(ada.remove("Laptop")).to_be_focused()
+        expect(ada.total).to_have_text("$1,089.96")
+
+    def test_leads_the_focus_to_undo_when_the_last_one_is_taken_out(self, ada: Shopper):
+        ada.minus("Laptop").press("Enter")
+        expect(ada.cart.get_by_role("button", name="Undo")).to_be_focused()
+        expect(ada.announcement).to_have_text("Laptop removed from the cart. Total $59.98.")
+        expect(ada.in_header).to_have_text(re.compile(r"\(2\)\s+\$59\.98"))
+
+    def test_loses_no_click_and_no_text_while_an_answer_is_awaited(self, ada: Shopper):
+        let_the_network_be_slow(ada.page)
+        with ada.sees_answers(4):
+            for product in ("Mouse", "Laptop", "Mouse", "Laptop"):
+                ada.plus(product).click()
+        expect(ada.total).to_have_text("$3,119.93")
+        with an_answer_awaited(ada.page):
+            ada.plus("Mouse").click()
+            ada.quantity_of("Laptop").fill("7")
+        expect(ada.quantity_of("Laptop")).to_have_value("7")
+        expect(ada.quantity_of("Laptop")).to_be_focused()
+
+    def test_refuses_a_bad_quantity_beside_its_field(self, ada: Shopper, console: Console):
+        console.expect_status(422)
+        ada.wants("many", "Mouse")
+        expect(ada.quantity_of("Mouse")).to_have_accessible_description(
+            "Please enter a whole number from 0 to 999."
+        )
+        expect(ada.alert).to_have_count(1)
+
+    def test_shows_what_another_tab_has_changed_with_the_next_answer(self, ada: Shopper):
+        other = ada.opens_another_tab()
+        other.visits()
+        with other.sees_answers():
+            other.wants(3, "Laptop")
+        ada.plus("Mouse").click()
+        expect(ada.total).to_have_text("$3,089.94")
+        expect(ada.quantity_of("Laptop")).to_have_value("3")

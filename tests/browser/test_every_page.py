@@ -151,6 +151,12 @@ def order_that_waits(visit: Visit) -> None:
     visit.order_page()
 
 
+def product_page_with_kinds(visit: Visit) -> None:
+    visit.merchant.sells_two_kinds_of_a_lamp()
+    visit.ada.visits("/products/lamp-steel/")
+    expect(visit.ada.page.get_by_role("heading", name="Lamp, steel")).to_be_visible()
+
+
 def order_that_is_paid(visit: Visit) -> None:
     returned_and_paid(visit)
     visit.order_page()
@@ -215,6 +221,15 @@ def cart_with_a_new_price(visit: Visit) -> None:
     expect(visit.ada.cart).to_contain_text("New price; it was $40.00")
 
 
+def cart_page(visit: Visit) -> None:
+    visit.ada.fills_the_cart()
+    visit.ada.visits("/cart/")
+
+
+def cart_page_without_anything(visit: Visit) -> None:
+    visit.ada.visits("/cart/")
+
+
 def admin_login(visit: Visit) -> None:
     visit.ada.visits("/admin/login/")
 
@@ -246,10 +261,13 @@ PAGES: dict[Callable[[Visit], None], int | None] = {
     expired_form: 403,
     no_page_of_its_own: 405,
     product_page: None,
+    product_page_with_kinds: None,
     product_page_with_a_cart: None,
     product_page_with_a_bad_quantity: 422,
     removed_with_undo: None,
     cart_with_a_new_price: None,
+    cart_page: None,
+    cart_page_without_anything: None,
     admin_login: None,
 }
 

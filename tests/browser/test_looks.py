@@ -43,6 +43,8 @@ OUTLINED: list[Reach] = [
     pages.removed_with_undo,
     pages.cart_with_a_new_price,
     pages.product_page,
+    pages.cart_page,
+    pages.cart_page_without_anything,
     pages.returned_and_waiting,
     pages.returned_and_paid,
     pages.canceled,
@@ -57,6 +59,7 @@ PICTURED: list[Reach] = [
     pages.home,
     pages.product_page,
     pages.home_with_a_cart,
+    pages.cart_page,
     pages.order_that_is_paid,
     pages.no_such_page,
 ]

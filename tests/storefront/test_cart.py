@@ -382,3 +382,119 @@ class TestANewPrice:
         ada.puts(mouse, 1)
         CartLine.objects.update(price_cents_then=None)
         assert "New price" not in ada.get("/").text
+
+
+class TestTheCartPage:
+    def changes(self, ada: Shopper, product: Product, **form: object) -> Any:
+        """Press in the stepper of a line, with htmx."""
+        headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/cart/"}
+        form = {"back": "/cart/", "shown": 2, **form}
+        return ada.browser.post(f"/cart/{product.pk}/", form, headers=headers)
+
+    def test_shows_lines_with_steppers_the_sum_and_pay(
+        self, ada: Shopper, mouse: Product, laptop: Product
+    ):
+        ada.puts(mouse, 2)
+        text = ada.get("/cart/").text
+        assert "$29.99 each" in text
+        assert f'<form id="stepper-{mouse.pk}"' in text
+        assert '<output id="cart-total">$59.98</output>' in text
+        assert 'alt="Visa, Mastercard, Apple Pay, Google Pay, SEPA"' in text
+        assert 'action="/create-checkout-session/"' in text
+        assert "Laptop" not in text
+
+    def test_is_read_by_as_many_queries_however_much_is_in_it(
+        self, ada: Shopper, mouse: Product, laptop: Product, django_assert_num_queries
+    ):
+        for number in range(2):
+            ada.puts((mouse, laptop)[number], 1)
+            with django_assert_num_queries(6):
+                ada.get("/cart/")
+
+    def test_shows_the_newest_three_while_it_is_empty(self, ada: Shopper):
+        for name in ("Oldest", "Old", "Newer", "Newest"):
+            product(name)
+        product("Sold", stock=0)
+        text = ada.get("/cart/").text
+        assert re.findall(r"<bdi>(\w+)</bdi></a></h3>", text) == ["Newest", "Newer", "Old"]
+
+    def test_is_renewed_as_itself_with_the_fields_of_the_other_lines(
+        self, ada: Shopper, mouse: Product, laptop: Product
+    ):
+        ada.puts(mouse, 2)
+        ada.puts(laptop, 1)
+        text = self.changes(ada, mouse, quantity=2, step=1).text
+        assert 'class="cart-page"' in text
+        assert "Mouse: 3 in the cart. Total $1,089.96." in text
+        for changed in (mouse, laptop):
+            assert f'hx-swap-oob="outerHTML:#quantity-{changed.pk}' in text
+
+    def test_leads_the_focus_to_undo_when_a_stepper_took_its_line_away(
+        self, ada: Shopper, mouse: Product
+    ):
+        ada.puts(mouse, 1)
+        answer = self.changes(ada, mouse, quantity=1, shown=1, step=-1)
+        button = answer.text.partition(f'<button id="removal-{mouse.pk}"')[2].partition(">")[0]
+        assert "autofocus" in button
+        assert "See the products" in answer.text
+
+    @pytest.mark.parametrize(
+        ("form", "anchor"), [({"quantity": 3}, "#line-"), ({"quantity": "x"}, "#line-")]
+    )
+    def test_is_where_a_plain_form_leads_back_to(
+        self, ada: Shopper, mouse: Product, form: dict[str, object], anchor: str
+    ):
+        ada.puts(mouse, 2)
+        answer = ada.puts(mouse, form["quantity"], back="/cart/")
+        assert answer["Location"] == f"/cart/{anchor}{mouse.pk}"
+        assert ("Please enter a whole number" in ada.get("/cart/").text) == (
+            form["quantity"] == "x"
+        )
+
+    def test_offers_undo_without_scripts(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 2)
+        assert ada.puts(mouse, 0, back="/cart/#cart")["Location"] == "/cart/#cart"
+        assert hidden_fields(ada.get("/cart/"), "undo")["quantity"] == "2"
+
+    def test_says_why_a_purchase_was_refused(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 2)
+        answer = ada.buys(back="/cart/#cart", total_cents=1)
+        assert answer["Location"] == "/cart/"
+        assert "The total has changed to $59.98" in ada.get("/cart/").text
+        assert "The total has changed" not in ada.get("/cart/").text
+
+    def test_names_what_is_no_longer_sold(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 2)
+        Product.objects.update(is_on_sale=False)
+        text = ada.get("/cart/").text
+        assert "No longer for sale" in text
+        assert "stepper-" not in text
+        assert "Remove Mouse from the cart" in text
+
+
+class TestTheHeader:
+    def test_says_what_is_in_the_cart_where_it_is_read(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 2)
+        for path in ("/", "/products/mouse/", "/cart/"):
+            text = ada.get(path).text
+            assert 'Cart (2) <span class="cart-link-sum">$59.98</span></a>' in text
+        for path in ("/orders/", "/nothing/"):
+            assert 'href="/cart/">Cart</a>' in ada.get(path).text
+
+    def test_is_kept_right_by_each_change(self, ada: Shopper, mouse: Product):
+        link = 'href="/cart/" hx-swap-oob="true">Cart'
+        assert (
+            f'{link} (2) <span class="cart-link-sum">$59.98<' in ada.puts(mouse, 2, htmx=True).text
+        )
+        assert f"{link}</a>" in ada.puts(mouse, 0, htmx=True).text
+
+
+class TestAddToCart:
+    def test_is_a_button_of_the_form_that_holds_the_quantity(self, ada: Shopper, mouse: Product):
+        text = ada.get("/").text.partition(f'<form id="stepper-{mouse.pk}"')[2]
+        form = text.partition("</form>")[0]
+        assert f'action="/cart/{mouse.pk}/"' in form
+        assert re.search(r'type="text" name="quantity" value="0"', form)
+        assert re.search(r'name="step" value="1"[^>]*><span class="stepper-add">Add to cart', form)
+        assert ada.puts(mouse, 0, step="1").status_code == 303
+        assert ada.cart == {"Mouse": 1}

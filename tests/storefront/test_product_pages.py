@@ -16,6 +16,7 @@ from storefront.models import Category, Product
 from storefront.ops import static_files
 from storefront.ops.templatetags.fragment_cache import fragments
 from storefront.sitemap import Products
+from storefront.templatetags.words import prose
 from tests.cast import Shopper, product, products
 from tests.log_capture import Log
 from tools.stripe_stand_in import StandIn
@@ -106,6 +107,71 @@ class TestAProductPage:
         headers = {"HX-Request": "true", "HX-Current-URL": "http://[x"}
         answer = ada.browser.post(f"/cart/{mouse.pk}/", {"quantity": 1}, headers=headers)
         assert "Mouse: 1 in the cart" in answer.text
+
+
+class TestTheBarOfAProductPage:
+    """On a phone it offers what the page is about, until that is in the cart or can't be."""
+
+    OFFER = 'form="stepper-{}"'
+
+    def test_offers_it_until_it_is_in_the_cart(self, ada: Shopper, mouse: Product):
+        offer = self.OFFER.format(mouse.pk)
+        assert offer in ada.get("/products/mouse/").text
+        assert offer not in ada.puts(mouse, 1, htmx=True, back="/products/mouse/").text
+        assert offer not in ada.get("/products/mouse/").text
+        assert offer in ada.puts(mouse, 0, htmx=True, back="/products/mouse/").text
+        assert offer not in ada.get("/").text
+
+    def test_goes_on_to_offer_it_when_another_product_is_removed(
+        self, ada: Shopper, mouse: Product, laptop: Product
+    ):
+        answer = ada.puts(laptop, 0, htmx=True, back="/products/mouse/#cart")
+        assert self.OFFER.format(mouse.pk) in answer.text
+
+    def test_offers_nothing_that_is_sold_out(self, ada: Shopper):
+        vase = product("Vase", stock=0)
+        assert self.OFFER.format(vase.pk) not in ada.get("/products/vase/").text
+
+
+class TestWhatElseThereIs:
+    def test_is_up_to_four_of_the_same_category(self, ada: Shopper, mouse: Product):
+        kitchen, desk = (Category.objects.create(name=name) for name in ("Kitchen", "Desk"))
+        mouse.categories.add(desk)
+        for name in ("Lamp", "Pen", "Ruler", "Stapler", "Tray"):
+            product(name).categories.add(desk)
+        product("Pot").categories.add(kitchen)
+        text = ada.get("/products/mouse/").text
+        assert re.findall(r"<bdi>(\w+)</bdi></a></h3>", text) == ["Lamp", "Pen", "Ruler", "Stapler"]
+
+    def test_is_nothing_without_a_category(self, ada: Shopper, mouse: Product, laptop: Product):
+        assert "You may also like" not in ada.get("/products/mouse/").text
+
+
+class TestTheDescription:
+    @pytest.mark.parametrize(
+        ("text", "html"),
+        [
+            ("", ""),
+            ("One\ntwo\n\nThree", '<p dir="auto">One<br>two</p>\n<p dir="auto">Three</p>'),
+            ("# Care\nDry", '<h2 dir="auto">Care</h2>\n<p dir="auto">Dry</p>'),
+            ("Care\n----\nDry", '<h2 dir="auto">Care</h2>\n<p dir="auto">Dry</p>'),
+            ("- a\n* b\n\n- c\n  d", '<ul dir="auto"><li>a</li><li>b</li><li>c d</li></ul>'),
+            ("1. a\n2) b", '<ol dir="auto"><li>a</li><li>b</li></ol>'),
+            ("3. a", '<ol start="3" dir="auto"><li>a</li></ol>'),
+            ("- a\nb", '<ul dir="auto"><li>a</li></ul>\n<p dir="auto">b</p>'),
+            ("-5 °C, #1, 2.5", '<p dir="auto">-5 °C, #1, 2.5</p>'),
+            ("----", '<p dir="auto">----</p>'),
+            ("# <b>\n- <script>", '<h2 dir="auto">&lt;b&gt;</h2>\n'
+             '<ul dir="auto"><li>&lt;script&gt;</li></ul>'),
+        ],
+    )  # fmt: skip
+    def test_has_paragraphs_headings_and_lists_and_no_html(self, text: str, html: str):
+        assert prose(text) == html
+
+    def test_is_one_line_of_words_on_a_card_and_for_others(self, ada: Shopper):
+        product("Mouse", description="# Care\n- Dry\n- Cool")
+        assert '<p class="product-description" dir="auto">Care Dry Cool</p>' in ada.get("/").text
+        assert 'name="description" content="Care Dry Cool"' in ada.get("/products/mouse/").text
 
 
 class TestAPageThatRenewsItself:

@@ -4,15 +4,19 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from io import BytesIO
 from itertools import batched
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, models, transaction
 from django.utils import timezone
+from PIL import Image
 
 from checkout.models import Order, OrderItem, StripeEvent
 from storefront.models import CartLine, Product
+from storefront.ops.photographs import developed
+from storefront.pictures import Picture, Rendition
 from tools.growth.crowd import Crowd, Row
 
 BATCH = 20_000
@@ -55,7 +59,22 @@ def shelf() -> tuple[int, ...]:
     """Put as many products on sale as are missing, and return the ids of all."""
     for number in range(Product.objects.count(), SHELF):
         Product.objects.create(name=f"Thing {number}", price_cents=2_999, position=number)
+    illustrate()
     return tuple(Product.objects.values_list("pk", flat=True))
+
+
+def illustrate() -> None:
+    """Give each product that has no picture one, whose small files are the same for all."""
+    Image.new("RGB", (1_600, 1_200), "teal").save(file := BytesIO(), "JPEG")
+    file.seek(0)
+    photograph = developed(file)
+    look = {"digest": photograph.digest, "width": photograph.width, "height": photograph.height}
+    bare = Product.objects.filter(uploaded_pictures=None).values_list("pk", flat=True)
+    insert(Picture, [{"product": pk} | look for pk in bare])
+    empty = Picture.objects.filter(renditions=None).values_list("pk", flat=True)
+    files = photograph.files.items()
+    rows = [{"picture": pk, "width": width, "body": body} for pk in empty for width, body in files]
+    insert(Rendition, rows)
 
 
 def insert(model: type[models.Model], rows: Iterable[Row]) -> None:
