@@ -5,7 +5,7 @@ import logging
 from django.db import transaction
 from django.utils import timezone
 
-from checkout import bought, lifecycle, matching, reading, refunds, review
+from checkout import bought, lifecycle, matching, offers, reading, refunds, review
 from checkout.lifecycle import Fact
 from checkout.models import Order, StripeEvent
 from checkout.reading import Json
@@ -64,7 +64,7 @@ def _apply(event: Json, session: Json, fact: Fact) -> StripeEvent:
 
 
 def _pay(order: Order, event: Json, session: Json) -> StripeEvent:
-    money = reading.payment(event, session)
+    money = reading.payment(event, session) | offers.parts(order, session)
     try:
         with transaction.atomic(savepoint=order.counts_stock):
             won = lifecycle.apply(Fact.PAID, order, session["id"], **money)

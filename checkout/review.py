@@ -4,7 +4,7 @@ import logging
 
 from django.conf import settings
 
-from checkout import lifecycle, reading, refunds
+from checkout import lifecycle, offers, reading, refunds
 from checkout.lifecycle import UNPAID, Fact
 from checkout.models import Order, StripeEvent
 from checkout.reading import Json
@@ -16,13 +16,12 @@ ANOTHER_SESSION = "another Checkout Session is the order's own"
 
 def mismatch(order: Order, event: Json, session: Json) -> str:
     """Return what about the session contradicts the order, or nothing if it fits."""
-    amount, currency = session.get("amount_total"), session.get("currency")
+    misfit, currency = offers.misfit(order, session), session.get("currency")
     mine = (None, str(order.pk))
     intent = reading.intent(session)
     complaints = {
         ANOTHER_SESSION: order.session_id not in (None, session["id"]),
-        f"the amount is not {order.total_cents}": type(amount) is not int
-        or amount != order.total_cents,
+        misfit: misfit != "",
         f"the currency is not {order.currency}": not isinstance(currency, str)
         or currency.lower() != order.currency,
         "it is of the other mode, test or live": any(

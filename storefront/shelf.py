@@ -22,6 +22,7 @@ from storefront.ops.spelling import searchable
 PAGE_SIZE = 24
 SEARCH_FROM = 12
 """A shelf of fewer products is looked over sooner than a word is typed."""
+OTHERS = 4
 LONGEST_QUERY = 60
 FEW = 300
 """So many products of a category are sorted sooner than found among all the others."""
@@ -88,6 +89,8 @@ _first_page = CompiledQuery(lambda: _on_shelf()[: PAGE_SIZE + 1])
 _first_of_large = CompiledQuery(lambda pk: _of_large(pk)[: PAGE_SIZE + 1], int)
 _first_of_small = CompiledQuery(lambda pk: _of_small(pk)[: PAGE_SIZE + 1], int)
 newest_products = CompiledQuery(lambda: _on_shelf().exclude(stock=0).order_by("-pk")[:3])
+_others_of_large = CompiledQuery(lambda pk: _of_large(pk)[: OTHERS + 1], int)
+_others_of_small = CompiledQuery(lambda pk: _of_small(pk)[: OTHERS + 1], int)
 _one_more_than_few = CompiledQuery(
     lambda pk: ProductsInCategories.objects.filter(category=pk).order_by()[FEW : FEW + 1], int
 )
@@ -126,7 +129,9 @@ def category_shelf(category: Category, asked: Mapping[str, str]) -> Shelf:
 
 def others_of(category: Category, family: int) -> list[Product]:
     """Return the first few of a category, to be shown beside one of its families."""
-    return [other for other in category_shelf(category, {}).products if other.pk != family][:4]
+    is_large = bool(_one_more_than_few(category.pk))
+    rows = (_others_of_large if is_large else _others_of_small)(category.pk)
+    return [other for other in rows if other.pk != family][:OTHERS]
 
 
 def typed_query(asked: Mapping[str, str]) -> str:

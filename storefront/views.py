@@ -237,7 +237,7 @@ def cart_page(cart: Cart, notice: Notice = NOTHING) -> dict[str, Any]:
 def _shelf_page(request: HtmxRequest, template: str, shelf: Shelf) -> HttpResponse:
     notice = notice_for(request)
     context = shop_front(shopper_of(request), shelf, notice) | {"back_to": page_of(request)}
-    if request.htmx.target == "products":
+    if request.htmx.target == "products" and shelf.products:
         context |= {"is_more": True, "shelf_news": f"{len(shelf.products)} more products."}
         context["cards"][0] = replace(context["cards"][0], leads_on=True)
     if request.htmx.trigger == "search":

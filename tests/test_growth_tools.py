@@ -54,6 +54,15 @@ def test_each_route_is_compared(small: ShopProcess):
     assert {"Buy", "cart update", "poll, unchanged", "webhook, completed"} < set(routes)
 
 
+def test_large_shelves_are_compared_with_a_small_one(small: ShopProcess):
+    """On both databases: the pages, the searches and the parts that are kept."""
+    report = measured(small, "shelf", "--rounds=1")
+    pages = re.findall(r"^\| (.+?) \| [\d.]+, [\d.]+, [\d.]+ \| ", report, re.MULTILINE)
+    assert {"home, 3 lines", "category, 3 lines", "cart page", "product page"} < set(pages)
+    assert "| no such word | 0 | " in report
+    assert "were there already" in report
+
+
 def test_those_that_wait_are_paid_and_nothing_fails(small: ShopProcess):
     report = measured(small, "waiting", "--shoppers=30", "--seconds=3")
     assert " 0 errors" in report

@@ -65,6 +65,14 @@ class Order(models.Model):
     total_cents = models.PositiveBigIntegerField("total in minor units")
     currency = models.CharField(max_length=3)
     email = models.CharField(max_length=254, blank=True)
+    offer = models.JSONField(
+        null=True,
+        editable=False,
+        help_text="What Stripe may take besides goods: see offers.py.",
+    )
+    discount_cents = models.PositiveBigIntegerField(default=0, db_default=0)
+    shipping_cents = models.PositiveBigIntegerField(default=0, db_default=0)
+    tax_cents = models.PositiveBigIntegerField(default=0, db_default=0)
 
     session_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
     session_url = models.TextField(blank=True)
@@ -127,6 +135,7 @@ class Order(models.Model):
 
     class Meta:
         ordering = ("-created_at",)
+        required_db_features = ("supports_json_field",)  # or checks would open the database
         indexes = (
             # With the state: without statistics, SQLite would as soon look among all that wait.
             models.Index(fields=("shopper", "status", "-created_at"), name="orders_of_a_shopper"),

@@ -188,6 +188,7 @@ class TestCategories:
     def test_without_products_say_so(self, ada: Shopper):
         Category.objects.create(name="Kitchen")
         assert "nothing for sale here" in ada.get("/c/kitchen/").text
+        assert ada.get("/c/kitchen/", HX_Request="true", HX_Target="products").status_code == 200
 
     @pytest.mark.parametrize("path", ["/c/nowhere/", "/c/Kitchen/", "/c//"])
     def test_that_are_none_are_not_there(self, ada: Shopper, path: str):

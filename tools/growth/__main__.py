@@ -1,7 +1,8 @@
 """python -m tools.growth COMMAND: fill the database of DATABASE_URL, or measure a shop on it.
 
 `fill` brings a migrated database to a size, `routes` compares what shoppers ask for with an empty
-shop, `desk` opens the merchant's lists, `waiting` lets a crowd wait for its payments.
+shop, `shelf` large shelves with a small one, `desk` opens the merchant's lists, `waiting` lets a
+crowd wait for its payments.
 """
 
 import argparse
@@ -32,6 +33,7 @@ def main() -> int:
     sizes.add_argument("--waiting", type=int, default=10_000)
     sizes.add_argument("--carts", type=int, default=100_000)
     commands.add_parser("routes").add_argument("--rounds", type=int, default=220)
+    commands.add_parser("shelf").add_argument("--rounds", type=int, default=120)
     commands.add_parser("desk")
     crowd = commands.add_parser("waiting")
     crowd.add_argument("--shoppers", type=int, default=2_000)
@@ -53,6 +55,10 @@ def run(command: str, arguments: dict[str, int]) -> str:
         from tools.growth.routes import compare
 
         return compare(url, **arguments)
+    if command == "shelf":
+        from tools.growth.shelf import compare_sizes
+
+        return compare_sizes(**arguments)
     if command == "desk":
         from tools.growth.desk import measure
 
