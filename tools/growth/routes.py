@@ -89,6 +89,7 @@ def visit(timed: TimedShop) -> None:
         timed.post("(more lines)", f"/cart/{product}/", "quantity=2")
     timed.get("home, 3 lines and 2 orders", "/")
     timed.get("product page", "/products/mouse/")
+    timed.get("cart page", "/cart/")
     timed.get("orders page", "/orders/")
     timed.get("order page", f"/orders/{first}/")
     link = timed.post("private link", f"/orders/{first}/link/")
