@@ -36,14 +36,19 @@ class Merchant:
         self._do(f"Product.objects.create({lamp})")
 
     def sells_two_kinds_of_a_lamp(self) -> None:
-        """One in brass, one in steel for $5 more; whoever has bought the steel one reads on."""
+        """One in brass, one in steel for $5 more; whoever has bought the steel one reads on.
+
+        They stand on a shelf that is long enough to be searched.
+        """
         self.has_a_lamp = True
         lamp = "name='Lamp', position=9, variant_of=lamp"
         self._do(
             "lamp = Product.objects.create(name='Lamp', price_cents=1, position=9);"
             f"Product.objects.create({lamp}, variant='brass', price_cents=4000, stock=0);"
             f"Product.objects.create({lamp}, variant='steel', price_cents=4500,"
-            " after_payment='How to mount it: https://lamps.example/steel')"
+            " after_payment='How to mount it: https://lamps.example/steel');"
+            "Product.objects.bulk_create(Product(name=f'Shelf {n}', price_cents=100, position=9)"
+            " for n in range(12))"
         )
 
     def asks_for_a_lamp(self, price_cents: int) -> None:
@@ -54,7 +59,7 @@ class Merchant:
 
     def clears_the_shelf(self) -> None:
         if self.has_a_lamp:
-            self._do("Product.objects.filter(name='Lamp').delete()")
+            self._do("Product.objects.filter(position=9).delete()")
 
     def sells_odd_things(self) -> None:
         """Put the eight beside the rest; each page address is the key, with dashes."""

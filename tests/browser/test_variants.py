@@ -1,4 +1,4 @@
-"""Choosing a kind of a product, and what is bought with it."""
+"""From a search to the receipt of a product of several kinds."""
 
 import re
 
@@ -12,13 +12,17 @@ from tools.stripe_stand_in import StandIn
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_a_kind_is_chosen_by_keyboard_and_bought(
+def test_a_kind_is_found_chosen_changed_and_bought_by_keyboard(
     new_shopper: NewShopper, stripe: StandIn, merchant: Merchant, width: int, scripts: bool
 ):
     viewport = {"width": width, "height": 800}
     ada = new_shopper(viewport=viewport, java_script_enabled=scripts)
     merchant.sells_two_kinds_of_a_lamp()
     ada.visits()
+    search = ada.page.get_by_role("searchbox")
+    search.press_sequentially("LÁMP")
+    search.press("Enter")
+    expect(ada.page.get_by_role("heading", level=1)).to_have_text("1 product for “LÁMP”")
     card = ada.page.locator(".product", has_text="Lamp")
     expect(card).to_contain_text("from $40.00")
     card.get_by_role("link", name="Choose").press("Enter")
@@ -31,6 +35,11 @@ def test_a_kind_is_chosen_by_keyboard_and_bought(
     ada.page.locator("article button[name=step][value='1']").first.press("Enter")
     expect(ada.total).to_have_text("$45.00")
     expect(ada.cart).to_contain_text("Lamp, steel")
+    ada.page.get_by_role("link", name="Go to cart").press("Enter")
+    expect(ada.page.get_by_role("heading", level=1)).to_have_text("Your cart")
+    ada.plus("Lamp, steel").press("Enter")
+    expect(ada.total).to_have_text("$90.00")
+    expect(ada.in_header).to_have_text(re.compile(r"^Cart \(2\)"))
     ada.goes_to_stripe()
     expect(ada.page.locator("body")).to_contain_text("Lamp, steel")
     ada.presses("Pay")

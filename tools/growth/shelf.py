@@ -22,7 +22,7 @@ from tools.shop_process import ShopProcess, new_database
 SIZES = (24, 1_000, 10_000)
 ROUNDS = 120
 WARM_UP = 20
-CATEGORIES = 10
+CATEGORIES, LOOKED_AT = 10, 3
 KINDS = ("Mug", "Café au lait bowl", "Plate", "Teapot", "Lamp", "Straße map", "Notebook")
 WORDS = "Made by hand, one at a time, of what grows around here. Good company for long evenings. "
 SEARCHES = {"one word": "cafe", "two words": "strasse 77", "no such word": "zzzz", "all": "o"}
@@ -53,6 +53,10 @@ def fill_shelf(size: int) -> None:
     """Put products on sale, spread over categories; descriptions are of 180 to 440 letters."""
     names = [f"Category {number}" for number in range(CATEGORIES)]
     categories = [Category.objects.create(name=name) for name in names]
+    seeds = Product.objects.all()
+    ProductsInCategories.objects.bulk_create(
+        ProductsInCategories(product=one, category=categories[LOOKED_AT]) for one in seeds
+    )
     for numbers in batched(range(Product.objects.count(), size), 1_000):
         made = Product.objects.bulk_create(
             Product(
@@ -65,23 +69,28 @@ def fill_shelf(size: int) -> None:
             for number in numbers
         )
         ProductsInCategories.objects.bulk_create(
-            ProductsInCategories(product=one, category=categories[one.pk % CATEGORIES])
-            for one in made
+            ProductsInCategories(product=one, category=categories[_category_of(number)])
+            for number, one in zip(numbers, made, strict=True)
         )
     let_the_planner_know()
+
+
+def _category_of(number: int) -> int:
+    """Fill a page of one category first, so that it shows as many products in each shop."""
+    return LOOKED_AT if number < PAGE_SIZE else number % CATEGORIES
 
 
 def look_around(timed: TimedShop) -> None:
     """A new visitor, who then puts three products into the cart."""
     timed.a_new_shopper()
     timed.get("home, a new visitor", "/")
-    timed.get("category", "/c/category-3/")
+    timed.get("category", f"/c/category-{LOOKED_AT}/")
     timed.shopper.cookies["csrftoken"] = CSRF_TOKEN
     for product in (1, 5, 9):
         timed.post("(lines)", f"/cart/{product}/", "quantity=2")
     timed.post("cart update", "/cart/1/", "quantity=1")
     timed.get("home, 3 lines", "/")
-    timed.get("category, 3 lines", "/c/category-3/")
+    timed.get("category, 3 lines", f"/c/category-{LOOKED_AT}/")
     timed.get("cart page", "/cart/")
     timed.get("product page", "/products/thing-9/")
 
@@ -128,7 +137,7 @@ def fragments_of_a_walk() -> str:
     visitor, seen = Client(), Counted()
     fragment_cache.fragments = seen
     for page in range(1, Product.objects.on_shelf().count() // PAGE_SIZE + 1):
-        for path in ("/", "/c/category-3/", f"/?page={page}"):
+        for path in ("/", f"/c/category-{LOOKED_AT}/", f"/?page={page}"):
             assert visitor.get(path).status_code == 200, path
     letters = sum(map(len, seen.values())) / len(seen)
     return (
