@@ -1,14 +1,17 @@
-"""python -m tools.pictures: take the README's pictures anew, of the shop that `make run` starts.
+"""python -m tools.pictures: take the README's pictures anew, of a shop for the home in demo mode.
 
 They have two points for each of the page's, so that they are sharp on every screen.
 """
 
 import io
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
@@ -17,12 +20,19 @@ import tools.environment  # noqa: F401  (nothing of this machine's own gets in)
 from tools import chromium
 from tools.shop_process import PROJECT, ShopProcess
 
+Scheme = Literal["light", "dark"]
+
 DOCS = PROJECT / "docs"
-WINDOW: dict[str, Any] = {
-    "device_scale_factor": 2,
-    "color_scheme": "light",
-    "reduced_motion": "reduce",
+SHOP: dict[str, Any] = {
+    "SHOP_NAME": "Field & Clay",
+    "SHOP_DESCRIPTION": "Things for the kitchen and the table, made by people we know.",
 }
+WINDOW: dict[str, Any] = {"device_scale_factor": 2, "reduced_motion": "reduce"}
+# Those below the window come later, and may reach into it.
+ALL_PICTURES = """() => Promise.all([...document.images].map(image => {
+    image.loading = "eager";
+    return image.decode();
+}))"""
 # What is another at each visit.
 HOLD_STILL = """() => {
     for (const time of document.querySelectorAll("time"))
@@ -34,22 +44,37 @@ HOLD_STILL = """() => {
 }"""
 
 
+@contextmanager
+def shop_for_the_home(folder: Path, *, points: int, **environment: Any) -> Iterator[ShopProcess]:
+    """Serve twelve products, with photographs that are so many times 1,200 points wide."""
+    database = f"sqlite:///{folder}/shop.sqlite3"
+    shop = ShopProcess(database, log=folder / "log", **SHOP, **environment)
+    shop.manage("migrate", "--no-input")
+    fill = [sys.executable, "-m", "tools.homeware", f"--points={points}"]
+    subprocess.run(fill, cwd=PROJECT, env=shop.environment, check=True)
+    with shop:
+        yield shop
+
+
 def take(browser: Browser, shop: str) -> Iterator[tuple[str, Image.Image]]:
-    """Buy twice in the demo shop at this address; give each picture with its name."""
+    """Buy twice in the shop at this address; give each picture with its name."""
     with browser.new_context(**WINDOW) as context:
         page = context.new_page()
         page.goto(shop)
-        _put_into_cart(page, 1, "Keyboard")
+        _put_into_cart(page, 1, "Vase")
         _buy(page)
         page.goto(shop)
-        _put_into_cart(page, 1, "Laptop")
-        _put_into_cart(page, 2, "Mouse")
-        yield "home", _in_a_window(page, 1280, 832)
-        yield "phone", _in_a_window(page, 360, 720)
+        _put_into_cart(page, 1, "Teapot")
+        _put_into_cart(page, 2, "Willow basket")
+        yield "home", _in_a_window(page, 1280, 880)
+        yield "phone", _in_a_window(page, 360, 960)
+        page.goto(f"{shop}/products/stoneware-mug-sea/")
+        yield "product", _in_a_window(page, 360, 960, "dark")
+        page.goto(shop)
         _buy(page)
         page.get_by_role("link", name=re.compile("^Order ")).first.click()
         expect(page.locator(".receipt")).to_be_visible()
-        yield "receipt", _in_a_window(page, 640, 690)
+        yield "receipt", _in_a_window(page, 640, 960)
 
 
 def _put_into_cart(page: Page, quantity: int, product: str) -> None:
@@ -64,31 +89,30 @@ def _buy(page: Page) -> None:
     expect(page.locator("#my-orders [data-order]").first).to_have_attribute("data-status", "PAID")
 
 
-def _in_a_window(page: Page, width: int, height: int) -> Image.Image:
+def _in_a_window(page: Page, width: int, height: int, scheme: Scheme = "light") -> Image.Image:
     """Picture the page in a new window: nothing has the focus there, and nothing was scrolled."""
     cookies, browser = page.context.storage_state(), page.context.browser
     assert browser
+    look: dict[str, Any] = {**WINDOW, "color_scheme": scheme}
     size: ViewportSize = {"width": width, "height": height}
-    with browser.new_context(viewport=size, storage_state=cookies, **WINDOW) as context:
+    with browser.new_context(viewport=size, storage_state=cookies, **look) as context:
         window = context.new_page()
         window.goto(page.url)
         window.evaluate(HOLD_STILL)
+        window.evaluate(ALL_PICTURES)
         shot = window.screenshot(animations="disabled")
     with Image.open(io.BytesIO(shot)) as picture:
-        # No eye misses a colour, and the file is a fifth smaller.
-        few_colours = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    return few_colours.convert("RGB")
+        return picture.convert("RGB")
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        database = f"sqlite:///{folder}/shop.sqlite3"
         executable = next(chromium.candidates(playwright.chromium), None)
         browser = playwright.chromium.launch(**chromium.launch_options(executable))
-        with ShopProcess(database, log=Path(folder) / "log").prepare() as shop:
+        with shop_for_the_home(Path(folder), points=2) as shop:
             for name, picture in take(browser, shop.url):
                 file = DOCS / f"{name}.webp"
-                picture.save(file, lossless=True, quality=100, method=6)
+                picture.save(file, quality=80, method=6)
                 print(f"{file.name}: {picture.size}, {file.stat().st_size // 1024} KB")
         browser.close()
 

@@ -46,6 +46,13 @@ def plain(text: str) -> str:
     return " ".join(line for _, lines in _blocks(text) for line in lines)
 
 
+@register.filter
+def first_paragraph(text: str) -> str:
+    """Its words in one line, for a card; all of them where there is no paragraph."""
+    paragraphs = (" ".join(lines) for element, lines in _blocks(text) if element == "p")
+    return next(paragraphs, plain(text))
+
+
 def _html(element: str, lines: list[str]) -> str:
     tag = element[:2].strip()
     if tag in LISTS:

@@ -191,12 +191,13 @@ def is_noticed(page: Page, name: str, mistake: str) -> None:
 
 
 def test_the_pictures_of_the_readme_are_of_this_shop(
-    browser: Browser, page: Page, demo_shop: ShopProcess
+    browser: Browser, page: Page, tmp_path: Path, as_in_production: dict[str, str]
 ):
-    page.goto(demo_shop.url)
-    only_in_the_font_of_the_pictures(page)
-    taken = pictures.take(browser, demo_shop.url)
-    changed = [name for name, picture in taken if not is_like(picture, f"{name}.webp")]
+    with pictures.shop_for_the_home(tmp_path, points=1, **as_in_production) as shop:
+        page.goto(shop.url)
+        only_in_the_font_of_the_pictures(page)
+        taken = pictures.take(browser, shop.url)
+        changed = [name for name, picture in taken if not is_like(picture, f"{name}.webp")]
     assert changed == [], "If it is meant: .venv/bin/python -m tools.pictures"
 
 

@@ -173,6 +173,10 @@ class TestTheDescription:
         assert '<p class="product-description" dir="auto">Care Dry Cool</p>' in ada.get("/").text
         assert 'name="description" content="Care Dry Cool"' in ada.get("/products/mouse/").text
 
+    def test_is_its_first_paragraph_on_a_card(self, ada: Shopper):
+        product("Mouse", description="# Mice\nSmall.\nQuiet.\n\nMade by us.")
+        assert '<p class="product-description" dir="auto">Small. Quiet.</p>' in ada.get("/").text
+
 
 class TestAPageThatRenewsItself:
     @pytest.mark.parametrize("path", ["/", "/products/mouse/", "/cart/", "/orders/"])
