@@ -13,11 +13,12 @@ import stripe.params as p
 import stripe.params.checkout as pc
 
 from tools.stripe_stand_in import reading
+from tools.stripe_stand_in.extras import check_extras
 from tools.stripe_stand_in.faults import Answer, Dropped, Fault, Faults, Idempotency
 from tools.stripe_stand_in.ledger import Ledger
 from tools.stripe_stand_in.parameters import checked, decode
 from tools.stripe_stand_in.refusals import Refusal, fault_answer
-from tools.stripe_stand_in.rules import check_metadata, check_session
+from tools.stripe_stand_in.rules import check_metadata, check_session, currency_of
 from tools.stripe_stand_in.shapes import API_VERSION, Json, new_id
 from tools.stripe_stand_in.webhooks import Dispatcher
 
@@ -125,6 +126,7 @@ class Api:
         params = checked(route.types, tree)
         if route.types is pc.SessionCreateParams:
             check_session(params, self.ledger.now())
+            check_extras(params, currency_of(params), self.ledger.account)
         if route.types is p.RefundCreateParams:
             check_metadata(params.get("metadata") or None, "metadata")
         return params

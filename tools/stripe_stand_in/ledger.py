@@ -1,6 +1,9 @@
 """The verbs that open, pay, end, refund and dispute; everything they touch is in the ledger."""
 
+from decimal import Decimal
+
 from tools.stripe_stand_in import after_payment, shapes
+from tools.stripe_stand_in.amounts import reckon
 from tools.stripe_stand_in.refusals import Refusal
 from tools.stripe_stand_in.rules import currency_of, total_of
 from tools.stripe_stand_in.shapes import Json
@@ -25,7 +28,91 @@ class Ledger(Tables):
             self.lines[session["id"]] = lines
             self.next_expiry = min(self.next_expiry, session["expires_at"])
             self.intent_data[session["id"]] = params.get("payment_intent_data", {})
+            options = params.get("shipping_options", [])
+            rates = [shapes.shipping_rate(option["shipping_rate_data"]) for option in options]
+            self.rates[session["id"]] = rates
+            session["shipping_options"] = [
+                {"shipping_amount": rate["amount"], "shipping_rate": rate["id"]} for rate in rates
+            ]
+            for discount in params.get("discounts", []):
+                session["discounts"] = [self._discount_of(discount)]
+            self._reckon(session, rates[0] if rates else None, session["discounts"], Decimal(0))
             return session
+
+    def _discount_of(self, discount: Json) -> Json:
+        for code in self.codes.values():
+            if discount.get("promotion_code") == code["id"]:
+                return {"coupon": code["coupon"], "promotion_code": code["id"]}
+        id = discount.get("coupon", "")
+        self.find(self.coupons, "coupon", id, "discounts[0]")
+        return {"coupon": id, "promotion_code": None}
+
+    def promotion_code(self, code: str, percent_off: float | None, amount_off: int | None) -> Json:
+        """A code that shoppers may type, and the coupon behind it."""
+        with self.lock:
+            coupon = {"id": shapes.new_id("", 8)[1:], "object": "coupon"}
+            coupon.update(percent_off=percent_off, amount_off=amount_off)
+            self.coupons[coupon["id"]] = coupon
+            self.codes[code.upper()] = {"id": shapes.new_id("promo"), "coupon": coupon["id"]}
+            return {"code": code, **self.codes[code.upper()]}
+
+    def choose(self, id: str, told: Json) -> Json:
+        """Take what the shopper filled in: address, delivery, code, phone."""
+        with self.lock:
+            session = self._open(id, "be changed")
+            address = self._address(session, told.get("address"))
+            option = self._option(session, told.get("shipping"))
+            discounts = self._discounts(session, told.get("code"))
+            tax = session["automatic_tax"]
+            is_known = tax["enabled"] and self.account["tax"] != "failed"
+            rate = Decimal(str(self.account["tax_rate"])) if is_known else Decimal(0)
+            self._reckon(session, option, discounts, rate)
+            session["discounts"] = discounts
+            if tax["enabled"]:
+                tax["status"] = "complete" if is_known else "failed"
+            if session["shipping_address_collection"]:
+                name = address.pop("name", "Ada Lovelace")
+                details = {"name": name, "address": address}
+                nulls = {"business_name": None, "individual_name": None}
+                session["collected_information"] = {**nulls, "shipping_details": details}
+            return session
+
+    def _reckon(
+        self, session: Json, option: Json | None, discounts: list[Json] | None, rate: Decimal
+    ) -> None:
+        coupon = self.coupons[discounts[0]["coupon"]] if discounts else None
+        lines = self.lines[session["id"]]
+        amounts, changes = reckon(session, lines, option, coupon, rate)
+        session.update(amounts)
+        for line, change in zip(lines, changes, strict=True):
+            line.update(change)
+
+    def _address(self, session: Json, address: Json | None) -> Json:
+        allowed = (session["shipping_address_collection"] or {}).get("allowed_countries", [])
+        made_up = {"line1": "1 Example Street", "city": "Example", "postal_code": "12345"}
+        nulls = dict.fromkeys(("line2", "state"))
+        found = {**nulls, **made_up, "country": allowed[0] if allowed else "US", **(address or {})}
+        if allowed and found["country"] not in allowed:
+            raise Refusal(f"We can't ship to {found['country']}.", param="address")
+        return found
+
+    def _option(self, session: Json, shipping: int | None) -> Json | None:
+        rates = self.rates[session["id"]]
+        if shipping is not None:
+            if not 0 <= shipping < len(rates):
+                raise Refusal("There is no such delivery.", param="shipping")
+            return rates[shipping]
+        chosen = (session["shipping_cost"] or {}).get("shipping_rate")
+        return next((rate for rate in rates if rate["id"] == chosen), None)
+
+    def _discounts(self, session: Json, code: str | None) -> list[Json] | None:
+        if not code:
+            kept: list[Json] | None = session["discounts"]
+            return kept
+        if not session["allow_promotion_codes"] or code.upper() not in self.codes:
+            raise Refusal("This code is invalid.", param="code")
+        found = self.codes[code.upper()]
+        return [{"coupon": found["coupon"], "promotion_code": found["id"]}]
 
     def _line(self, line: Json, now: int) -> Json:
         product = shapes.product(line["price_data"]["product_data"], created=now)
@@ -72,20 +159,22 @@ class Ledger(Tables):
 
     # Payments
 
-    def pay(self, id: str, email: str) -> Json:
+    def pay(self, id: str, email: str, told: Json) -> Json:
         """Pay by card, or complete a session that costs nothing."""
         with self.lock:
-            session = self._open(id, "be paid")
+            self._open(id, "be paid")
+            session = self.choose(id, told)
             if session["amount_total"] == 0:
-                return self._complete(session, email, "no_payment_required")
+                return self._complete(session, email, told, "no_payment_required")
             intent, charge = self._confirm(session, email, "card")
             self._collect(intent, charge)
-            return self._complete(session, email, "paid", intent)
+            return self._complete(session, email, told, "paid", intent)
 
-    def pay_later(self, id: str, email: str) -> Json:
+    def pay_later(self, id: str, email: str, told: Json) -> Json:
         """Complete with a bank debit, whose money takes days to come or to fail."""
         with self.lock:
-            session = self._open(id, "be paid")
+            self._open(id, "be paid")
+            session = self.choose(id, told)
             if session["amount_total"] == 0:
                 raise Refusal("There is nothing to pay later.", param="session")
             method = DELAYED_METHODS.get(session["currency"], "customer_balance")
@@ -93,7 +182,7 @@ class Ledger(Tables):
             intent["status"] = "processing"
             self.emit("payment_intent.processing", intent)
             self.emit("charge.pending", charge)
-            return self._complete(session, email, "unpaid", intent)
+            return self._complete(session, email, told, "unpaid", intent)
 
     def settle(self, id: str) -> Json:
         """The bank's money arrives."""
@@ -142,7 +231,12 @@ class Ledger(Tables):
         self.payment_intents[intent["id"]] = intent
         self.emit("payment_intent.created", intent)
         intent["payment_method"] = shapes.new_id("pm")
+        shipping = (session["collected_information"] or {}).get("shipping_details")
+        if shipping:
+            nulls = dict.fromkeys(("carrier", "phone", "tracking_number"))
+            intent["shipping"] = {**nulls, **shipping}
         charge = shapes.charge(intent, email=email, created=self.now())
+        charge["shipping"] = intent["shipping"]
         self.charges[charge["id"]] = charge
         intent["latest_charge"] = charge["id"]
         return intent, charge
@@ -154,10 +248,23 @@ class Ledger(Tables):
         self.emit("payment_intent.succeeded", intent)
 
     def _complete(
-        self, session: Json, email: str, payment_status: str, intent: Json | None = None
+        self,
+        session: Json,
+        email: str,
+        told: Json,
+        payment_status: str,
+        intent: Json | None = None,
     ) -> Json:
         session.update(status="complete", payment_status=payment_status, url=None)
-        session["customer_details"] = shapes.customer_details(email)
+        session["customer_details"] = details = shapes.customer_details(email)
+        shipping = (session["collected_information"] or {}).get("shipping_details")
+        if shipping:
+            details.update(name=shipping["name"], address=dict(shipping["address"]))
+        if session["phone_number_collection"]["enabled"]:
+            details["phone"] = told.get("phone") or "+15550100"
+        if session["consent_collection"]:
+            accepted = session["consent_collection"]["terms_of_service"] and "accepted"
+            session["consent"] = {"promotions": None, "terms_of_service": accepted}
         session["payment_intent"] = intent["id"] if intent else None
         if intent:
             session["payment_method_types"] = intent["payment_method_types"]

@@ -10,7 +10,13 @@ DIGITS = {
     **dict.fromkeys(THREE_DECIMALS.split(), 3),
     **dict.fromkeys(NO_DECIMALS.split(), 0),
 }
-PROBLEMS = {"declined": "Your card was declined.", "email": "Your email is incomplete."}
+PROBLEMS = {
+    "declined": "Your card was declined.",
+    "email": "Your email is incomplete.",
+    "code": "This code is invalid.",
+    "address": "We can't ship to this country.",
+}
+ADDRESS = ("name", "line1", "line2", "postal_code", "city", "state", "country")
 EMAIL = "ada@example.com"
 CSS = """
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
@@ -35,6 +41,7 @@ def money(amount: int, currency: str) -> str:
 def payment_page(
     session: Json,
     lines: list[Json],
+    rates: list[Json],
     *,
     problem: str = "",
     email: str = "",
@@ -50,7 +57,7 @@ def payment_page(
     total = money(session["amount_total"], session["currency"])
     return _html(
         f"Pay {total}",
-        f"{alert}{_table(session, lines)}{_form(session, email)}{_way_back(session)}",
+        f"{alert}{_table(session, lines)}{_form(session, rates, email)}{_way_back(session)}",
     )
 
 
@@ -75,7 +82,8 @@ def _table(session: Json, lines: list[Json]) -> str:
     return (
         "<table><thead><tr><th scope='col'>Item</th><th scope='col'>Quantity</th>"
         f"<th scope='col'>Amount</th></tr></thead><tbody>{rows}</tbody>"
-        f"<tfoot><tr><th scope='row' colspan='2'>Total</th><td>{total}</td></tr></tfoot></table>"
+        f"<tfoot>{_parts(session)}<tr><th scope='row' colspan='2'>Total</th>"
+        f"<td>{total}</td></tr></tfoot></table>"
     )
 
 
@@ -87,13 +95,49 @@ def _row(line: Json) -> str:
     )
 
 
-def _form(session: Json, email: str) -> str:
+def _form(session: Json, rates: list[Json], email: str) -> str:
     address = escape(email or session["customer_email"] or EMAIL)
     return (
         "<form method='post'><label for='email'>Email</label>"
         f"<input id='email' name='email' type='email' autocomplete='email' value='{address}'"
-        f" required>{_buttons(session)}</form>"
+        f" required>{_asked(session, rates)}{_buttons(session)}</form>"
     )
+
+
+def _parts(session: Json) -> str:
+    parts = session["total_details"]
+    words = {"Discount": "amount_discount", "Delivery": "amount_shipping", "Tax": "amount_tax"}
+    return "".join(
+        f"<tr><th scope='row' colspan='2'>{word}</th>"
+        f"<td>{money(parts[name], session['currency'])}</td></tr>"
+        for word, name in words.items()
+        if parts[name]
+    )
+
+
+def _asked(session: Json, rates: list[Json]) -> str:
+    fields = ""
+    if session["shipping_address_collection"]:
+        for name in ADDRESS[:-1]:
+            fields += _field(name, name.replace("_", " ").capitalize())
+        countries = session["shipping_address_collection"]["allowed_countries"]
+        options = "".join(f"<option>{country}</option>" for country in countries)
+        fields += "<label for='country'>Country</label>"
+        fields += f"<select id='country' name='country'>{options}</select>"
+    if session["phone_number_collection"]["enabled"]:
+        fields += _field("phone", "Phone")
+    for place, rate in enumerate(rates):
+        checked = " checked" if rate["id"] == session["shipping_cost"]["shipping_rate"] else ""
+        amount = money(rate["amount"], session["currency"])
+        fields += (
+            f"<label><input type='radio' name='shipping' value='{place}'{checked}>"
+            f"{escape(rate['name'])} {amount}</label>"
+        )
+    return fields + (_field("code", "Promotion code") if session["allow_promotion_codes"] else "")
+
+
+def _field(name: str, label: str) -> str:
+    return f"<label for='{name}'>{label}</label><input id='{name}' name='{name}'>"
 
 
 def _buttons(session: Json) -> str:

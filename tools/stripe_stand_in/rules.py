@@ -40,7 +40,9 @@ _PLAYED = """
     mode line_items success_url cancel_url client_reference_id customer_email expires_at metadata
     payment_intent_data ui_mode locale submit_type billing_address_collection expand currency
     integration_identifier origin_context allowed_payment_method_types
-    excluded_payment_method_types
+    excluded_payment_method_types shipping_address_collection shipping_options discounts
+    phone_number_collection branding_settings automatic_tax allow_promotion_codes custom_text
+    consent_collection
 """
 PLAYED = frozenset(_PLAYED.split())
 _OF_PAYMENT = "metadata description receipt_email statement_descriptor statement_descriptor_suffix"

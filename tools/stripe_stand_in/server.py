@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 # What a test, in this process or through RemoteStandIn, can do to the stand-in.
 _VERBS = """
-    pay pay_later settle fail decline expire refund fail_refund dispute close_dispute session
+    pay pay_later promotion_code configure settle fail decline expire refund fail_refund dispute
+    close_dispute session
     events_of hold release lose duplicate deliver_normally deliver send fault clear_faults
     advance now wait_until_quiet reset listen
 """
@@ -150,6 +151,7 @@ class Handler(BaseHTTPRequestHandler):
         html = page.payment_page(
             session,
             self.stand_in.ledger.lines[session["id"]],
+            self.stand_in.ledger.rates[session["id"]],
             problem=query.get("problem", [""])[-1],
             email=query.get("email", [""])[-1],
             is_waiting=self.stand_in.ledger.is_awaiting_bank(session["id"]),
@@ -168,13 +170,22 @@ class Handler(BaseHTTPRequestHandler):
                 return f"{here}?{urlencode(problem)}" if action == "decline" else here
             if not is_email(email):
                 return f"{here}?{urlencode({'problem': 'email', 'email': email})}"
-            return self._pay(action, id, email) if action in ("pay", "pay_later") else here
+            return self._pay(action, id, email, form) if action in ("pay", "pay_later") else here
         except Refusal:  # closed meanwhile; the page says why
             return here
 
-    def _pay(self, action: str, id: str, email: str) -> str:
+    def _pay(self, action: str, id: str, email: str, form: dict[str, list[str]]) -> str:
         verb = self.stand_in.pay_later if action == "pay_later" else self.stand_in.pay
-        session = verb(id, email)
+        said = {name: values[-1] for name, values in form.items()}
+        address = {name: said[name] for name in page.ADDRESS if said.get(name)}
+        shipping = int(said["shipping"]) if said.get("shipping", "").isdigit() else None
+        code, phone = said.get("code", "").strip(), said.get("phone", "")
+        try:
+            session = verb(id, email, address=address, shipping=shipping, code=code, phone=phone)
+        except Refusal as refusal:
+            if refusal.param not in page.PROBLEMS:
+                raise
+            return f"/c/pay/{id}?{urlencode({'problem': refusal.param, 'email': email})}"
         for event in self.stand_in.events_of("checkout.session.completed"):
             if event["data"]["object"]["id"] == id:
                 self.stand_in.wait_for_endpoint(event)

@@ -66,6 +66,7 @@ def session(params: Json, *, created: int, url_base: str, totals: Json) -> Json:
         **HOSTED_PAGE,
         "url": f"{url_base}/c/pay/{id}",
         **_echoed(params),
+        **_extras(params),
         "expires_at": params.get("expires_at", created + 24 * 60 * 60),
     }
 
@@ -77,6 +78,31 @@ def _echoed(params: Json) -> Json:
         allowed_payment_method_types excluded_payment_method_types
     """
     return {name: params[name] for name in echoed.split() if name in params}
+
+
+def _extras(params: Json) -> Json:
+    words = "allow_promotion_codes shipping_address_collection phone_number_collection"
+    extras = {name: params[name] for name in words.split() if name in params}
+    if params.get("automatic_tax", {}).get("enabled"):
+        status = {"provider": "stripe", "status": "requires_location_inputs"}
+        extras["automatic_tax"] = {"enabled": True, "liability": {"type": "self"}, **status}
+    if "consent_collection" in params:
+        nulls = _nulls("payment_method_reuse_agreement promotions terms_of_service")
+        extras["consent_collection"] = {**nulls, **params["consent_collection"]}
+    if "custom_text" in params:
+        nulls = _nulls("after_submit shipping_address submit terms_of_service_acceptance")
+        extras["custom_text"] = {**nulls, **params["custom_text"]}
+    return extras
+
+
+def shipping_rate(data: Json) -> Json:
+    """What the stand-in keeps of an option's rate."""
+    return {
+        "id": new_id("shr"),
+        "name": data["display_name"],
+        "amount": data["fixed_amount"]["amount"],
+        "tax_behavior": data.get("tax_behavior", "unspecified"),
+    }
 
 
 def _invoice_creation() -> Json:

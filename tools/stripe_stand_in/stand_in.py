@@ -175,13 +175,44 @@ class StandIn:
 
     # What shoppers, banks and merchants do
 
-    def pay(self, id: str, email: str = EMAIL) -> Json:
-        """Pay by card."""
-        return self._copied(self.ledger.pay, id, email)
+    def pay(
+        self,
+        id: str,
+        email: str = EMAIL,
+        *,
+        address: Json | None = None,
+        shipping: int | None = None,
+        code: str = "",
+        phone: str = "",
+    ) -> Json:
+        """Pay by card; `shipping` is the place of the delivery option, from 0."""
+        told = {"address": address, "shipping": shipping, "code": code, "phone": phone}
+        return self._copied(self.ledger.pay, id, email, told)
 
-    def pay_later(self, id: str, email: str = EMAIL) -> Json:
+    def pay_later(
+        self,
+        id: str,
+        email: str = EMAIL,
+        *,
+        address: Json | None = None,
+        shipping: int | None = None,
+        code: str = "",
+        phone: str = "",
+    ) -> Json:
         """Complete with a bank debit: unpaid until `settle` or `fail`."""
-        return self._copied(self.ledger.pay_later, id, email)
+        told = {"address": address, "shipping": shipping, "code": code, "phone": phone}
+        return self._copied(self.ledger.pay_later, id, email, told)
+
+    def promotion_code(
+        self, code: str, percent_off: float | None = None, amount_off: int | None = None
+    ) -> Json:
+        """Make a code that shoppers may type where codes are allowed."""
+        return self._copied(self.ledger.promotion_code, code, percent_off, amount_off)
+
+    def configure(self, tax: str = "active", tax_rate: str = "19", terms: bool = True) -> None:
+        """Set the account: `tax` is active, failed, no_head_office or not_activated."""
+        with self.ledger.lock:
+            self.ledger.account = {"tax": tax, "tax_rate": tax_rate, "terms": terms}
 
     def settle(self, id: str) -> Json:
         """The bank debit succeeds."""

@@ -15,6 +15,7 @@ NEVER = float("inf")
 NO_REQUEST: Json = {"id": None, "idempotency_key": None}
 TABLES = ("sessions", "payment_intents", "charges", "refunds", "disputes", "events")
 Table = dict[str, Json]
+ACCOUNT: Json = {"tax": "active", "tax_rate": "19", "terms": True}
 
 
 class Tables:
@@ -34,6 +35,10 @@ class Tables:
             self.lines: dict[str, list[Json]] = {}
             self.products: Table = {}
             self.intent_data: dict[str, Json] = {}
+            self.rates: dict[str, list[Json]] = {}
+            self.coupons: Table = {}
+            self.codes: Table = {}
+            self.account = dict(ACCOUNT)
             self.payment_intents: Table = {}
             self.charges: Table = {}
             self.refunds: Table = {}

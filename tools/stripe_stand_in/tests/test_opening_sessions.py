@@ -172,7 +172,7 @@ REFUSALS: list[tuple[str, Json, str | None, str]] = [
     ),
     ("long reference", order(client_reference_id="7" * 201), None, "client_reference_id"),
     ("no address", order(customer_email="ada"), "email_invalid", "customer_email"),
-    ("not played", order(allow_promotion_codes=True), None, "allow_promotion_codes"),
+    ("not played", order(tax_id_collection={"enabled": True}), None, "tax_id_collection"),
     ("unknown expansion", order(expand=["colour"]), None, "expand"),
 ]
 
