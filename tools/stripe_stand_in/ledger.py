@@ -50,8 +50,8 @@ class Ledger(Tables):
     def promotion_code(self, code: str, percent_off: float | None, amount_off: int | None) -> Json:
         """A code that shoppers may type, and the coupon behind it."""
         with self.lock:
-            coupon = {"id": shapes.new_id("", 8)[1:], "object": "coupon"}
-            coupon.update(percent_off=percent_off, amount_off=amount_off)
+            coupon: Json = {"id": shapes.new_id("", 8)[1:], "object": "coupon"}
+            coupon |= {"percent_off": percent_off, "amount_off": amount_off}
             self.coupons[coupon["id"]] = coupon
             self.codes[code.upper()] = {"id": shapes.new_id("promo"), "coupon": coupon["id"]}
             return {"code": code, **self.codes[code.upper()]}

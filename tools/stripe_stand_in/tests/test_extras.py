@@ -8,7 +8,7 @@ from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.tests.shop import Json, call, create, opened, refused, tea
 
 pytestmark = pytest.mark.once
-TO_GERMANY = {"shipping_address_collection": {"allowed_countries": ["DE"]}}
+TO_GERMANY: Json = {"shipping_address_collection": {"allowed_countries": ["DE"]}}
 
 
 def parcel(cents: int = 490, behavior: str = "exclusive", currency: str = "usd") -> Json:
