@@ -50,7 +50,7 @@ def test_a_filled_shop_has_pictures(small: ShopProcess):
 def test_each_route_is_compared(small: ShopProcess):
     table = measured(small, "routes", "--rounds=2")
     routes = re.findall(r"^\| (.+?) \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$", table, re.MULTILINE)
-    assert len(routes) == 12
+    assert len(routes) == 13
     assert {"Buy", "cart update", "poll, unchanged", "webhook, completed"} < set(routes)
 
 
