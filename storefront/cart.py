@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
 
+from storefront.delivery import UNCHOSEN, Choice, Delivery, quote
 from storefront.models import MAX_QUANTITY, CartLine, Product, Reservation
 from storefront.ops.bidi import isolated
 from storefront.ops.compiled_queries import CompiledQuery
@@ -66,9 +67,10 @@ class PricedLine:
 
 @dataclass(frozen=True)
 class Cart:
-    """The lines of one shopper, read once."""
+    """The lines of one shopper, read once, and how they are delivered if there is a choice."""
 
     lines: list[PricedLine]
+    choice: Choice = UNCHOSEN
 
     @property
     def products(self) -> list[Product]:
@@ -76,8 +78,21 @@ class Cart:
 
     @cached_property
     def total_cents(self) -> int:
-        """What Buy would charge now, in minor units; products no longer sold don't count."""
+        """What Buy would charge now, in minor units, without a tax that comes on top."""
+        return self.goods_cents + (self.delivery.cents if self.delivery else 0)
+
+    @cached_property
+    def goods_cents(self) -> int:
+        """What the goods come to; products no longer sold don't count."""
         return sum(line.amount_cents for line in self.lines if line.product.is_for_sale)
+
+    @cached_property
+    def delivery(self) -> Delivery | None:
+        """How they get to the shopper; None if nothing is sent, or the shop has no rates."""
+        is_sent = any(
+            line.product.needs_shipping and line.product.is_for_sale for line in self.lines
+        )
+        return quote(self.goods_cents, self.choice) if is_sent else None
 
     @property
     def is_buyable(self) -> bool:
@@ -119,7 +134,7 @@ products_of = CompiledQuery(
 reservations_of = CompiledQuery(lambda shopper: Reservation.objects.filter(shopper=shopper), UUID)
 
 
-def cart_of(shopper: UUID | None, shelf: Iterable[Product] = ()) -> Cart:
+def cart_of(shopper: UUID | None, shelf: Iterable[Product] = (), choice: Choice = UNCHOSEN) -> Cart:
     """Return the shopper's cart; products that are on the `shelf` are not read again."""
     rows = _rows(shopper, shelf) if shopper else []
     reserved = _reserved(shopper, [product for _, product in rows])
@@ -127,7 +142,7 @@ def cart_of(shopper: UUID | None, shelf: Iterable[Product] = ()) -> Cart:
         PricedLine(product, line.quantity, line.price_cents_then, reserved[product.pk])
         for line, product in rows
     ]
-    return Cart(sorted(lines, key=lambda line: (line.product.position, line.product.pk)))
+    return Cart(sorted(lines, key=lambda line: (line.product.position, line.product.pk)), choice)
 
 
 def _rows(shopper: UUID, shelf: Iterable[Product]) -> list[tuple[CartLine, Product]]:

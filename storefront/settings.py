@@ -146,6 +146,10 @@ CHECKOUT_ORIGINS = [
     if origin
 ]
 
+# What Stripe takes besides the goods: checkout/offers.py.
+TAX = env.choice("TAX", "off", ("off", "inclusive", "exclusive"))
+PROMOTION_CODES = env.flag("PROMOTION_CODES")
+
 # --- Retention: checkout/purging.py -----------------------------------------------------
 KEEP_CARTS = timedelta(days=env.number("KEEP_CARTS_DAYS", 90, least=1, most=3_650))
 # For 30 days Stripe keeps an event that it could not deliver, and its order must still be there.
@@ -183,6 +187,7 @@ SESSION_COOKIE_NAME = f"{cookie_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{cookie_prefix}csrftoken"
 NOTICE_COOKIE_NAME = f"{cookie_prefix}notice"
 DESK_COOKIE_NAME = f"{cookie_prefix}desk"
+DELIVERY_COOKIE_NAME = f"{cookie_prefix}delivery"
 CSRF_COOKIE_HTTPONLY = True
 LOGIN_REDIRECT_URL = "admin:index"
 # Only merchants log in: a working day, counted from the login.

@@ -74,6 +74,19 @@ class Order(models.Model):
     shipping_cents = models.PositiveBigIntegerField(default=0, db_default=0)
     tax_cents = models.PositiveBigIntegerField(default=0, db_default=0)
 
+    country = models.CharField(
+        max_length=2, blank=True, default="", db_default="", help_text="Where it was offered to."
+    )
+    needs_shipping = models.BooleanField(default=True, db_default=True)
+    shipping_name = models.CharField(max_length=255, blank=True, default="", db_default="")
+    ship_to = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="line1, line2, postal_code, city, state and country; null without an address.",
+    )
+    phone = models.CharField(max_length=40, blank=True, default="", db_default="")
+    shipped_at = models.DateTimeField(null=True, blank=True)
+
     session_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
     session_url = models.TextField(blank=True)
     session_expires_at = models.DateTimeField(null=True, blank=True)
@@ -162,6 +175,11 @@ class Order(models.Model):
                 fields=("created_at",),
                 condition=~Q(disputed_at=None),
                 name="orders_in_dispute",
+            ),
+            models.Index(
+                fields=("paid_at",),
+                condition=Q(status="PAID", needs_shipping=True, shipped_at=None),
+                name="orders_to_ship",
             ),
         )
         constraints = (

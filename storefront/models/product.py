@@ -1,28 +1,24 @@
-"""What is on the shelf, what is reserved of it, and what each shopper has in the cart."""
+"""What is on the shelf."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from functools import cached_property
-from itertools import chain, count
 from typing import Any, Self
-from uuid import uuid4
 
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import connection, models
 from django.db.models import Count, F, Max, Min, OuterRef, Q, Subquery
-from django.db.models.functions import Now
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.text import slugify
 
 from storefront import money
+from storefront.models.category import Category, free_slug
 from storefront.ops.spelling import searchable
 from storefront.ops.static_files import is_collected
 from storefront.pictures import Shown, show_pictures
 
-MAX_QUANTITY = 999
 LONGEST_NAME = 120
 SEARCHED = frozenset(["name", "variant", "description"])
 """The fields of a product that its search text is made of."""
@@ -31,60 +27,6 @@ FAMILY = (
     *("variants_on_sale", "least_cents", "most_cents", "variant_left"),
 )
 """What `with_family` and `with_kinds` read along."""
-
-
-class Shop(models.Model):
-    """The one row that tells this shop from others on the same account at Stripe.
-
-    It lies in the database, where the orders are: a new domain changes nothing, and a backup
-    brings it back.
-    """
-
-    identity = models.UUIDField(default=uuid4, editable=False)
-
-    def __str__(self) -> str:
-        return self.identity.hex
-
-    @classmethod
-    def this(cls) -> "Shop":
-        return cls.objects.get_or_create(pk=1)[0]
-
-
-def free_slug(name: str, taken: Collection[str], otherwise: str) -> str:
-    """Return an address made from the name that is none of those `taken`."""
-    plain = slugify(name) or otherwise
-    numbered = (f"{plain}-{number}" for number in count(2))
-    return next(slug for slug in chain([plain], numbered) if slug not in taken)
-
-
-class Category(models.Model):
-    """A part of the shelf, with a page of its own."""
-
-    name = models.CharField(max_length=60)
-    slug = models.SlugField(
-        max_length=80,
-        unique=True,
-        blank=True,
-        help_text="The end of the page's address; made from the name if you leave it empty.",
-    )
-    position = models.PositiveSmallIntegerField(default=0, help_text="Smaller numbers come first.")
-
-    class Meta:
-        ordering = ("position", "name", "id")
-        verbose_name_plural = "categories"
-
-    def __str__(self) -> str:
-        return self.name
-
-    def save(self, **options: Any) -> None:
-        """Give a new category its address, which stays when the name changes."""
-        if not self.slug:
-            taken = set(Category.objects.values_list("slug", flat=True))
-            self.slug = free_slug(self.name, taken, otherwise="category")
-        super().save(**options)
-
-    def get_absolute_url(self) -> str:
-        return reverse("storefront:category", args=[self.slug])
 
 
 class ProductQuerySet(models.QuerySet["Product"]):
@@ -227,6 +169,20 @@ class Product(models.Model):
         default="",
         db_default="",
         help_text="Shown to the buyer once it is paid, such as how to get a file or a licence.",
+    )
+    needs_shipping = models.BooleanField(
+        "needs delivery",
+        default=True,
+        db_default=True,
+        help_text="Off for what is not sent, such as a file or a voucher.",
+    )
+    tax_code = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[RegexValidator(r"^txcd_[0-9]{8}$", "Stripe’s codes look like txcd_99999999.")],
+        help_text="Stripe’s code for what it is, such as txcd_99999999; empty for the account’s.",
     )
     search_text = models.TextField(blank=True, default="", db_default="", editable=False)
 
@@ -437,62 +393,3 @@ class Product(models.Model):
             )
         if not self.variant:
             raise ValidationError({"variant": "Say which kind it is, such as “M, black”."})
-
-
-class Reservation(models.Model):
-    """So many of a product, reserved for an order that is not paid yet."""
-
-    order = models.UUIDField()  # no foreign key: the shelf knows nothing of checkout's tables
-    shopper = models.UUIDField()
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
-    quantity = models.PositiveSmallIntegerField()
-
-    class Meta:
-        db_table = "storefront_hold"
-        indexes = (models.Index(fields=("shopper", "product"), name="holds_of_a_shopper"),)
-        constraints = (
-            models.UniqueConstraint(
-                fields=("order", "product"), name="an_order_holds_a_product_once"
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.quantity} × {self.product_id} for {self.order}"
-
-
-class CartLineQuerySet(models.QuerySet["CartLine"]):
-    def for_shopper(self, shopper: object) -> Self:
-        return self.filter(shopper=shopper)
-
-
-class CartLine(models.Model):
-    """How many of a product a shopper wants."""
-
-    shopper = models.UUIDField()
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="+")
-    quantity = models.PositiveSmallIntegerField()
-    price_cents_then = models.PositiveBigIntegerField(
-        null=True, help_text="What one cost when it was put in, in minor units."
-    )
-    changed_at = models.DateTimeField(
-        default=timezone.now,
-        db_default=Now(),  # servers of the last release still add lines while this one starts
-        editable=False,
-    )
-
-    objects = CartLineQuerySet.as_manager()
-
-    class Meta:
-        indexes = (models.Index(fields=("changed_at",), name="carts_by_age"),)
-        constraints = (
-            models.UniqueConstraint(
-                fields=("shopper", "product"), name="a_product_has_one_line_in_a_cart"
-            ),
-            models.CheckConstraint(
-                condition=Q(quantity__gte=1, quantity__lte=MAX_QUANTITY),
-                name="a_cart_line_holds_1_to_999",
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.quantity} × {self.product}"

@@ -1,0 +1,21 @@
+"""What is on the shelf and in the carts, how it is delivered, and which shop this is."""
+
+from storefront.models.cart import MAX_QUANTITY, CartLine, CartLineQuerySet, Reservation
+from storefront.models.category import Category, free_slug
+from storefront.models.product import LONGEST_NAME, Product, ProductQuerySet
+from storefront.models.shipping_rate import ShippingRate
+from storefront.models.shop import Shop
+
+__all__ = [
+    "LONGEST_NAME",
+    "MAX_QUANTITY",
+    "CartLine",
+    "CartLineQuerySet",
+    "Category",
+    "Product",
+    "ProductQuerySet",
+    "Reservation",
+    "ShippingRate",
+    "Shop",
+    "free_slug",
+]

@@ -1,0 +1,109 @@
+"""What delivery costs, by where it goes to."""
+
+import re
+from typing import Self
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+from storefront import money
+from storefront.countries import countries
+
+EVERYWHERE = "*"
+MOST_DAYS = 365
+
+
+class ShippingRateQuerySet(models.QuerySet["ShippingRate"]):
+    def on(self) -> Self:
+        return self.filter(is_on=True)
+
+
+class ShippingRate(models.Model):
+    """One way to have an order delivered to some countries; prices in minor units."""
+
+    name = models.CharField(max_length=60, help_text="What shoppers read, such as “Parcel”.")
+    countries = models.CharField(
+        max_length=800,
+        help_text="Codes of two letters, such as DE AT CH; * is every country that no other "
+        "rate names.",
+    )
+    amount_cents = models.PositiveBigIntegerField(
+        "price in minor units", validators=[MaxValueValidator(money.largest_charge)]
+    )
+    free_from_cents = models.PositiveBigIntegerField(
+        "free from, in minor units",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(money.largest_charge)],
+        help_text="What the goods have to come to, before any code; empty if it is never free.",
+    )
+    days_least = models.PositiveSmallIntegerField(
+        "working days at least",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_DAYS)],
+    )
+    days_most = models.PositiveSmallIntegerField(
+        "working days at most",
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_DAYS)],
+    )
+    position = models.PositiveSmallIntegerField(default=0, help_text="Smaller numbers come first.")
+    is_on = models.BooleanField("on", default=True)
+
+    objects = ShippingRateQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("position", "id")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(days_least=None)
+                | Q(days_most=None)
+                | Q(days_least__lte=F("days_most")),
+                name="delivery_takes_least_days_at_least",
+                violation_error_message="The most days can't be fewer than the least.",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def codes(self) -> list[str]:
+        """The countries that it names, in the order given; of every other country, none."""
+        return [] if self.is_everywhere else self.countries.split()
+
+    @property
+    def is_everywhere(self) -> bool:
+        return self.countries == EVERYWHERE
+
+    def cents_for(self, goods_cents: int) -> int:
+        """Return what it costs with goods that come to so much."""
+        is_free = self.free_from_cents is not None and goods_cents >= self.free_from_cents
+        return 0 if is_free else self.amount_cents
+
+    def clean(self) -> None:
+        self._clean_countries()
+        step = money.smallest_step()
+        for name in ("amount_cents", "free_from_cents"):
+            if (getattr(self, name) or 0) % step:
+                raise ValidationError(
+                    {name: f"Stripe takes this currency in steps of {step} minor units."}
+                )
+
+    def _clean_countries(self) -> None:
+        codes = list(dict.fromkeys(re.split(r"[\s,;]+", self.countries.upper().strip(" ,;\n"))))
+        unknown = [code for code in codes if code not in countries() and code != EVERYWHERE]
+        if unknown:
+            words = " ".join(unknown)
+            raise ValidationError(
+                {"countries": f"Stripe takes no address in {words}. Write codes such as DE AT CH."}
+            )
+        if EVERYWHERE in codes and len(codes) > 1:
+            raise ValidationError(
+                {"countries": "Write * alone: it is every country that no other rate names."}
+            )
+        self.countries = " ".join(codes)
