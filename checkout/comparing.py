@@ -16,7 +16,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 
-from checkout import reading
+from checkout import reading, telling
 from checkout.gateway import failures, reads
 from checkout.models import Heartbeat, Order, StripeEvent
 from checkout.reading import Json
@@ -70,6 +70,8 @@ def compare(now: datetime, since: datetime, until: datetime | None = None) -> Co
         if intent not in account.moving:
             _compare_payment(result, account, intent, books.get(intent))
     Heartbeat.beat(Heartbeat.Name.BOOKS, now, str(result))
+    if result.differences:
+        telling.books_differ(str(result), now)
     return result
 
 

@@ -5,7 +5,7 @@ import logging
 from django.db import transaction
 from django.utils import timezone
 
-from checkout import bought, lifecycle, matching, offers, reading, refunds, review
+from checkout import bought, lifecycle, matching, offers, reading, refunds, review, telling
 from checkout.lifecycle import Fact
 from checkout.models import Order, StripeEvent
 from checkout.reading import Json
@@ -52,11 +52,15 @@ def _apply(event: Json, session: Json, fact: Fact) -> StripeEvent:
         if mismatch:
             return review.hold(order, event, session, mismatch)
         return _pay(order, event, session)
-    won = not mismatch and lifecycle.apply(fact, order, session["id"])
+    email = reading.email(session) or order.email
+    kept = {} if fact is Fact.EXPIRED else {"email": email}
+    won = not mismatch and lifecycle.apply(fact, order, session["id"], **kept)
     if won and fact is Fact.AWAITED:
         bought.set_aside(order)
+        telling.awaited(order, email)
     if won and fact is Fact.FAILED:
         bought.put_back(order, timezone.now())
+        telling.failed(order, email)
     if won and fact in (Fact.FAILED, Fact.EXPIRED):
         order.release_stock()
     outcome = Outcome.APPLIED if won else Outcome.NO_CHANGE
@@ -80,14 +84,10 @@ def _pay(order: Order, event: Json, session: Json) -> StripeEvent:
         return review.paid_before(order, event, session)
     intent = reading.intent(session)
     bought.take(order, order.lines_in_cart)
+    telling.paid(order, money.get("email") or order.email)
     if order.has_deferred_events:
         refunds.apply_deferred(order, intent)
-    return StripeEvent(
-        outcome=Outcome.APPLIED,
-        order=order,
-        payment_intent=intent,
-        follow_up=StripeEvent.FollowUp.ORDER_PAID,
-    )
+    return StripeEvent(outcome=Outcome.APPLIED, order=order, payment_intent=intent)
 
 
 def _take_goods(order: Order) -> None:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
 from checkout import receipts
-from checkout.models import Order
+from checkout.models import Message, Order
 from storefront.models import CartLine
 from storefront.money import decimal_amount
 from storefront.ops.spelling import HasOtherLetters, folded
@@ -17,7 +17,7 @@ from storefront.ops.spelling import HasOtherLetters, folded
 
 def export(address: str) -> dict[str, Any]:
     """Return everything about the person, ready for JSON."""
-    orders = list(orders_of(address).prefetch_related("items", "refunds", "events"))
+    orders = list(orders_of(address).prefetch_related("items", "refunds", "events", "messages"))
     return {
         "address": address,
         "orders": [_exported(order) for order in orders],
@@ -44,6 +44,7 @@ def forget(address: str) -> int:
         # Of each order another one, so that they can't be told to be one person's.
         rows = Order.objects.filter(pk=order.pk)
         rows.update(email="", link_nonce="", shopper=uuid4())
+    Message.objects.forget(order.pk for order in orders)
     return len(orders)
 
 
@@ -99,5 +100,10 @@ def _exported(order: Order) -> dict[str, Any]:
         "events": [
             {"id": event.event_id, "type": event.type, "created": event.created}
             for event in order.events.all()
+        ],
+        "messages": [
+            {"kind": message.kind, "to": message.to, "sent_at": message.sent_at}
+            for message in order.messages.all()
+            if not message.is_to_merchant
         ],
     }

@@ -1,7 +1,8 @@
 """Deletes what is no longer needed, in batches so small that no request waits long for one.
 
 Deleted, once they are old enough: carts that no shopper touched, orders that were never paid
-and can't be any more, events about no order of this shop, and the e-mail addresses of orders.
+and can't be any more, events and messages about no order of this shop, and the e-mail addresses of
+orders.
 
 Kept for ever: orders that money has touched (PAID, REFUNDED, REVIEW) with all their events, for
 they are the merchant's books; PROCESSING orders, which the bank may pay yet; events that name a
@@ -26,7 +27,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from checkout.models import Order, StripeEvent
+from checkout.models import Message, Order, StripeEvent
 from storefront.models import CartLine, Reservation
 
 BATCH = 100
@@ -43,6 +44,7 @@ class PurgeReport:
     cart_lines: int = 0
     orders: int = 0
     events: int = 0
+    messages: int = 0
     emails: int = 0
     is_complete: bool = True
 
@@ -66,6 +68,7 @@ def purge(now: datetime, *, seconds: float = inf) -> PurgeReport:
     report.orders = _in_batches(_purge_dead_orders, now - KEEP_DEAD_ORDERS, until)
     report.orders += _in_batches(_purge_orders, now - settings.KEEP_UNPAID_ORDERS, until)
     report.events = _in_batches(_purge_events, now - settings.KEEP_EVENTS, until)
+    report.messages = _in_batches(_purge_messages, now - settings.KEEP_EVENTS, until)
     if settings.KEEP_EMAILS:
         report.emails = _in_batches(_forget_emails, now - settings.KEEP_EMAILS, until)
     report.is_complete = time.monotonic() < until
@@ -140,10 +143,12 @@ def purgeable_orders(before: datetime) -> QuerySet[Order]:
     )
 
 
+@transaction.atomic
 def _forget_emails(before: datetime) -> int:
-    """Take the e-mail address out of orders that stay."""
+    """Take the e-mail address out of orders that stay, and out of what was written to it."""
     rows = Order.objects.filter(created_at__lt=before).exclude(email="").order_by("created_at")
     keys = list(rows.values_list("pk", flat=True)[:BATCH])
+    Message.objects.forget(keys)
     return Order.objects.filter(pk__in=keys).update(email="")
 
 
@@ -153,6 +158,13 @@ def _purge_events(before: datetime) -> int:
     rows = StripeEvent.objects.filter(is_done, order=None, received_at__lt=before)
     kept = (StripeEvent.Outcome.UNMATCHED, StripeEvent.Outcome.REVIEW)
     return _delete(rows.exclude(outcome__in=kept).order_by("received_at"))
+
+
+def _purge_messages(before: datetime) -> int:
+    """Delete old messages of no order, such as of low stock, that wait no more."""
+    is_over = Q(sent_at__isnull=False) | Q(due_at=None)
+    old = Message.objects.filter(is_over, order=None, created_at__lt=before)
+    return _delete(old.order_by("created_at"))
 
 
 def _delete(rows: QuerySet[Any]) -> int:

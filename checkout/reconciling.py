@@ -17,7 +17,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from checkout import events, gateway, limits, outbox, reading, rebuilding, refunds
+from checkout import events, gateway, limits, outbox, reading, rebuilding, refunds, telling
 from checkout.gateway import failures, reads
 from checkout.models import Order, StripeEvent
 from storefront.models import Reservation
@@ -52,8 +52,8 @@ class ReconcileReport:
     waiting: int = 0
     applied: Counter[str] = field(default_factory=Counter)
     released: int = 0
-    followed_up: int = 0
-    stuck: int = 0
+    sent: int = 0
+    unsure: int = 0
     problem: str = ""
     is_demo: bool = False
 
@@ -63,7 +63,7 @@ class ReconcileReport:
 
     def __str__(self) -> str:
         if self.is_demo:
-            return f"Demo shop: Stripe is not asked; {self.followed_up} follow-ups done."
+            return f"Demo shop: Stripe is not asked; {self.sent} messages sent."
         moves = ", ".join(f"{count} {outcome}" for outcome, count in sorted(self.applied.items()))
         words = [
             f"{self.brought_back} orders brought back" if self.brought_back else "",
@@ -71,8 +71,10 @@ class ReconcileReport:
             f"{self.undelivered} undelivered events and {self.waiting} waiting orders looked at",
             moves or "nothing to change",
             f"stock of {self.released} orders given back" if self.released else "",
-            f"{self.followed_up} follow-ups done" if self.followed_up else "",
-            f"{self.stuck} follow-ups begun and not finished: see the events" if self.stuck else "",
+            f"{self.sent} messages sent" if self.sent else "",
+            f"{self.unsure} messages may have been sent, or not: see the desk"
+            if self.unsure
+            else "",
             self.problem,
         ]
         return "; ".join(word for word in words if word) + "."
@@ -106,7 +108,7 @@ def recover(now: datetime, since: datetime) -> ReconcileReport:
     and what went back; what it doesn't is the way there, such as a debit that failed.
     """
     report, since = ReconcileReport(), since - MARGIN
-    with _noting_failures(report):
+    with telling.recovering(), _noting_failures(report):
         rebuilt = rebuilding.rebuild(since)
         report.brought_back = len(rebuilt)
         _replay(report, max(since - STRIPE_DELIVERS_FOR, now - STRIPE_KEEPS_EVENTS_FOR), now)
@@ -122,8 +124,8 @@ def recover(now: datetime, since: datetime) -> ReconcileReport:
 def _work_alone(report: ReconcileReport, now: datetime, before: datetime) -> None:
     _apply_deferred()
     _release_abandoned(report, before)
-    report.followed_up += outbox.send_due(now)
-    report.stuck = outbox.stuck(now)
+    report.sent += outbox.send_due(now)
+    report.unsure = outbox.unsure(now)
 
 
 @contextmanager

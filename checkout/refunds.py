@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from checkout import reading
+from checkout import reading, telling
 from checkout.lifecycle import MOVES, Fact
 from checkout.models import Order, Refund, StripeEvent
 from checkout.reading import Json
@@ -74,7 +74,7 @@ def flag_unlinked(order: Order, payment_intent: str) -> None:
     """Flag on an order what had come too early of a payment that is not its own."""
     deferred = StripeEvent.objects.deferred_for(payment_intent)
     for kind in deferred.order_by("created", "id").values_list("type", flat=True):
-        order.flag(_unlinked_reason(payment_intent, kind))
+        telling.needs_a_look(order, _unlinked_reason(payment_intent, kind))
     deferred.update(order=order, outcome=Outcome.REVIEW, note=UNLINKED, deferred=None)
 
 
@@ -95,7 +95,8 @@ def _apply(event: Json, thing: Json, note: Callable[[Order, Json, datetime], boo
     logs.bind(order=str(order.pk))
     currency = thing.get("currency")
     if currency is not None and currency != order.currency:
-        order.flag(f"News of {intent} is in another currency than {order.currency}.")
+        reason = f"News of {intent} is in another currency than {order.currency}."
+        telling.needs_a_look(order, reason)
         return _result(Outcome.REVIEW, intent, order, "another currency")
     has_changed = note(order, thing, reading.moment(event.get("created")) or timezone.now())
     return _result(Outcome.APPLIED if has_changed else Outcome.NO_CHANGE, intent, order)
@@ -108,15 +109,16 @@ def _flag_or_defer(event: Json, thing: Json, intent: str) -> StripeEvent:
     """
     payment = unlinked_payments([intent]).first()
     if payment and payment.order:
-        payment.order.flag(_unlinked_reason(intent, event.get("type")))
+        telling.needs_a_look(payment.order, _unlinked_reason(intent, event.get("type")))
         return _result(Outcome.REVIEW, intent, payment.order, UNLINKED)
     result = _result(Outcome.IGNORED, intent)
     if reading.names_another_shop(thing):
         return result
+    kept = {name: _plain(thing.get(name)) for name in KEPT}
     result.deferred = {
         "type": event.get("type"),
         "created": _plain(event.get("created")),
-        "data": {"object": {name: _plain(thing.get(name)) for name in KEPT}},
+        "data": {"object": kept | {"due_by": _plain(_details_of(thing).get("due_by"))}},
     }
     return result
 
@@ -147,7 +149,10 @@ def _note_refund(order: Order, refund: Json, at: datetime) -> bool:
         refund_id=refund_id, defaults={"order": order, "amount_cents": cents, "made_at": made_at}
     )
     if refund.get("status") in ("failed", "canceled"):
-        Refund.objects.filter(pk=row.pk, failed_at=None).update(failed_at=at)
+        if Refund.objects.filter(pk=row.pk, failed_at=None).update(failed_at=at):
+            telling.refund_failed(order, row)
+    elif refund.get("status") == "succeeded" and not row.failed_at:
+        telling.refunded(order, row)
     return _settle_refunds(order)
 
 
@@ -209,16 +214,28 @@ def _note_dispute(order: Order, dispute: Json, at: datetime) -> bool:
     is_outdated = is_known and RESULTS.get(result, 0) <= RESULTS.get(order.dispute_result, 0)
     if not dispute_id or is_outdated:
         return False
+    about = f"The dispute {dispute_id} was {result}"
     if result in MONEY_WENT_BACK:
-        order.flag(f"The dispute {dispute_id} was {result}: the money went back.")
+        telling.needs_a_look(order, f"{about}: the money went back.")
     elif is_known and order.dispute_result:
-        order.flag(f"The dispute {dispute_id} was {result} in the end: the money is here again.")
+        telling.needs_a_look(order, f"{about} in the end: the money is here again.")
+    elif not result:
+        telling.disputed(order, dispute_id, reading.amount(dispute.get("amount")), _due_by(dispute))
     Order.objects.filter(pk=order.pk).update(
         dispute_id=dispute_id,
         dispute_result=result,
         disputed_at=order.disputed_at or at if result in ("", *MONEY_WENT_BACK) else None,
     )
     return True
+
+
+def _due_by(dispute: Json) -> datetime | None:
+    """Return until when the merchant can answer."""
+    return reading.moment(dispute.get("due_by") or _details_of(dispute).get("due_by"))
+
+
+def _details_of(dispute: Json) -> Json:
+    return reading.mapping(dispute.get("evidence_details"))
 
 
 def _plain(value: object) -> object:

@@ -4,7 +4,7 @@ import logging
 
 from django.conf import settings
 
-from checkout import lifecycle, offers, reading, refunds
+from checkout import lifecycle, offers, reading, refunds, telling
 from checkout.lifecycle import UNPAID, Fact
 from checkout.models import Order, StripeEvent
 from checkout.reading import Json
@@ -82,7 +82,7 @@ def paid_before(order: Order, event: Json, session: Json) -> StripeEvent:
 
 
 def _flag(order: Order, reason: str) -> None:
-    order.flag(reason)
+    telling.needs_a_look(order, reason)
     logger.error("Order %s needs a look: %s", order.pk, reason)
 
 

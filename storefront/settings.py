@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from storefront import stripe_keys
-from storefront.ops import data_stores, logs
+from storefront.ops import data_stores, logs, mail_url
 from storefront.ops import environment as env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -38,7 +38,7 @@ ALLOWED_HOSTS = sorted({*env.hosts("ALLOWED_HOSTS"), *filter(None, [site_host])}
 IS_PUBLIC = USE_HTTPS and not (SITE_URL and env.is_local(site_host))
 TRUST_PROXY = env.flag("TRUST_PROXY")
 # gunicorn reads these two by itself, with a poorer message when it can't.
-env.number("PORT", 8000, least=0, most=65_535)
+PORT = env.number("PORT", 8000, least=0, most=65_535)
 env.number("WEB_CONCURRENCY", 1, least=1, most=1_000)
 
 ROOT_URLCONF = "storefront.urls"
@@ -150,6 +150,15 @@ CHECKOUT_ORIGINS = [
 TAX = env.choice("TAX", "off", ("off", "inclusive", "exclusive"))
 PROMOTION_CODES = env.flag("PROMOTION_CODES")
 
+# --- Mail: checkout/outbox.py -----------------------------------------------------------
+MAILERS = mail_url.mailers("MAIL_URL", prints=DEBUG)
+MERCHANT_MAIL = env.mail_address("MERCHANT_MAIL")
+MAIL_FROM = env.mail_address("MAIL_FROM") or MERCHANT_MAIL
+# With fewer left of a product than this, its sale is told to the merchant; 0 is never.
+LOW_STOCK = env.number("LOW_STOCK", 0, least=0, most=1_000_000)
+# Who writes the words of a message (checkout.models.Message).
+WRITES_MAILS = "merchant.mails.mail_of"
+
 # --- Retention: checkout/purging.py -----------------------------------------------------
 KEEP_CARTS = timedelta(days=env.number("KEEP_CARTS_DAYS", 90, least=1, most=3_650))
 # For 30 days Stripe keeps an event that it could not deliver, and its order must still be there.
@@ -237,6 +246,7 @@ PIECES_PER_ORDER = env.number("PIECES_PER_ORDER", 1_000, least=0, most=1_000_000
 DEFAULT_EXCEPTION_REPORTER = "storefront.ops.error_pages.ScrubbedExceptionReporter"
 SILENCED_SYSTEM_CHECKS = [
     "security.W005",  # HSTS for subdomains: they may not be the merchant's
+    "mail.W001",  # no mailer: then messages wait, and the desk says so
     "security.W021",  # HSTS preload: a promise only the owner of the domain can give
 ]
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 from django.conf import settings as shop_settings
+from django.core import mail
 from django.core.cache import cache
+from django.core.mail import EmailMessage
 from django.db import connections
 from django.test import override_settings
 from pytest_django import Settings
@@ -110,6 +112,14 @@ def stripe(running_stand_in: StandIn, settings: Settings) -> StandIn:
     settings.CHECKOUT_ORIGINS = [running_stand_in.url]
     settings.STRIPE_KEY_PRESENT, settings.STRIPE_DEMO_MODE = True, False
     return running_stand_in
+
+
+@pytest.fixture
+def mails(settings: Settings) -> list[EmailMessage]:
+    """What the shop has mailed; with this, it can."""
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    sent: list[EmailMessage] = mail.outbox  # type: ignore[attr-defined]
+    return sent
 
 
 @pytest.fixture

@@ -35,9 +35,16 @@ class OrderRow:
 class EventRow:
     event_id: str
     order: str
-    follow_up: str
+
+
+@dataclass(frozen=True)
+class MessageRow:
+    """A confirmation of an order."""
+
+    order: str
     is_claimed: bool
-    is_done: bool
+    is_sent: bool
+    is_given_up: bool
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ class Rows:
     reservations: list[Line]
     stock: dict[int, int | None]
     events: list[EventRow]
+    messages: list[MessageRow]
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ class Snapshot(Rows):
     """The shop's part and Stripe's, and what only the observer of both can know.
 
     `expected` says how many there must be of each counted product, in stock, reserved and `sold`;
-    `sales` are the orders whose goods were sold, `told` those whose follow-up happened. The
+    `sales` are the orders whose goods were sold, `told` those that were confirmed by mail. The
     `optional` events may never have reached the shop.
     """
 
@@ -97,9 +105,9 @@ class Snapshot(Rows):
         return found
 
     @cached_property
-    def payment_events(self) -> Counter[str]:
-        """How many events brought each order its money: they alone have a follow-up."""
-        return payment_events(self.events)
+    def confirmations(self) -> Counter[str]:
+        """How often the shop noted that an order is to be confirmed: with the move to PAID."""
+        return confirmations(self.messages)
 
     @property
     def paid_sessions(self) -> list[Json]:
@@ -129,10 +137,14 @@ def read_rows(sql: Sql) -> Rows:
         reservations=_lines(sql, '"order"', "quantity", "storefront_hold"),
         stock={row[0]: row[1] for row in sql("SELECT id, stock FROM storefront_product")},
         events=[
-            EventRow(row[0], as_hex(row[1]), row[2], bool(row[3]), bool(row[4]))
+            EventRow(row[0], as_hex(row[1]))
+            for row in sql("SELECT event_id, order_id FROM checkout_stripeevent")
+        ],
+        messages=[
+            MessageRow(as_hex(row[0]), bool(row[1]), bool(row[2]), row[3] is None)
             for row in sql(
-                "SELECT event_id, order_id, follow_up, follow_up_claimed_at, follow_up_done_at "
-                "FROM checkout_stripeevent"
+                "SELECT order_id, claimed_at, sent_at, due_at FROM checkout_message "
+                "WHERE kind = 'order_confirmed'"
             )
         ],
     )
@@ -157,5 +169,5 @@ def order_of(session: Json) -> str:
     return UUID(session["metadata"]["order_id"]).hex
 
 
-def payment_events(events: Sequence[EventRow]) -> Counter[str]:
-    return Counter(event.order for event in events if event.follow_up)
+def confirmations(messages: Sequence[MessageRow]) -> Counter[str]:
+    return Counter(message.order for message in messages)

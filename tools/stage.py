@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import batched
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import psycopg
 
 from tools.at_once import at_once
 from tools.http_shopper import HttpShopper
+from tools.mail_server import MailServer
 from tools.shop_process import ShopProcess, new_database
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
@@ -25,11 +26,12 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Stage:
-    """Tests look at it from outside: by HTTP, in Stripe's ledger and in the database."""
+    """Tests look at it from outside: by HTTP, in Stripe's ledger, the mails and the database."""
 
     shop: ShopProcess
     stripe: StandIn
     database: str
+    post: MailServer = field(default_factory=MailServer)
 
     @property
     def is_on_sqlite(self) -> bool:
@@ -87,6 +89,7 @@ class Stage:
         environment |= {
             "DJANGO_SETTINGS_MODULE": "tests.races.altered_settings",
             "ALTERATIONS": " ".join(alterations),
+            "MAIL_URL": self.post.url,
         }
         log = self.shop.log.with_name("+".join(alterations) or "unaltered")
         workers = min(WORKERS, self.shop.workers)
@@ -127,10 +130,10 @@ def new_stage(folder: Path, workers: int = WORKERS) -> Iterator[Stage]:
 @contextmanager
 def stage_on(database: str, folder: Path, workers: int = WORKERS) -> Iterator[Stage]:
     """The same on a database that is there, and empty."""
-    with StandIn(secret=SECRET) as stripe:
-        shop = shop_for(database, stripe, folder / "log", workers).prepare()
+    with StandIn(secret=SECRET) as stripe, MailServer() as post:
+        shop = shop_for(database, stripe, folder / "log", workers, MAIL_URL=post.url).prepare()
         with shop:
-            yield Stage(shop, stripe, database)
+            yield Stage(shop, stripe, database, post)
 
 
 def is_lost_within_some_rounds(race: Callable[[], bool]) -> bool:

@@ -265,10 +265,10 @@ class Order(models.Model):
         rows = Order.objects.select_for_update().filter(*conditions, pk=self.pk, **condition)
         return rows.first() is not None
 
-    def flag(self, reason: str) -> None:
+    def flag(self, reason: str) -> bool:
         """Note for the merchant why this order needs a look, once for each reason."""
         rows = Order.objects.filter(pk=self.pk).exclude(review_reason__contains=reason)
-        rows.update(review_reason=Concat("review_reason", Value(f"{reason}\n")))
+        return rows.update(review_reason=Concat("review_reason", Value(f"{reason}\n"))) == 1
 
     def release_stock(self) -> None:
         if self.counts_stock:

@@ -29,8 +29,8 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
 class StripeEvent(models.Model):
     """A verified event and what came of it: the merchant's audit trail.
 
-    The row is the outbox too: `follow_up` names what has to happen outside the database because
-    of the event, and is written in the transaction of the move that calls for it.
+    `follow_up` and what belongs to it was the outbox of the last release, whose servers may still
+    be at work: `outbox` reads them for this one.
     """
 
     class Outcome(models.TextChoices):

@@ -11,7 +11,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import idna
 from babel.numbers import list_currencies
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 from environs import Env
 
 from storefront.ops import dot_env
@@ -115,6 +116,14 @@ def hosts(name: str) -> list[str]:
     return values
 
 
+def host_of(parts: SplitResult) -> str:
+    """Return the host as browsers name it; nothing for what is none."""
+    host = _in_ascii((parts.hostname or "").removesuffix("."))
+    if ":" in host:
+        return f"[{ipaddress.IPv6Address(host).compressed}]"
+    return host if HOST_NAME.fullmatch(host) and len(host) < 254 else ""
+
+
 def is_local(host: str) -> bool:
     """Whether no one can reach the host from the internet, as far as its name tells."""
     try:
@@ -156,6 +165,17 @@ def links(name: str) -> dict[str, str]:
     return found
 
 
+def mail_address(name: str) -> str:
+    """Return one e-mail address, or nothing."""
+    value = text(name)
+    try:
+        if value:
+            validate_email(value)
+    except ValidationError:
+        raise refusal(name, "one e-mail address, such as orders@your.shop") from None
+    return value
+
+
 def static_file(name: str, folder: Path, default: str) -> str:
     """Return the path of a file in `folder`, as templates write it."""
     value = text(name, default)
@@ -180,7 +200,7 @@ def _origin(value: str) -> str:
     """Return the origin that the value means, or nothing."""
     try:
         parts = urlsplit(value)
-        host, port = _host_of(parts), parts.port
+        host, port = host_of(parts), parts.port
     except ValueError:
         return ""
     has_more = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
@@ -188,14 +208,6 @@ def _origin(value: str) -> str:
         return ""
     is_default = port in (None, PORTS[parts.scheme])
     return f"{parts.scheme}://{host}" + ("" if is_default else f":{port}")
-
-
-def _host_of(parts: SplitResult) -> str:
-    """Return the host as browsers name it; nothing for what is none."""
-    host = _in_ascii((parts.hostname or "").removesuffix("."))
-    if ":" in host:
-        return f"[{ipaddress.IPv6Address(host).compressed}]"
-    return host if HOST_NAME.fullmatch(host) and len(host) < 254 else ""
 
 
 def _in_ascii(host: str) -> str:

@@ -66,6 +66,15 @@ def base_url(request: HttpRequest) -> str:
     return settings.SITE_URL or f"{request.scheme}://{request.get_host()}"
 
 
+def own_url() -> str:
+    """Return the same where nobody asks for a page; nothing if the settings don't tell."""
+    names = [host for host in settings.ALLOWED_HOSTS if "*" not in host and host[:1] != "."]
+    if settings.SITE_URL or not (names or settings.DEBUG):
+        return settings.SITE_URL
+    scheme = "https" if settings.USE_HTTPS else "http"
+    return f"{scheme}://{names[0] if names else f'localhost:{settings.PORT}'}"
+
+
 def page_context(request: HttpRequest) -> dict[str, Any]:
     """What every template may say about the shop and the request (a context processor)."""
     is_get = request.method == "GET"

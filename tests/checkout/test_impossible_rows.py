@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from checkout.models import Order, OrderItem, Refund, StripeEvent
+from checkout.models import Message, Order, OrderItem, Refund, StripeEvent
 from storefront.models import CartLine, Product, Reservation
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +77,15 @@ class TestWhatStripeSays:
         assert not refused(
             lambda: StripeEvent.objects.create(event_id="evt_2", **row | {"follow_up": ""})
         )
+
+    def test_is_told_once(self):
+        row = {"kind": "order_confirmed", "key": "order_confirmed/1/1"}
+        Message.objects.create(**row)
+        assert refused(lambda: Message.objects.create(**row))
+
+    def test_was_claimed_before_it_was_told(self):
+        Message.objects.create(kind="order_confirmed", key="1")
+        assert refused(lambda: Message.objects.update(sent_at=timezone.now()))
 
     def test_counts_a_refund_once(self):
         row = {"refund_id": "re_1", "amount_cents": 1}

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import InterfaceError, OperationalError, ProgrammingError
 from django.utils import timezone
 
-from checkout import events, gateway, outbox, reconciling
+from checkout import events, gateway, reconciling
 from checkout.gateway import reads
 from checkout.management.commands import reconcile_orders
 from checkout.models import Order, StripeEvent
@@ -399,56 +399,6 @@ class TestStockThatNobodyWillPayFor:
         assert "Stripe did not answer" in reconcile()
         scarce.refresh_from_db()
         assert (scarce.stock, ada.order.status) == (1, "PENDING")
-
-
-class TestFollowUps:
-    def test_are_all_done_in_one_run(
-        self, stripe: StandIn, pending_order: Order, monkeypatch: pytest.MonkeyPatch
-    ):
-        monkeypatch.setattr(outbox, "BATCH", 1)
-        for number in range(3):
-            follow_up = {"follow_up": "order paid", "outcome": "applied", "type": "x"}
-            paid = Order.objects.create(
-                shopper=pending_order.shopper, total_cents=1, currency="usd"
-            )
-            StripeEvent.objects.create(event_id=f"evt_{number}", order=paid, **follow_up)
-        assert "3 follow-ups done" in reconcile()
-
-    def test_are_done_once(self, stripe: StandIn, pending_order: Order):
-        stripe.pay(pending_order.session_id or "")
-        assert "1 follow-ups done" in reconcile()
-        assert "follow-ups" not in reconcile()
-        assert StripeEvent.objects.get().follow_up_done_at
-
-    def test_are_written_with_the_move_alone(self, stripe: StandIn, pending_order: Order):
-        stripe.pay_later(pending_order.session_id or "")
-        reconcile()
-        assert not StripeEvent.objects.exclude(follow_up="").exists()
-
-    def test_that_fail_are_tried_again_later(
-        self, stripe: StandIn, pending_order: Order, monkeypatch: pytest.MonkeyPatch
-    ):
-        def broken(pending_order: Order) -> None:
-            raise OSError("no route to the mail server")
-
-        stripe.pay(pending_order.session_id or "")
-        with monkeypatch.context() as patch:
-            patch.setitem(outbox.HANDLERS, "order paid", broken)
-            reconcile()
-            event = StripeEvent.objects.get()
-            assert (event.follow_up_tries, event.follow_up_done_at) == (1, None)
-        assert "follow-ups" not in reconcile()
-        StripeEvent.objects.update(follow_up_after=timezone.now())
-        assert "1 follow-ups done" in reconcile()
-
-    def test_begun_by_a_dead_worker_are_not_repeated_but_reported(
-        self, stripe: StandIn, pending_order: Order
-    ):
-        stripe.pay(pending_order.session_id or "")
-        for event in stripe.events_of("checkout.session.completed"):
-            deliver(event)
-        StripeEvent.objects.update(follow_up_claimed_at=timezone.now() - timedelta(hours=1))
-        assert "1 follow-ups begun and not finished" in reconcile()
 
 
 class TestWithoutEnd:

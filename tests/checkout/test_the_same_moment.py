@@ -12,6 +12,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
@@ -258,15 +259,21 @@ class TestForgetting:
 
 
 class TestTwoWorkers:
-    def test_do_what_is_due_once(
-        self, pending_order: Order, meanwhile: Meanwhile, monkeypatch: pytest.MonkeyPatch
+    def test_send_what_is_due_once(
+        self, pending_order: Order, meanwhile: Meanwhile, mails: list[EmailMessage]
     ):
-        told: list[Order] = []
-        monkeypatch.setitem(outbox.HANDLERS, "order paid", told.append)
         deliver(event_about(pending_order))
-        meanwhile(outbox, "_send", reconcile)
+        meanwhile(outbox, "_post", reconcile)
         reconcile()
-        assert told == [pending_order]
+        assert len(mails) == 1
+
+    def test_that_have_both_read_it_send_it_once(
+        self, pending_order: Order, meanwhile: Meanwhile, mails: list[EmailMessage]
+    ):
+        deliver(event_about(pending_order))
+        meanwhile(outbox, "_envelope", reconcile)
+        reconcile()
+        assert len(mails) == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -89,6 +89,11 @@ def setting(name: str, **environment: str) -> str:
         ({"CACHE_URL": "redis://host:port"}, "CACHE_URL can't be read"),
         ({"CACHE_URL": "redis://"}, "CACHE_URL can't be read"),
         ({"CACHE_URL": "redis://host/name"}, "CACHE_URL can't be read"),
+        ({"MAIL_URL": "mail.example"}, "MAIL_URL can't be read. Allowed: submission://user:pass"),
+        ({"MAIL_FROM": "Shop <a@b.example>"}, "MAIL_FROM can't be read. Allowed: one e-mail"),
+        ({"MERCHANT_MAIL": "a@b.example, c@d.example"}, "MERCHANT_MAIL can't be read"),
+        ({"MERCHANT_MAIL": "desk"}, "MERCHANT_MAIL can't be read"),
+        ({"LOW_STOCK": "few"}, "LOW_STOCK can't be read. Allowed: a whole number"),
         ({"BUYS_PER_MINUTE": "-1"}, "BUYS_PER_MINUTE can't be read. Allowed: a whole number"),
         ({"CURRENCY": "dollars"}, "CURRENCY can't be read"),
         ({"SHOP_ACCENT": "teal"}, "SHOP_ACCENT can't be read. Allowed: a colour like #0b6e4f"),
@@ -136,6 +141,9 @@ def test_what_cannot_be_read_stops_the_start(environment: dict[str, str], messag
         KEYS | {"STRIPE_SECRET_KEY": "pk_test_planted"},
         {"DATABASE_URL": "postgresql://shop:planted@host/x?pgbouncer=planted"},
         {"CACHE_URL": "redis://:planted@host/0?planted=planted"},
+        {"MAIL_URL": "submission://shop:planted/planted@host:587"},
+        {"MAIL_URL": "postmark://planted@host"},
+        {"MERCHANT_MAIL": "planted"},
     ],
     ids=lambda environment: min(environment),
 )
@@ -257,6 +265,11 @@ class TestModes:
     def test_a_missing_webhook_secret_is_warned_of_at_every_start(self):
         assert "STRIPE_WEBHOOK_SECRET is not set" in start(**KEYS).stderr
         assert "is not set" not in start(**KEYS, STRIPE_WEBHOOK_SECRET=SECRET).stderr
+
+    def test_a_missing_way_to_mail_is_said_at_every_start(self):
+        assert "messages wait at the desk" in start(**KEYS).stderr
+        assert "Mails are printed" in start(**KEYS, DEBUG="true").stderr
+        assert "ail" not in start(**KEYS, MAIL_URL="smtp://localhost").stderr
 
     def test_a_missing_webhook_secret_fails_the_deployment_check(self, settings):
         from checkout.checks import webhook_secret

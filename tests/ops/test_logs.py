@@ -156,8 +156,8 @@ class TestAServer:
                 worker.kill()
                 worker.communicate()
         assert mode["message"].startswith("No Stripe keys.")
-        assert report["message"] == "Demo shop: Stripe is not asked; 0 follow-ups done."
-        assert (report["followed_up"], report["waiting"]) == (0, 0)
+        assert report["message"] == "Demo shop: Stripe is not asked; 0 messages sent."
+        assert (report["sent"], report["waiting"]) == (0, 0)
 
 
 def is_open(port: int) -> bool:

@@ -72,7 +72,7 @@ RECONCILING: Places = {
     "releasing what is over": (reconciling, "_release_overdue"),
     "sending what is due": (outbox, "send_due"),
     "sending one thing": (outbox, "_send"),
-    "doing a follow-up": (outbox.HANDLERS, StripeEvent.FollowUp.ORDER_PAID),
+    "handing a mail over": (outbox, "_post"),
 }
 RECOVERING: Places = {
     "rebuilding what is lost": (rebuilding, "rebuild"),
@@ -129,8 +129,6 @@ class Crashes:
             yield
 
     def _patched(self, place: str, owner: Any, name: str) -> Any:
-        if isinstance(owner, dict):
-            return mock.patch.dict(owner, {name: self._guarded(place, owner[name])})
         return mock.patch.object(owner, name, self._guarded(place, getattr(owner, name)))
 
     def _guarded(self, place: str, step: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 from unittest import mock
@@ -35,9 +35,10 @@ from pytest_django import Settings
 
 from checkout import events, outbox, rebuilding, reconciling
 from checkout.management.commands.reconcile_orders import Command
-from checkout.models import Heartbeat, Order, OrderItem, Refund, StripeEvent
+from checkout.models import Heartbeat, Message, Order, OrderItem, Refund, StripeEvent
 from storefront.admin import _restock
 from storefront.models import CartLine, Product, Reservation
+from storefront.ops.mailing import Down
 from tests.cast import Shopper, leads_to_payment
 from tests.proof.crashes import (
     BUYING,
@@ -61,7 +62,7 @@ EXAMPLES_PER_RUN = 200 if IS_LONG else 50
 SECOND, MINUTE, HOUR, DAY = 1, 60, 60 * 60, 24 * 60 * 60
 STRIPE_KEEPS_EVENTS = 30 * DAY
 TABLES: tuple[type[Model], ...] = (
-    *(Product, Order, OrderItem, Refund, StripeEvent, CartLine, Reservation),
+    *(Product, Order, OrderItem, Refund, StripeEvent, Message, CartLine, Reservation),
 )
 PAUSES = [SECOND, SECOND, MINUTE, 6 * MINUTE, 36 * MINUTE, 7 * HOUR, 3 * DAY]
 CREATE, SESSION, EVENTS = "/v1/checkout/sessions", "/v1/checkout/sessions/cs_", "/v1/events"
@@ -126,14 +127,14 @@ class TheShop(RuleBasedStateMachine):
     @contextmanager
     def _watching(self) -> Iterator[None]:
         """Look at each event by itself: a run of the reconciler brings many."""
-        mail = {StripeEvent.FollowUp.ORDER_PAID: self._mail}
         with (
             mock.patch.object(events, "receive", self._watched(events.receive)),
             mock.patch.object(
                 reconciling, "_apply_deferred", self._watched(reconciling._apply_deferred)
             ),
             mock.patch.object(rebuilding, "rebuild", self._watched(rebuilding.rebuild)),
-            mock.patch.dict(outbox.HANDLERS, mail),
+            mock.patch.object(outbox, "_post", self._mail),
+            mock.patch.object(outbox, "STALE_AFTER", timedelta(days=1_000)),
         ):
             yield
 
@@ -145,10 +146,11 @@ class TheShop(RuleBasedStateMachine):
 
         return watched
 
-    def _mail(self, order: Order) -> None:
+    def _mail(self, message: Message, *_mail: Any) -> None:
         if self.is_mail_down:
-            raise OSError("no route to the mail server")
-        self.witness.follow_up_happened(order)
+            raise Down("no route to the mail server")
+        if message.order and message.kind == Message.Kind.ORDER_CONFIRMED:
+            self.witness.was_confirmed(message.order)
 
     @initialize(
         stocks=st.tuples(*[st.sampled_from([3, None, 10, 1, 0])] * 3),
@@ -528,6 +530,7 @@ def latest[T](things: list[T], which: int) -> T:
 def real_mode(settings: Settings) -> None:
     settings.STRIPE_PUBLISHABLE_KEY = "pk_test_shop"
     settings.STRIPE_SECRET_KEY = "sk_test_shop"
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
     settings.STRIPE_WEBHOOK_SECRET = SECRET
     settings.STRIPE_API_BASE = API
     settings.CHECKOUT_ORIGINS = [API]

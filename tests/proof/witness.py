@@ -42,7 +42,9 @@ class Witness:
 
     def __init__(self, stand_in: StandIn) -> None:
         self.ledger = stand_in.ledger
-        self.rows = Rows(orders=[], items=[], set_aside=[], reservations=[], stock={}, events=[])
+        self.rows = Rows(
+            orders=[], items=[], set_aside=[], reservations=[], stock={}, events=[], messages=[]
+        )
         self.orders: dict[str, OrderRow] = {}
         self.counts_stock: set[str] = set()
         self.sold: list[Line] = []
@@ -53,6 +55,7 @@ class Witness:
         self.peaks: defaultdict[str, int] = defaultdict(int)
         self.refunded_from: dict[str, str] = {}
         self.told: list[str] = []
+        self.mailed: set[str] = set()
         self.copies: list[Json] = []
         self.optional: set[str] = set()
         self.moves: Counter[tuple[str, str]] = Counter()
@@ -77,7 +80,10 @@ class Witness:
         if quantity:
             self.carts[shopper.id.hex, product.pk] = quantity
 
-    def follow_up_happened(self, order: Order) -> None:
+    def was_confirmed(self, order: Order) -> None:
+        """Once, whatever was restored since."""
+        assert order.pk.hex not in self.mailed, f"Order {order.pk.hex} was confirmed twice."
+        self.mailed.add(order.pk.hex)
         self.told.append(order.pk.hex)
 
     def stripe_sent_a_copy(self, event: Json) -> None:

@@ -41,6 +41,7 @@ MOST_SECONDS_PER_STRIKE = 60
 
 BOOTED = re.compile(rb"Booting worker with pid: (\d+)")
 TABLES = (
+    "checkout_message",
     "checkout_refund",
     "checkout_stripeevent",
     "checkout_orderitem",
@@ -88,6 +89,7 @@ class Chaos:
         """Forget earlier runs, and put enough on the shelf that something is always scarce."""
         for table in TABLES:
             self.stage.sql(f"DELETE FROM {table}")
+        self.stage.post.reset()
         count = SCARCE_AT_A_TIME + strikes // STRIKES_PER_PRODUCT
         self.scarce = self.stage.add_products(count)
         self.plenty = self.stage.add_products(SCARCE_AT_A_TIME)
@@ -151,7 +153,7 @@ class Chaos:
                 if (to_come.pop() if to_come else chosen)():
                     self.struck += 1
         self.quiet_down()
-        return take_snapshot(self.stage, self.initial, self.reconciler.log)
+        return take_snapshot(self.stage, self.initial)
 
     def _wait_for_purchases(self) -> None:
         before, lull = self._sales, time.monotonic() + LONGEST_LULL_SECONDS

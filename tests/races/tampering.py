@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from tools.snapshot import EventRow, Line, OrderRow, Snapshot
+from tools.snapshot import EventRow, Line, MessageRow, OrderRow, Snapshot
 
 Tampering = Callable[[Snapshot], Snapshot]
 
@@ -15,7 +15,12 @@ def paid(seen: Snapshot) -> OrderRow:
 
 
 def its_event(seen: Snapshot) -> EventRow:
-    return next(event for event in seen.events if event.order == paid(seen).id and event.follow_up)
+    return next(event for event in seen.events if event.order == paid(seen).id)
+
+
+def its_confirmation(seen: Snapshot) -> MessageRow:
+    """One that was sent, as nearly all are."""
+    return next(message for message in seen.messages if message.is_sent)
 
 
 def changed[Row](rows: Iterable[Row], wronged: Row, **changes: Any) -> list[Row]:
@@ -29,6 +34,12 @@ def with_order(**changes: Any) -> Tampering:
 
 def with_event(**changes: Any) -> Tampering:
     return lambda seen: replace(seen, events=changed(seen.events, its_event(seen), **changes))
+
+
+def with_confirmation(**changes: Any) -> Tampering:
+    return lambda seen: replace(
+        seen, messages=changed(seen.messages, its_confirmation(seen), **changes)
+    )
 
 
 def with_session(**changes: Any) -> Tampering:
@@ -68,8 +79,15 @@ def what_a_bank_is_paying_stays_in_the_cart(seen: Snapshot) -> Snapshot:
     return replace(with_order(status="PROCESSING")(seen), set_aside=[])
 
 
-def its_event_is_gone(seen: Snapshot) -> Snapshot:
-    return replace(seen, events=[event for event in seen.events if event is not its_event(seen)])
+def a_confirmation_is_gone(seen: Snapshot) -> Snapshot:
+    gone = its_confirmation(seen)
+    order = next(order for order in seen.orders if order.id == gone.order)
+    seen = replace(seen, orders=changed(seen.orders, order, status="PAID"))
+    return replace(seen, messages=[message for message in seen.messages if message is not gone])
+
+
+def a_confirmation_is_there_twice(seen: Snapshot) -> Snapshot:
+    return replace(seen, messages=[*seen.messages, its_confirmation(seen)])
 
 
 def its_event_is_there_twice(seen: Snapshot) -> Snapshot:
@@ -81,7 +99,7 @@ def an_event_is_sent_and_lost(seen: Snapshot) -> Snapshot:
     return replace(seen, sent=[*seen.sent, event])
 
 
-def every_follow_up_happens_again(seen: Snapshot) -> Snapshot:
+def every_order_is_confirmed_again(seen: Snapshot) -> Snapshot:
     return replace(seen, told=[*seen.told, *seen.told])
 
 
@@ -108,12 +126,12 @@ TAMPERINGS: list[tuple[Tampering, str]] = [
     (a_paid_order_reserves_something, "is PAID and reserves 1"),
     (a_failed_order_keeps_what_left_the_cart, "is FAILED and keeps 1"),
     (what_a_bank_is_paying_stays_in_the_cart, "is PROCESSING and left"),
-    (its_event_is_gone, "is PAID, by 0 events"),
-    (its_event_is_gone, "happened, and no event calls for it"),
-    (its_event_is_there_twice, "is PAID, by 2 events"),
+    (a_confirmation_is_gone, "is PAID, with 0 confirmations"),
+    (a_confirmation_is_gone, "was confirmed, and nothing calls for it"),
+    (a_confirmation_is_there_twice, ", with 2 confirmations"),
     (its_event_is_there_twice, "is recorded 2 times"),
     (with_event(event_id="evt_forged"), "evt_forged is recorded, and Stripe never sent it"),
     (an_event_is_sent_and_lost, "evt_lost is not recorded"),
-    (with_event(is_done=False, is_claimed=False), "is not done and happened"),
-    (every_follow_up_happens_again, "is done and happened 2 times"),
+    (with_confirmation(is_sent=False, is_claimed=False), "is not sent and came 1 times"),
+    (every_order_is_confirmed_again, "is sent and came 2 times"),
 ]

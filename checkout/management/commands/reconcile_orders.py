@@ -171,7 +171,7 @@ class Command(BaseCommand):
     def _run(self, older_than: timedelta) -> ReconcileReport:
         now = timezone.now()
         if settings.STRIPE_DEMO_MODE:
-            report = ReconcileReport(followed_up=send_due(now), is_demo=True)
+            report = ReconcileReport(sent=send_due(now), is_demo=True)
         else:
             report = reconcile(now, older_than=older_than)
         Product.objects.filter(search_text="").fold_again()

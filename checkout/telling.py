@@ -1,0 +1,149 @@
+"""Who is told what: each function is called in the transaction of what it tells of.
+
+Shoppers are told by the address that Stripe has of them, the merchant by MERCHANT_MAIL.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Sum
+from django.utils import timezone
+
+from checkout.models import Message, Order, Refund
+from checkout.rebuilding import REASON
+from storefront.models import Product, Reservation
+
+Kind = Message.Kind
+
+RESTORED = "a restored backup doesn't tell whether this was sent"
+REBUILT = "the order was brought back from Stripe: the shop that was lost may have sent this"
+_is_recovering = ContextVar("is_recovering", default=False)
+
+
+@contextmanager
+def recovering() -> Iterator[None]:
+    """Note here what a lost database may have told already, and so tell nothing of it.
+
+    Nor what was due when the backup was made.
+    """
+    Message.objects.waiting().update(claimed_at=timezone.now(), error=RESTORED)
+    token = _is_recovering.set(True)
+    try:
+        yield
+    finally:
+        _is_recovering.reset(token)
+
+
+def paid(order: Order, email: str, at: datetime | None = None) -> None:
+    shopper = _message(Kind.ORDER_CONFIRMED, order, email, at=at)
+    _write(shopper, *_to_merchant(Kind.NEW_ORDER, order, at=at))
+    if settings.LOW_STOCK and order.counts_stock:
+        _sold(order)
+
+
+def awaited(order: Order, email: str) -> None:
+    _write(_message(Kind.ORDER_PROCESSING, order, email))
+
+
+def failed(order: Order, email: str) -> None:
+    _write(_message(Kind.PAYMENT_FAILED, order, email))
+
+
+def refunded(order: Order, refund: Refund) -> None:
+    about = {"cents": refund.amount_cents}
+    _write(*_to_shopper(Kind.ORDER_REFUNDED, order, refund.refund_id, about))
+
+
+def refund_failed(order: Order, refund: Refund) -> None:
+    about = {"cents": refund.amount_cents}
+    _write(*_to_merchant(Kind.REFUND_FAILED, order, refund.refund_id, about))
+
+
+def shipped(order: Order, parcel: int) -> None:
+    _write(*_to_shopper(Kind.ORDER_SHIPPED, order, str(parcel), {"parcel": parcel}))
+
+
+def needs_a_look(order: Order, reason: str) -> None:
+    """Flag the order for the merchant, and say so, once for each reason."""
+    if order.flag(reason):
+        digest = hashlib.blake2b(reason.encode(), digest_size=8).hexdigest()
+        _write(*_to_merchant(Kind.REVIEW, order, digest, {"reason": reason}))
+
+
+def disputed(order: Order, dispute: str, cents: int | None, due_by: datetime | None) -> None:
+    """Say until when the merchant can answer, as far as Stripe has said so."""
+    about = {"cents": cents, "due_by": due_by and due_by.isoformat()}
+    _write(*_to_merchant(Kind.DISPUTE, order, dispute, about))
+
+
+def books_differ(words: str, now: datetime) -> None:
+    """Say it once a day."""
+    _write(*_to_merchant(Kind.BOOKS_DIFFER, None, f"{now:%Y-%m-%d}", {"words": words}))
+
+
+def _sold(order: Order) -> None:
+    """Say of which products so few are left by this sale; reserved ones are still there.
+
+    The products are held until the transaction ends: two sales at the same moment would each
+    take the other's pieces for reserved ones.
+    """
+    sold = dict(order.items.filter(product__isnull=False).values_list("product", "quantity"))
+    counted = Product.objects.select_for_update(of=("self",)).filter(pk__in=sold)
+    for product in counted.filter(stock__isnull=False).order_by("pk"):
+        reserved = Reservation.objects.filter(product=product).aggregate(n=Sum("quantity"))["n"]
+        left = (product.stock or 0) + (reserved or 0)
+        if left < settings.LOW_STOCK <= left + sold[product.pk]:
+            about = {"product": product.pk, "name": product.full_name, "left": left}
+            cause = f"{product.pk}/{order.pk.hex}"
+            _write(*_to_merchant(Kind.LOW_STOCK, None, cause, about))
+
+
+def _to_shopper(kind: Kind, order: Order, *rest: Any) -> list[Message]:
+    """Return the message, unless the shopper was forgotten."""
+    is_known = bool(order.email) or order.is_demo
+    return [_message(kind, order, order.email, *rest)] if is_known else []
+
+
+def _to_merchant(kind: Kind, order: Order | None, *rest: Any, **options: Any) -> list[Message]:
+    """Return the message, if the merchant has an address."""
+    to = settings.MERCHANT_MAIL
+    return [_message(kind, order, to, *rest, **options)] if to else []
+
+
+def _message(
+    kind: Kind,
+    order: Order | None,
+    to: str,
+    cause: str = "",
+    about: dict[str, Any] | None = None,
+    at: datetime | None = None,
+) -> Message:
+    parts = [kind, order.pk.hex if order else "", cause, "1"]
+    at = at or timezone.now()
+    return Message(
+        kind=kind,
+        order=order,
+        key="/".join(filter(None, parts)),
+        to=to,
+        about=about,
+        is_demo=settings.STRIPE_DEMO_MODE or bool(order and order.is_demo),
+        created_at=at,
+        due_at=at,
+    )
+
+
+def _write(*messages: Message) -> None:
+    """Put them into the outbox, but for what is in there by the same cause."""
+    if _is_recovering.get():
+        for message in messages:
+            if message.order and REASON in message.order.review_reason:
+                message.due_at, message.error = None, REBUILT
+            else:
+                message.claimed_at, message.error = message.created_at, RESTORED
+    if messages:
+        Message.objects.bulk_create(messages, ignore_conflicts=True)
