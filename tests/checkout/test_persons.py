@@ -129,9 +129,12 @@ class TestForgetting:
         say("forget_person", "ada@example.com")
         for event in stripe.events:
             deliver(event | {"id": f"{event['id']}again"})
-        address = {"shipping_details": {"name": "Ada", "address": PARCEL["ship_to"]}}
+        same: dict[str, Any] = {
+            "payment_intent": adas.payment_intent,
+            "collected_information": {"shipping_details": {"address": PARCEL["ship_to"]}},
+        }
         for status in ("paid", "unpaid"):
-            deliver(event_about(adas, payment_status=status, collected_information=address))
+            deliver(event_about(adas, payment_status=status, **same))
         order = Order.objects.get()
         assert (order.email, order.shipping_name, order.ship_to) == ("", "", None)
 
