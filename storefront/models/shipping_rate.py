@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.template.defaultfilters import pluralize
 
 from storefront import money
 from storefront.countries import countries
@@ -79,6 +80,18 @@ class ShippingRate(models.Model):
     @property
     def is_everywhere(self) -> bool:
         return self.countries == EVERYWHERE
+
+    @property
+    def days(self) -> str:
+        """How long it takes, as shoppers read it; nothing if the merchant doesn't say."""
+        least, most = self.days_least, self.days_most
+        if least and most and least != most:
+            return f"{least}–{most} working days"
+        number = least or most
+        words = f"{number} working day{pluralize(number)}" if number else ""
+        if least and not most:
+            return f"{words} or more"
+        return f"up to {words}" if most and not least else words
 
     def cents_for(self, goods_cents: int) -> int:
         """Return what it costs with goods that come to so much."""
