@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core import signing
 from django.test import Client
 from django.utils.html import strip_tags
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from storefront.countries import countries
 from storefront.delivery import SALT, Choice, Countries, quote
 from storefront.models import Product, ShippingRate
 from tests.cast import Shopper, product
@@ -340,8 +342,8 @@ class TestTheFirstCountry:
         self, db: None, settings: Settings, rates: list[str], currency: str, zone: str, country: str
     ):
         settings.CURRENCY, settings.TIME_ZONE = currency, zone
-        for position, countries in enumerate(rates):
-            rate(countries=countries, position=position)
+        for position, codes in enumerate(rates):
+            rate(countries=codes, position=position)
         delivery = quote(0)
         assert delivery
         assert delivery.country == country
@@ -439,3 +441,130 @@ class TestTaxAndCodes:
         assert "code at payment" not in ada.get("/cart/").text
         settings.PROMOTION_CODES = True
         assert "You can enter a code at payment" in ada.get("/cart/").text
+
+
+class TestTheMerchant:
+    """Rates are made on the desk, in a form that says what is wrong."""
+
+    ADD = "/admin/storefront/shippingrate/add/"
+    GOOD = {"name": "Parcel", "countries": "DE", "amount_cents": 490, "position": 0, "is_on": "on"}
+
+    @pytest.fixture
+    def merchant(self, db: None) -> Client:
+        merchant = Client()
+        merchant.force_login(
+            User.objects.create(username="merchant", is_staff=True, is_superuser=True)
+        )
+        return merchant
+
+    def saves(self, merchant: Client, **fields: Any) -> Any:
+        return merchant.post(self.ADD, self.GOOD | fields)
+
+    def test_makes_a_rate_that_shoppers_see(self, merchant: Client, ada: Shopper):
+        assert self.saves(merchant).status_code == 302
+        assert "Delivery to Germany $4.90" in words(ada.get("/").text)
+        page = f"/admin/storefront/shippingrate/{ShippingRate.objects.get().pk}/change/"
+        changed = {**self.GOOD, "amount_cents": 590, "free_from_cents": "", "days_most": 5}
+        assert merchant.post(page, changed).status_code == 302
+        said = words(ada.get("/").text)
+        assert "Delivery to Germany $5.90" in said
+        assert "Parcel, up to 5 working days" in said
+
+    @pytest.mark.parametrize(
+        ("written", "kept"),
+        [
+            ("de,at;CH", "DE AT CH"),
+            ("Germany\r\nAustria\r\n- switzerland\r\n", "DE AT CH"),
+            ("cote d'ivoire, Bosnia and Herzegovina, curacao", "CI BA CW"),
+            ("UK, usa, Great Britain", "GB US"),
+            ("DE de Germany DE", "DE"),
+            ("Germany Austria", "DE AT"),
+            (" * ", "*"),
+            ("* *\r\n*", "*"),
+        ],
+    )
+    def test_writes_countries_by_code_or_name(self, merchant: Client, written: str, kept: str):
+        assert self.saves(merchant, countries=written).status_code == 302
+        assert ShippingRate.objects.get().countries == kept
+
+    @pytest.mark.parametrize("written", [", ".join(countries().values()), "\n".join(countries())])
+    def test_pastes_all_countries_at_once(self, merchant: Client, written: str):
+        answer = self.saves(merchant, countries=f"{written.lower()}, ZZ")
+        assert answer.status_code == 302
+        assert ShippingRate.objects.get().countries == " ".join(countries())
+        text = merchant.get("/admin/storefront/shippingrate/").text
+        assert "Afghanistan, Åland Islands, Albania, Algeria and 233 more" in text
+
+    @pytest.mark.parametrize(
+        ("fields", "said"),
+        [
+            ({"countries": "DE KP"}, "Stripe takes no address in North Korea (KP)."),
+            ({"countries": "Cuba, Germoney"}, "in Cuba (CU), “Germoney”."),
+            ({"countries": "EU"}, "Stripe takes no address in European Union (EU)."),
+            ({"countries": "A B C D E F G"}, "“D”, “E” and 2 more."),
+            ({"countries": "* DE"}, "Write * alone"),
+            ({"countries": ""}, "This field is required."),
+            ({"countries": " , ; "}, "Write at least one country"),
+            ({"countries": "ZZ"}, "Write at least one country"),
+            ({"name": ""}, "This field is required."),
+            ({"name": " \u00a0"}, "This field is required."),
+            ({"name": "x" * 61}, "at most 60 characters"),
+            ({"amount_cents": ""}, "This field is required."),
+            ({"amount_cents": "4.90"}, "Enter a whole number."),
+            ({"amount_cents": -1}, "greater than or equal to 0"),
+            ({"amount_cents": 10**8}, "less than or equal to 99999999"),
+            ({"free_from_cents": 0}, "Leave it empty if it is never free"),
+            ({"free_from_cents": -1}, "Leave it empty if it is never free"),
+            ({"free_from_cents": 10**8}, "less than or equal to 99999999"),
+            ({"days_least": 0}, "greater than or equal to 1"),
+            ({"days_most": 366}, "less than or equal to 365"),
+            ({"days_least": 4, "days_most": 2}, "It can’t be fewer days than at least."),
+        ],
+    )
+    def test_reads_beside_the_field_what_is_wrong(
+        self, merchant: Client, fields: dict[str, Any], said: str
+    ):
+        answer = self.saves(merchant, **fields)
+        assert answer.status_code == 200
+        assert answer.text.count('class="errorlist"') == 1
+        assert said in answer.text
+        assert not ShippingRate.objects.exists()
+
+    @pytest.mark.parametrize("field", ["amount_cents", "free_from_cents"])
+    def test_reads_which_prices_stripe_takes(
+        self, merchant: Client, settings: Settings, field: str
+    ):
+        settings.CURRENCY = "kwd"
+        assert "steps of 10 minor units" in self.saves(merchant, **{field: 495}).text
+
+    def test_sees_all_rates_in_words(
+        self, merchant: Client, express: ShippingRate, world: ShippingRate
+    ):
+        said = words(merchant.get("/admin/storefront/shippingrate/").text)
+        for word in ("Germany, Austria", "all that no other", "$4.90", "$60.00", "2–4 working"):
+            assert word in said
+
+    def test_may_give_a_country_more_ways_than_stripe_takes_at_once(
+        self, merchant: Client, ada: Shopper
+    ):
+        for number in range(7):
+            self.saves(merchant, name=f"Way {number}", amount_cents=100 + number)
+        assert ada.get("/").text.count('type="radio"') == 7
+
+    def test_says_what_is_not_sent(self, merchant: Client, mouse: Product):
+        page = f"/admin/storefront/product/{mouse.pk}/change/"
+        text = merchant.get(page).text
+        assert re.search(r'name="needs_shipping"[^>]* checked', text)
+        form = {"name": "Mouse", "price_cents": 2_999, "position": 0, "tax_code": "txcd_10000000"}
+        assert merchant.post(page, form).status_code == 302
+        mouse.refresh_from_db()
+        assert (mouse.needs_shipping, mouse.tax_code) == (False, "txcd_10000000")
+        assert "txcd_99999999" in merchant.post(page, form | {"tax_code": "books"}).text
+
+    def test_adds_a_kind_that_is_sent_if_the_product_is(self, merchant: Client, mouse: Product):
+        page = f"/admin/storefront/product/{mouse.pk}/change/"
+        for needs_shipping in (True, False):
+            Product.objects.update(needs_shipping=needs_shipping)
+            row = re.search(r'name="variants-0-needs_shipping"[^>]*', merchant.get(page).text)
+            assert row
+            assert ("checked" in row[0]) == needs_shipping
