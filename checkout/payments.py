@@ -53,11 +53,14 @@ def _apply(event: Json, session: Json, fact: Fact) -> StripeEvent:
             return review.hold(order, event, session, mismatch)
         return _pay(order, event, session)
     email = reading.email(session) or order.email
-    kept = {} if fact is Fact.EXPIRED else {"email": email}
+    contact = reading.contact(session) if fact is Fact.AWAITED else {}
+    kept = contact if fact is Fact.EXPIRED else contact | {"email": email}
     won = not mismatch and lifecycle.apply(fact, order, session["id"], **kept)
     if won and fact is Fact.AWAITED:
         bought.set_aside(order)
         telling.awaited(order, email)
+    elif not mismatch:
+        order.add_contact(session["id"], contact)
     if won and fact is Fact.FAILED:
         bought.put_back(order, timezone.now())
         telling.failed(order, email)
@@ -83,6 +86,7 @@ def _pay(order: Order, event: Json, session: Json) -> StripeEvent:
     if not won:
         return review.paid_before(order, event, session)
     intent = reading.intent(session)
+    review.look_at(order, session)
     bought.take(order, order.lines_in_cart)
     telling.paid(order, money.get("email") or order.email)
     if order.has_deferred_events:

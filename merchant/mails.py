@@ -10,11 +10,11 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from checkout import receipts
+from checkout.bills import address_lines, bill_of, delivery_name
 from checkout.models import Message, Order, OrderItem
 from checkout.my_orders import after_payment
 from checkout.outbox import Mail
 from merchant.letters import Button, Goods, Heading, Letter, Lines, Part, Words, one_line
-from storefront.countries import country_name
 from storefront.money import format_money
 from storefront.ops.pages import own_url
 
@@ -270,20 +270,15 @@ def _to_merchant(message: Message, subject: str, title: str, *parts: Part | None
 
 def _bill(order: Order) -> list[Part]:
     items = list(order.items.all())
-    goods = sum(item.amount_cents for item in items)
-    is_added = order.total_cents == (
-        goods - order.discount_cents + order.shipping_cents + order.tax_cents
-    )
-    tax = "Tax" if is_added else "Tax, within the total"
+    bill = bill_of(order, items)
     sums = {
-        "Discount": -order.discount_cents,
-        "Delivery": order.shipping_cents,
-        tax: order.tax_cents,
+        "Goods": 0 if bill.is_goods_alone else bill.goods_cents,
+        "Discount": -bill.discount_cents,
+        "Delivery": bill.delivery_cents,
+        "Tax" if bill.is_tax_added else "Tax, within the total": bill.tax_cents,
     }
     shown = [(words, _money(cents, order)) for words, cents in sums.items() if cents]
-    if shown:
-        shown.insert(0, ("Goods", _money(goods, order)))
-    total = ("Total", _money(order.total_cents, order))
+    total = ("Total", _money(bill.total_cents, order))
     return [Goods([_row(item, order) for item in items], shown, total)]
 
 
@@ -296,11 +291,11 @@ def _delivery(order: Order) -> list[Part]:
     if not order.needs_shipping:
         return []
     way = next(iter((order.offer or {}).get("shipping") or ()), {})
-    how = [one_line(str(way.get("name") or "")), _days(way)]
+    how = [one_line(delivery_name(order)), _days(way)]
     parts: list[Part] = []
     if words := ", ".join(filter(None, how)):
         parts += [Heading("Delivery"), Words(f"{words}.")]
-    if lines := [one_line(line) for line in _address(order)]:
+    if lines := [one_line(line) for line in address_lines(order)]:
         parts += [Heading("Where it goes"), Lines(lines)]
         if settings.MERCHANT_MAIL:
             parts.append(Words("Is this wrong? Answer this mail soon.", is_quiet=True))
@@ -314,19 +309,6 @@ def _days(way: dict[str, Any]) -> str:
     if days := most or least:
         return f"usually {days} working day{'' if days == 1 else 's'}"
     return ""
-
-
-def _address(order: Order) -> list[str]:
-    to = {name: line or "" for name, line in (order.ship_to or {}).items()}
-    if not any(to.values()):
-        return []
-    town = " ".join(filter(None, map(to.get, ("postal_code", "city", "state"))))
-    country = country_name(to.get("country", ""))
-    return [
-        line
-        for line in (order.shipping_name, to.get("line1"), to.get("line2"), town, country)
-        if line
-    ]
 
 
 def _texts(order: Order) -> list[Part]:
