@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import resolve, reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_POST, require_safe
@@ -55,6 +54,7 @@ HOME, CATEGORY = "storefront/home.html", "storefront/category.html"
 PRODUCT, CART = "storefront/product.html", "storefront/cart.html"
 FOR_EVER = "public, max-age=31536000, immutable"
 
+product_of = CompiledQuery(lambda pk: Product.objects.with_family().unread().filter(pk=pk), int)
 categories_of = CompiledQuery(lambda product: Category.objects.filter(products=product)[:1], int)
 
 
@@ -160,7 +160,10 @@ def picture(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
-    product = get_object_or_404(Product.objects.with_family(), pk=pk)
+    found = product_of(pk)
+    if not found:
+        raise Http404
+    [product] = found
     shopper = shopper_or_new(request)
     notice = Notice(page_of_form(request, product), product=product.pk)
     try:

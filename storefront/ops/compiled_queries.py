@@ -41,8 +41,8 @@ class CompiledQuery[Row: Model]:
 
     `build` makes the QuerySet from placeholders of the types named after it:
     `CompiledQuery(lambda shopper: Order.objects.filter(shopper=shopper), UUID)`. It cannot
-    branch on a value, as it sees none. A value of None equals nothing, as NULL in SQL.
-    `select_related` and prefetches are not supported.
+    branch on a value, as it sees none. A value of None equals nothing, as NULL in SQL, and so
+    does a number that no column holds. `select_related` and prefetches are not supported.
     """
 
     def __init__(self, build: Callable[..., QuerySet[Row]], *types: type) -> None:
@@ -97,5 +97,7 @@ def _instance(compiled: Compiled, row: list[Any]) -> Any:
 
 
 def adapted(value: object) -> Any:
-    """Return the value as SQL takes it: SQLite keeps UUIDs as text."""
+    """Return the value as SQL takes it: SQLite keeps UUIDs as text, and takes 64 bits."""
+    if type(value) is int and abs(value) >= 1 << 63:
+        return None
     return UUID_FIELD.get_db_prep_value(value, connection) if type(value) is UUID else value
