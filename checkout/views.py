@@ -139,7 +139,7 @@ def _cart_beside(panel: OrderPanel) -> dict[str, Any]:
     """Return the cart as it is by now, and the product cards whose quantities changed."""
     changed = panel.changed
     cart = cart_of(changed[0].shopper)
-    items = [item for order, items in panel.rows for item in items if order in changed]
+    items = [item for order in changed for item in panel.items[order.pk]]
     bought = {item.product_id for item in items if item.product_id}
     products = Product.objects.on_sale().filter(pk__in=bought, variant_of=None)
     show_pictures(cart.products)

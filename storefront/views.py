@@ -1,6 +1,7 @@
 """The shop front: the catalogue, the product pages and the cart."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ from storefront.cart import (
     requested_quantity,
     set_quantity,
 )
-from storefront.models import Category, Product
+from storefront.models import Category, Product, read_kinds
 from storefront.notices import (
     NOTHING,
     PRODUCT_PAGES,
@@ -55,6 +56,9 @@ PRODUCT, CART = "storefront/product.html", "storefront/cart.html"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 product_of = CompiledQuery(lambda pk: Product.objects.with_family().unread().filter(pk=pk), int)
+UNSAID: dict[str, Any] = {"is_more": False, "offered": None, "shelf_news": ""}
+"""What most pages of the shelf don't say: a name that is nowhere takes a template long to miss."""
+
 categories_of = CompiledQuery(lambda product: Category.objects.filter(products=product)[:1], int)
 
 
@@ -65,16 +69,18 @@ class ProductCard:
     product: Product
     cart: Cart
     notice: Notice = NOTHING
+    is_first: bool = False
+    """Whether it is the first of its page, and seen at once."""
     leads_on: bool = False
     """Whether it is the first of those that “Show more” has brought, and gets the focus."""
 
     @property
     def cache_key(self) -> tuple[object, ...]:
         """All that the card shows: two cards of one key are rendered once."""
-        state = self.quantity, self.left, self.error, self.shown, self.leads_on
-        return values_of(self.product), *state
+        state = self.quantity, self.left, self.error, self.shown
+        return values_of(self.product), *state, self.is_first, self.leads_on
 
-    @property
+    @cached_property
     def error(self) -> str:
         return self.notice.error if self.notice.product == self.product.pk else ""
 
@@ -83,7 +89,7 @@ class ProductCard:
         """What stands in the field: a quantity that was refused stays to be mended."""
         return self.notice.typed if self.error else self.quantity
 
-    @property
+    @cached_property
     def quantity(self) -> int:
         return self.cart.quantity_of(self.product)
 
@@ -183,13 +189,18 @@ def shop_front(shopper: UUID | None, shelf: Shelf, notice: Notice = NOTHING) -> 
     """A page of the shelf; an error stands beside the product it is about, else above Buy."""
     cart = cart_of(shopper, shelf.products)
     show_pictures([*shelf.products, *cart.products])
+    read_kinds(shelf.products)
     return {
         "cart": cart,
         "shelf": shelf,
-        "cards": [ProductCard(product, cart, notice) for product in shelf.products],
+        "cards": [
+            ProductCard(product, cart, notice, is_first=number == 0)
+            for number, product in enumerate(shelf.products)
+        ],
         "cart_error": notice.error_beside_none_of(shelf.products),
         "removed": notice.removed_from(cart),
         "back_to": notice.page or shelf.address,
+        **UNSAID,
     }
 
 
@@ -202,6 +213,7 @@ def product_page(
     category = next(iter(categories_of(family)), None) if categories else None
     related = others_of(category, family) if category else []
     show_pictures([product, *cart.products, *related])
+    read_kinds([product, *related])
     return {
         "cart": cart,
         "card": ProductCard(product, cart, notice),
@@ -228,6 +240,7 @@ def cart_page(cart: Cart, notice: Notice = NOTHING) -> dict[str, Any]:
     with_field = [line.product for line in cart.lines if line.product.is_for_sale]
     newest = [] if rows else newest_products()
     show_pictures([*cart.products, *newest])
+    read_kinds(newest)
     return {
         "cart": cart,
         "rows": rows,
