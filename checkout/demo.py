@@ -52,7 +52,13 @@ def _paid_session(order: Order) -> dict[str, Any]:
         "mode": "payment",
         "status": "complete",
         "payment_status": "paid" if order.total_cents else "no_payment_required",
+        "amount_subtotal": order.total_cents - order.shipping_cents,
         "amount_total": order.total_cents,
+        "total_details": {
+            "amount_discount": 0,
+            "amount_shipping": order.shipping_cents,
+            "amount_tax": 0,
+        },
         "currency": order.currency,
         "client_reference_id": str(order.pk),
         "metadata": {"order_id": str(order.pk)},

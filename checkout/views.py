@@ -2,6 +2,9 @@
 
 import json
 import logging
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,11 +22,19 @@ from checkout.models import Order, OrderItem
 from checkout.my_orders import OrderPanel, after_payment, headline_of, my_orders, one_order
 from checkout.ordering import buy
 from checkout.receipts import address_of, make_link, order_at, revoke_link
-from checkout.requested import MAX_LINES, CannotOrder, RequestedItem
-from storefront.cart import cart_of
+from checkout.requested import MAX_LINES, CannotOrder, RequestedItem, RequestedOrder
+from storefront.cart import Cart, cart_of
+from storefront.delivery import Choice, NotDelivered, choice_of, choose
 from storefront.models import MAX_QUANTITY, Product
 from storefront.money import format_money
-from storefront.notices import Notice, anchor_of_cart, forget_notice, lead_back, page_of_form
+from storefront.notices import (
+    Notice,
+    anchor_of_cart,
+    forget_notice,
+    lead_back,
+    page_of_form,
+    typed_text,
+)
 from storefront.ops import logs
 from storefront.ops.pages import HtmxRequest, SeeOther, base_url, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
@@ -148,23 +159,50 @@ def _cart_beside(panel: OrderPanel) -> dict[str, Any]:
 
 def _buy_cart(request: HtmxRequest) -> HttpResponse:
     shopper = shopper_or_new(request)
-    cart = cart_of(shopper)
-    shown = request.POST.get("total_cents", str(cart.total_cents))
+    cart = cart_of(shopper, choice=choice_of(request))
     try:
         # A product that is no longer sold changes the total too; `buy` names it instead.
-        if shown != str(cart.total_cents) and cart.is_all_on_sale:
-            raise CannotOrder(
-                f"The total has changed to {format_money(cart.total_cents)} since you looked. "
-                "Please check the cart and press Buy again."
-            )
+        if cart.is_all_on_sale:
+            _refuse_what_was_not_shown(request.POST, cart)
         items = [RequestedItem(line.product, line.quantity) for line in cart.lines]
-        order = _buy(request, shopper, items)
-    except CannotOrder as refused:
+        order = _buy(request, shopper, RequestedOrder(items, cart.delivery))
+    except (CannotOrder, NotDelivered) as refused:
         return _refusal(request, shopper, str(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
     except failures.StripeFailed as failure:
         response = _refusal(request, shopper, _words_for(failure), _status_for(failure))
         return _with_retry_after(response, failure)
     return set_shopper_cookie(forget_notice(request, _lead_to_payment(request, order)), shopper)
+
+
+def _refuse_what_was_not_shown(form: Mapping[str, str], cart: Cart) -> None:
+    """Raise CannotOrder or NotDelivered if the form says another delivery or total than is now.
+
+    What it doesn't say goes by the shopper's choice.
+    """
+    total, news = format_money(cart.total_cents), ""
+    if cart.delivery:
+        now = Choice(cart.delivery.country, cart.delivery.chosen.rate.pk)
+        shown = Choice(
+            _country(form.get("country", "")) or cart.choice.country or now.country,
+            _number(form.get("delivery", "")) or cart.choice.rate or now.rate,
+        )
+        if shown != now and choose(cart.goods_cents, shown):
+            way = f"{cart.delivery.chosen.rate.name} to {cart.delivery.country_name}"
+            news = f"Delivery has changed to {way}, and the total to {total}, since you looked."
+    if not news and form.get("total_cents", str(cart.total_cents)) != str(cart.total_cents):
+        news = f"The total has changed to {total} since you looked."
+    if news:
+        raise CannotOrder(f"{news} Please check the cart and press Buy again.")
+
+
+def _country(text: str) -> str:
+    """Return what can be told again of a country; nothing for nothing alone."""
+    return typed_text(text) or (text and "?")
+
+
+def _number(text: str) -> int:
+    """Return the number of a rate; 0 for nothing, and for what is none one that no rate has."""
+    return int(text) if re.fullmatch("[1-9][0-9]{0,17}", text) else -bool(text)
 
 
 def _lead_to_payment(request: HtmxRequest, order: Order) -> HttpResponse:
@@ -180,8 +218,8 @@ def _lead_to_payment(request: HtmxRequest, order: Order) -> HttpResponse:
 def _buy_json(request: HtmxRequest) -> HttpResponse:
     shopper = shopper_or_new(request)
     try:
-        order = _buy(request, shopper, _requested_items(request))
-    except CannotOrder as refused:
+        order = _buy(request, shopper, _requested_order(request))
+    except (CannotOrder, NotDelivered) as refused:
         return JsonResponse({"error": str(refused)}, status=HTTPStatus.BAD_REQUEST)
     except failures.StripeFailed as failure:
         error = {"error": _words_for(failure)}
@@ -190,10 +228,10 @@ def _buy_json(request: HtmxRequest) -> HttpResponse:
     return set_shopper_cookie(JsonResponse(answer), shopper)
 
 
-def _buy(request: HttpRequest, shopper: UUID, items: list[RequestedItem]) -> Order:
+def _buy(request: HttpRequest, shopper: UUID, wanted: RequestedOrder) -> Order:
     return buy(
         shopper,
-        items,
+        wanted,
         base_url=base_url(request),
         now=timezone.now(),
         sender=limits.sender_of(request),
@@ -226,10 +264,24 @@ def _refusal(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus
     return set_shopper_cookie(response, shopper)
 
 
-def _requested_items(request: HttpRequest) -> list[RequestedItem]:
-    """Read `{"items": [{"product_id": 1, "quantity": 2}]}`; a product named twice is added up."""
+def _requested_order(request: HttpRequest) -> RequestedOrder:
+    """Read `{"items": [{"product_id": 1, "quantity": 2}], "country": "DE", "delivery": 1}`."""
+    try:
+        data = json.loads(request.body)
+    except (ValueError, RecursionError):
+        raise CannotOrder("The request is not valid JSON.") from None
+    if not isinstance(data, dict):
+        data = {}
+    wanted, choice = RequestedOrder(_requested_items(data)), _choice(data)
+    if not wanted.needs_shipping:
+        return wanted
+    return replace(wanted, delivery=choose(wanted.total_cents, choice))
+
+
+def _requested_items(data: dict[str, Any]) -> list[RequestedItem]:
+    """Return the items; a product named twice is added up."""
     quantities: dict[int, int] = {}
-    for item in _items(request):
+    for item in _items(data):
         product_id, quantity = _item(item)
         quantities[product_id] = quantities.get(product_id, 0) + quantity
     if any(quantity > MAX_QUANTITY for quantity in quantities.values()):
@@ -240,12 +292,8 @@ def _requested_items(request: HttpRequest) -> list[RequestedItem]:
     return [RequestedItem(products[pk], quantity) for pk, quantity in sorted(quantities.items())]
 
 
-def _items(request: HttpRequest) -> list[Any]:
-    try:
-        data = json.loads(request.body)
-    except (ValueError, RecursionError):
-        raise CannotOrder("The request is not valid JSON.") from None
-    items = data.get("items") if isinstance(data, dict) else None
+def _items(data: dict[str, Any]) -> list[Any]:
+    items = data.get("items")
     if not isinstance(items, list):
         raise CannotOrder('Send {"items": [{"product_id": 1, "quantity": 2}]}.')
     if len(items) > MAX_LINES:
@@ -261,3 +309,12 @@ def _item(item: Any) -> tuple[int, int]:
     if type(quantity) is not int or not 1 <= quantity <= MAX_QUANTITY:
         raise CannotOrder(f"quantity must be a whole number from 1 to {MAX_QUANTITY}.")
     return product_id, quantity
+
+
+def _choice(data: dict[str, Any]) -> Choice:
+    country, rate = data.get("country", ""), data.get("delivery", 0)
+    if not isinstance(country, str):
+        raise CannotOrder('country must be a code of two letters, such as "DE".')
+    if type(rate) is not int:
+        raise CannotOrder("delivery must be the whole number of a rate.")
+    return Choice(_country(country), rate)
