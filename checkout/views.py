@@ -56,6 +56,8 @@ STRIPE_FAILED: dict[type[failures.StripeFailed], str] = {
     "in a minute.",
     failures.ClockIsOff: f"The shop cannot take payments, as its clock is wrong. {NOT_CHARGED} "
     f"{TELL_THE_SHOP}",
+    failures.TaxNotReady: f"The shop can’t take orders at the moment. {NOT_CHARGED} "
+    f"{TELL_THE_SHOP}",
     failures.StripeFailed: f"Stripe did not accept this order. {NOT_CHARGED} {TELL_THE_SHOP}",
 }
 

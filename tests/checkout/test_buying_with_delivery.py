@@ -1,12 +1,21 @@
 """Buy with delivery, codes and tax: what is offered is stored, and Stripe is told just that."""
 
+import typing
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import Settings
+from stripe.params.checkout import SessionCreateParams
 
-from storefront.models import Product, ShippingRate
-from tests.cast import Shopper, chooses, deliver, leads_to_payment, rate
+from checkout import rebuilding
+from checkout.models import Order
+from storefront import stripe_keys
+from storefront.models import Product, ShippingRate, Shop
+from tests.cast import Shopper, chooses, deliver, leads_to_payment, picture_of, rate
 from tools.stripe_stand_in import StandIn
 
 CREATE = "/v1/checkout/sessions"
@@ -271,3 +280,272 @@ class TestPressingBuyAgain:
             setattr(settings, name, value)
         ada.buys()
         assert [s["status"] for s in stripe.sessions.values()] == ["expired", "open"]
+
+
+class TestWhatStripeIsTold:
+    def test_with_nothing_besides_the_goods(self, stripe: StandIn, ada: Shopper, mouse: Product):
+        """All of it: what is not here is not asked, such as an address."""
+        Product.objects.update(description="", tax_code="txcd_99999999")
+        ada.buys()
+        order = ada.order
+        reference = {"order_id": str(order.pk), "shop": str(Shop.this())}
+        new = {"description": f"Order {order.reference}"}
+        product = {"name": "Mouse", "metadata": {"product_id": str(mouse.pk)}}
+        price = {"currency": "usd", "unit_amount": 2_999, "product_data": product}
+        expires_at = told(stripe)["expires_at"]
+        assert told(stripe) == {
+            "mode": "payment",
+            "line_items": [{"quantity": 1, "price_data": price}],
+            "client_reference_id": str(order.pk),
+            "metadata": reference,
+            "payment_intent_data": {"metadata": reference} | new,
+            "expires_at": expires_at,
+            "success_url": f"http://testserver/?order={order.pk}",
+            "cancel_url": f"http://testserver/?canceled={order.pk}",
+            "locale": "auto",
+            "branding_settings": {"display_name": "Storefront"},
+        }
+        assert (order.offer, order.shipping_cents, order.total_cents) == (None, 0, 2_999)
+
+    @pytest.mark.parametrize(("accent", "colour"), [("#0b6e4f", "#0b6e4f"), ("#fA0", "#ffAA00")])
+    def test_is_the_name_and_the_colour_of_the_shop(
+        self, stripe: StandIn, ada: Shopper, settings: Settings, accent: str, colour: str
+    ):
+        settings.SHOP_NAME, settings.SHOP_ACCENT = "Tea & more", accent
+        ada.buys()
+        looks = {"display_name": "Tea & more", "button_color": colour}
+        assert told(stripe)["branding_settings"] == looks
+
+    def test_is_the_phone_if_the_shop_asks_for_it(
+        self, stripe: StandIn, ada: Shopper, settings: Settings
+    ):
+        settings.ASK_PHONE = True
+        ada.buys()
+        assert told(stripe)["phone_number_collection"] == {"enabled": True}
+
+    def test_are_the_ways_to_pay_that_are_left_out(
+        self, stripe: StandIn, ada: Shopper, settings: Settings
+    ):
+        settings.EXCLUDE_PAYMENT_METHODS = ["sepa_debit", "klarna"]
+        ada.buys()
+        assert told(stripe)["excluded_payment_method_types"] == ["sepa_debit", "klarna"]
+
+    def test_are_words_about_the_goods(self, stripe: StandIn, ada: Shopper, mouse: Product):
+        Product.objects.update(description=f"# Small\n\n- and <b>grey</b>\n\n{'long ' * 99}")
+        ada.buys()
+        (line,) = told(stripe)["line_items"]
+        words = line["price_data"]["product_data"]["description"]
+        assert words.startswith("Small and <b>grey</b> long")
+        assert len(words) == 200
+
+    def test_is_where_the_pictures_are(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, settings: Settings
+    ):
+        digests = [picture_of(mouse, colour).digest for colour in ("red", "blue")]
+        settings.SITE_URL, settings.IS_PUBLIC = "https://shop.example", True
+        ada.buys()
+        (line,) = told(stripe)["line_items"]
+        assert line["price_data"]["product_data"]["images"] == [
+            f"https://shop.example/pictures/{digest}-1600.webp" for digest in digests
+        ]
+
+    @pytest.mark.parametrize(
+        ("site", "is_public", "picture"),
+        [
+            ("", True, "red"),
+            ("https://localhost:8000", False, "red"),
+            ("http://shop.example", False, "red"),
+            ("https://shop.example", True, ""),
+        ],
+    )
+    def test_is_no_picture_that_stripe_cannot_load(
+        self,
+        stripe: StandIn,
+        ada: Shopper,
+        mouse: Product,
+        settings: Settings,
+        site: str,
+        is_public: bool,
+        picture: str,
+    ):
+        """Nor a drawing, which it takes none of."""
+        Product.objects.update(picture="products/mouse.svg")
+        if picture:
+            picture_of(mouse, picture)
+        settings.SITE_URL, settings.IS_PUBLIC = site, is_public
+        ada.buys()
+        assert "images" not in told(stripe)["line_items"][0]["price_data"]["product_data"]
+
+    def test_is_of_the_family_where_a_variant_has_none(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, settings: Settings
+    ):
+        settings.TAX = "exclusive"
+        small = Product.objects.create(
+            name="Mouse", variant="S", variant_of=mouse, price_cents=1_000
+        )
+        Product.objects.filter(pk=mouse.pk).update(description="Grey.", tax_code="txcd_20030000")
+        ada.buys_by_json({"items": [{"product_id": small.pk, "quantity": 1}]})
+        product = told(stripe)["line_items"][0]["price_data"]["product_data"]
+        assert (product["description"], product["tax_code"]) == ("Grey.", "txcd_20030000")
+
+    def test_may_change_before_it_is_asked_again(self, stripe: StandIn, ada: Shopper):
+        stripe.fault("POST", CREATE, drop=True, after=True, times=3)
+        ada.buys()
+        stripe.clear_faults()
+        Product.objects.update(description="Now with words.")
+        assert "Please try again" in ada.is_refused(ada.buys()).text
+        assert leads_to_payment(ada.buys())
+
+    def test_costs_one_query_more_where_pictures_are_shown(
+        self, stripe: StandIn, ada: Shopper, bo: Shopper, mouse: Product, settings: Settings
+    ):
+        bo.puts(mouse, 1)
+        Shop.this()
+        queries = []
+        for shopper, is_public in ((ada, False), (bo, True)):
+            settings.SITE_URL, settings.IS_PUBLIC = "http://testserver", is_public
+            with CaptureQueriesContext(connection) as seen:
+                assert leads_to_payment(shopper.buys())
+            queries.append(len(seen))
+        assert queries[1] == queries[0] + 1
+
+
+def test_the_ways_to_pay_are_those_that_stripes_library_knows():
+    def words(kind: Any) -> set[str]:
+        inside = typing.get_args(kind)
+        is_list_of_words = typing.get_origin(kind) is typing.Literal
+        return {*inside} if is_list_of_words else {w for part in inside for w in words(part)}
+
+    known = SessionCreateParams.__annotations__["excluded_payment_method_types"]
+    assert set(stripe_keys.PAYMENT_METHODS) == words(known)
+
+
+class TestCodes:
+    @pytest.fixture(autouse=True)
+    def are_taken(self, settings: Settings) -> None:
+        settings.PROMOTION_CODES = True
+
+    def test_are_entered_on_stripes_page(self, stripe: StandIn, ada: Shopper):
+        ada.buys()
+        assert told(stripe)["allow_promotion_codes"] is True
+        assert ada.order.offer == {"shipping": [], "codes": True, "tax": "off"}
+        stripe.promotion_code("TEN", percent_off=10)
+        stripe.pay(ada.order.session_id or "", code="TEN")
+        deliver(*stripe.events_of("checkout.session.completed"))
+        order = ada.order
+        assert (order.status, order.discount_cents, order.total_cents) == ("PAID", 300, 2_699)
+
+
+class TestTax:
+    @pytest.fixture(autouse=True, params=["inclusive", "exclusive"])
+    def is_on(self, request: pytest.FixtureRequest, settings: Settings) -> None:
+        settings.TAX = request.param
+
+    def test_is_meant_the_same_for_goods_and_delivery(
+        self, stripe: StandIn, ada: Shopper, parcel: ShippingRate, settings: Settings
+    ):
+        Product.objects.update(tax_code="txcd_30011000")
+        ada.buys()
+        price = told(stripe)["line_items"][0]["price_data"]
+        delivery = told(stripe)["shipping_options"][0]["shipping_rate_data"]
+        assert told(stripe)["automatic_tax"] == {"enabled": True}
+        assert price["product_data"]["tax_code"] == "txcd_30011000"
+        assert delivery["tax_code"] == "txcd_92010001"
+        assert price["tax_behavior"] == delivery["tax_behavior"] == settings.TAX
+
+    def test_that_arrives_fits(
+        self, stripe: StandIn, ada: Shopper, parcel: ShippingRate, settings: Settings
+    ):
+        ada.buys()
+        stripe.pay(ada.order.session_id or "")
+        deliver(*stripe.events_of("checkout.session.completed"))
+        order = ada.order
+        on_top = order.tax_cents if settings.TAX == "exclusive" else 0
+        assert (order.status, order.total_cents) == ("PAID", 3_489 + on_top)
+        assert order.tax_cents > 0
+
+    def test_goes_by_the_order_and_not_by_what_the_settings_say_since(
+        self, stripe: StandIn, ada: Shopper, settings: Settings
+    ):
+        was, before = settings.TAX, timezone.now()
+        stripe.fault("POST", CREATE, status=429, times=3)
+        ada.buys()
+        stripe.clear_faults()
+        Order.objects.update(created_at=before)
+        settings.TAX = "off"
+        ada.buys()
+        assert "automatic_tax" not in told(stripe)
+        assert [order.offer and order.offer["tax"] for order in ada.orders] == [None, was]
+
+    @pytest.mark.parametrize(
+        ("lack", "todo"),
+        [
+            ("no_head_office", "set the head office's address at https://dashboard.stripe.com/"),
+            ("not_activated", "activate Stripe Tax at https://dashboard.stripe.com/"),
+        ],
+    )
+    def test_that_stripe_cannot_work_out_stops_the_sale(
+        self,
+        stripe: StandIn,
+        ada: Shopper,
+        caplog: pytest.LogCaptureFixture,
+        lack: str,
+        todo: str,
+    ):
+        stripe.configure(tax=lack)
+        page = ada.is_refused(ada.buys()).text
+        assert "The shop can’t take orders at the moment. You were not charged" in page
+        assert "Please tell the shop" in page
+        assert todo in caplog.text
+        assert "or TAX=off" in caplog.text
+        assert (stripe.sessions, ada.cart) == ({}, {"Mouse": 1})
+        stripe.configure()
+        assert leads_to_payment(ada.buys())
+
+    def test_that_is_missing_is_a_failure_to_json(
+        self, stripe: StandIn, ada: Shopper, mouse: Product
+    ):
+        stripe.configure(tax="not_activated")
+        answer = ada.buys_by_json({"items": [{"product_id": mouse.pk, "quantity": 1}]})
+        assert (answer.status_code, "can’t take orders" in answer.json()["error"]) == (502, True)
+
+
+class TestAnOrderThatIsRebuilt:
+    """After a restore that brought no backup of it: its session tells what it was offered."""
+
+    @pytest.mark.parametrize("tax", ["off", "inclusive", "exclusive"])
+    @pytest.mark.parametrize("is_paid", [True, False])
+    def test_fits_its_payment(
+        self,
+        stripe: StandIn,
+        ada: Shopper,
+        parcel: ShippingRate,
+        settings: Settings,
+        tax: str,
+        is_paid: bool,
+    ):
+        settings.TAX, settings.PROMOTION_CODES = tax, True
+        ada.buys()
+        was = ada.order
+        stripe.promotion_code("TEN", percent_off=10)
+        if is_paid:
+            stripe.pay(was.session_id or "", code="TEN")
+        Order.objects.all().delete()
+        (order,) = rebuilding.rebuild(timezone.now() - timedelta(hours=1))
+        assert (order.total_cents, order.country, order.needs_shipping) == (3_489, "DE", True)
+        same = {"name": "Delivery", "least": None, "most": None}
+        offer = was.offer or {}
+        assert order.offer == offer | {"shipping": [offer["shipping"][0] | same]}
+        if not is_paid:
+            stripe.pay(was.session_id or "", code="TEN")
+        deliver(*stripe.events_of("checkout.session.completed"))
+        order.refresh_from_db()
+        assert (order.status, order.discount_cents, order.shipping_cents) == ("PAID", 300, 490)
+
+    @pytest.mark.parametrize("is_sent", [True, False])
+    def test_has_no_offer_if_there_was_none(self, stripe: StandIn, ada: Shopper, is_sent: bool):
+        Product.objects.update(needs_shipping=is_sent)
+        ada.buys()
+        Order.objects.all().delete()
+        (order,) = rebuilding.rebuild(timezone.now() - timedelta(hours=1))
+        assert (order.offer, order.total_cents, order.needs_shipping) == (None, 2_999, is_sent)
