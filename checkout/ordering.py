@@ -56,6 +56,7 @@ def buy(
     superseding.close_other_sessions(shopper, wanted.fingerprint, now)
     order = place_order(shopper, wanted, now, sender)
     logs.bind(order=str(order.pk))
+    superseding.close_those_beside(order, now)
     _open_checkout(order, base_url, now)
     return order
 
@@ -177,8 +178,8 @@ def _keep(order: Order, session: gateway.CheckoutSession, now: datetime) -> None
 def _refuse_the_superseded(order: Order) -> None:
     if Order.objects.filter(pk=order.pk, superseded_at__isnull=False).exists():
         raise CannotOrder(
-            "Your cart has been bought with other quantities in another tab. Nothing was charged "
-            "here. Please check the cart and press Buy again."
+            "Your cart has been bought with other quantities or another delivery in another tab. "
+            "Nothing was charged here. Please check the cart and press Buy again."
         )
 
 

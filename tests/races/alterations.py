@@ -16,7 +16,7 @@ import stripe
 from django.db import connections, transaction
 from django.db.models import F
 
-from checkout import events, limits, ordering, payments
+from checkout import events, limits, ordering, payments, superseding
 from checkout.gateway import calls
 from checkout.models import Order, StripeEvent
 from checkout.reading import Json
@@ -127,6 +127,18 @@ def open_orders_repeat() -> None:
 
     # An empty one is outside of the constraint's condition.
     setattr(RequestedOrder, "fingerprint", "")  # noqa: B010
+    setattr(ordering, "place_order", place_order)  # noqa: B010
+
+
+def other_tabs_are_looked_for_once() -> None:
+    """Before the order is stored, when one of another tab may be about to be."""
+    place = ordering.place_order
+
+    def place_order(*args: Any) -> Order:
+        time.sleep(WINDOW_SECONDS)
+        return place(*args)
+
+    setattr(superseding, "close_those_beside", lambda order, now: None)  # noqa: B010
     setattr(ordering, "place_order", place_order)  # noqa: B010
 
 
