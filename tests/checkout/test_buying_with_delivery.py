@@ -1,7 +1,6 @@
 """Buy with delivery, codes and tax: what is offered is stored, and Stripe is told just that."""
 
 import typing
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from django.utils import timezone
 from pytest_django import Settings
 from stripe.params.checkout import SessionCreateParams
 
-from checkout import rebuilding
 from checkout.models import Order
 from storefront import stripe_keys
 from storefront.models import Product, ShippingRate, Shop
@@ -271,6 +269,15 @@ class TestPressingBuyAgain:
         assert [s["status"] for s in stripe.sessions.values()] == ["expired", "open"]
         assert sorted(order.country for order in ada.orders) == ["AT", "DE"]
 
+    def test_by_another_way_ends_it_too(
+        self, stripe: StandIn, ada: Shopper, parcel: ShippingRate, express: ShippingRate
+    ):
+        ShippingRate.objects.update(amount_cents=490)
+        for way in (parcel, express):
+            chooses(ada, "DE", way)
+            assert leads_to_payment(ada.buys())
+        assert [s["status"] for s in stripe.sessions.values()] == ["expired", "open"]
+
     @pytest.mark.parametrize("setting", [{"PROMOTION_CODES": True}, {"TAX": "inclusive"}], ids=str)
     def test_once_more_may_be_added_ends_it_too(
         self, stripe: StandIn, ada: Shopper, settings: Settings, setting: dict[str, object]
@@ -508,44 +515,3 @@ class TestTax:
         stripe.configure(tax="not_activated")
         answer = ada.buys_by_json({"items": [{"product_id": mouse.pk, "quantity": 1}]})
         assert (answer.status_code, "can’t take orders" in answer.json()["error"]) == (502, True)
-
-
-class TestAnOrderThatIsRebuilt:
-    """After a restore that brought no backup of it: its session tells what it was offered."""
-
-    @pytest.mark.parametrize("tax", ["off", "inclusive", "exclusive"])
-    @pytest.mark.parametrize("is_paid", [True, False])
-    def test_fits_its_payment(
-        self,
-        stripe: StandIn,
-        ada: Shopper,
-        parcel: ShippingRate,
-        settings: Settings,
-        tax: str,
-        is_paid: bool,
-    ):
-        settings.TAX, settings.PROMOTION_CODES = tax, True
-        ada.buys()
-        was = ada.order
-        stripe.promotion_code("TEN", percent_off=10)
-        if is_paid:
-            stripe.pay(was.session_id or "", code="TEN")
-        Order.objects.all().delete()
-        (order,) = rebuilding.rebuild(timezone.now() - timedelta(hours=1))
-        assert (order.total_cents, order.country, order.needs_shipping) == (3_489, "DE", True)
-        same = {"name": "Delivery", "least": None, "most": None}
-        offer = was.offer or {}
-        assert order.offer == offer | {"shipping": [offer["shipping"][0] | same]}
-        if not is_paid:
-            stripe.pay(was.session_id or "", code="TEN")
-        deliver(*stripe.events_of("checkout.session.completed"))
-        order.refresh_from_db()
-        assert (order.status, order.discount_cents, order.shipping_cents) == ("PAID", 300, 490)
-
-    @pytest.mark.parametrize("is_sent", [True, False])
-    def test_has_no_offer_if_there_was_none(self, stripe: StandIn, ada: Shopper, is_sent: bool):
-        Product.objects.update(needs_shipping=is_sent)
-        ada.buys()
-        Order.objects.all().delete()
-        (order,) = rebuilding.rebuild(timezone.now() - timedelta(hours=1))
-        assert (order.offer, order.total_cents, order.needs_shipping) == (None, 2_999, is_sent)
