@@ -85,7 +85,7 @@ def _store_order(shopper: UUID, wanted: RequestedOrder, now: datetime, sender: s
         shopper=shopper,
         fingerprint=wanted.fingerprint,
         total_cents=wanted.total_cents,
-        shipping_cents=wanted.delivery.cents if wanted.delivery else 0,
+        shipping_cents=wanted.shipping_cents,
         currency=settings.CURRENCY,
         country=wanted.country,
         needs_shipping=wanted.needs_shipping,

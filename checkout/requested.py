@@ -50,8 +50,11 @@ class RequestedOrder:
     @property
     def total_cents(self) -> int:
         """What it comes to before any code, and before a tax that comes on top."""
-        goods_cents = sum(item.amount_cents for item in self.items)
-        return goods_cents + (self.delivery.cents if self.delivery else 0)
+        return sum(item.amount_cents for item in self.items) + self.shipping_cents
+
+    @property
+    def shipping_cents(self) -> int:
+        return self.delivery.cents if self.delivery else 0
 
     @property
     def needs_shipping(self) -> bool:
@@ -103,7 +106,8 @@ def refuse_the_impossible(wanted: RequestedOrder) -> None:
         raise CannotOrder(f"One order can hold {MAX_LINES} different products at most.")
     most = money.largest_charge()
     if wanted.total_cents > most:
-        can_be_split = all(item.product.price_cents <= most for item in items)
+        most_for_goods = most - wanted.shipping_cents
+        can_be_split = all(item.product.price_cents <= most_for_goods for item in items)
         raise CannotOrder(
             f"One order can come to {money.format_money(most)} at most. "
             + ("Please split it." if can_be_split else "Please ask the shop how to pay for this.")

@@ -198,8 +198,8 @@ def _refuse_what_was_not_shown(form: Mapping[str, str], cart: Cart) -> None:
 
 
 def _country(text: str) -> str:
-    """Return what can be told again of a country; nothing for nothing alone."""
-    return typed_text(text) or (text and "?")
+    """Return a code as it is known, and no more of it than can be told again."""
+    return typed_text(text.strip()).upper() or (text and "?")
 
 
 def _number(text: str) -> int:
