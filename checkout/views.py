@@ -1,10 +1,6 @@
 """Buy, My Orders and the order page: load, one call, answer."""
 
-import json
 import logging
-import re
-from collections.abc import Mapping
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,24 +13,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from checkout import limits
+from checkout.buy_forms import wanted_by_form, wanted_by_json
 from checkout.gateway import failures
 from checkout.models import Order, OrderItem
 from checkout.my_orders import OrderPanel, after_payment, headline_of, my_orders, one_order
 from checkout.ordering import buy
 from checkout.receipts import address_of, make_link, order_at, revoke_link
-from checkout.requested import MAX_LINES, CannotOrder, RequestedItem, RequestedOrder
-from storefront.cart import Cart, cart_of
-from storefront.delivery import Choice, NotDelivered, choice_of, choose
-from storefront.models import MAX_QUANTITY, Product
-from storefront.money import format_money
-from storefront.notices import (
-    Notice,
-    anchor_of_cart,
-    forget_notice,
-    lead_back,
-    page_of_form,
-    typed_text,
-)
+from checkout.requested import CannotOrder, RequestedOrder
+from storefront.cart import cart_of
+from storefront.delivery import NotDelivered, choice_of
+from storefront.models import Product
+from storefront.notices import Notice, anchor_of_cart, forget_notice, lead_back, page_of_form
 from storefront.ops import logs
 from storefront.ops.pages import HtmxRequest, SeeOther, base_url, page, wants_fragment
 from storefront.ops.shopper import set_shopper_cookie, shopper_of, shopper_or_new
@@ -163,48 +152,13 @@ def _buy_cart(request: HtmxRequest) -> HttpResponse:
     shopper = shopper_or_new(request)
     cart = cart_of(shopper, choice=choice_of(request))
     try:
-        # A product that is no longer sold changes the total too; `buy` names it instead.
-        if cart.is_all_on_sale:
-            _refuse_what_was_not_shown(request.POST, cart)
-        items = [RequestedItem(line.product, line.quantity) for line in cart.lines]
-        order = _buy(request, shopper, RequestedOrder(items, cart.delivery))
+        order = _buy(request, shopper, wanted_by_form(request.POST, cart))
     except (CannotOrder, NotDelivered) as refused:
         return _refusal(request, shopper, str(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
     except failures.StripeFailed as failure:
         response = _refusal(request, shopper, _words_for(failure), _status_for(failure))
         return _with_retry_after(response, failure)
     return set_shopper_cookie(forget_notice(request, _lead_to_payment(request, order)), shopper)
-
-
-def _refuse_what_was_not_shown(form: Mapping[str, str], cart: Cart) -> None:
-    """Raise CannotOrder or NotDelivered if the form says another delivery or total than is now.
-
-    What it doesn't say goes by the shopper's choice.
-    """
-    total, news = format_money(cart.total_cents), ""
-    if cart.delivery:
-        now = Choice(cart.delivery.country, cart.delivery.chosen.rate.pk)
-        shown = Choice(
-            _country(form.get("country", "")) or cart.choice.country or now.country,
-            _number(form.get("delivery", "")) or cart.choice.rate or now.rate,
-        )
-        if shown != now and choose(cart.goods_cents, shown):
-            way = f"{cart.delivery.chosen.rate.name} to {cart.delivery.country_name}"
-            news = f"Delivery has changed to {way}, and the total to {total}, since you looked."
-    if not news and form.get("total_cents", str(cart.total_cents)) != str(cart.total_cents):
-        news = f"The total has changed to {total} since you looked."
-    if news:
-        raise CannotOrder(f"{news} Please check the cart and press Buy again.")
-
-
-def _country(text: str) -> str:
-    """Return a code as it is known, and no more of it than can be told again."""
-    return typed_text(text.strip()).upper() or (text and "?")
-
-
-def _number(text: str) -> int:
-    """Return the number of a rate; 0 for nothing, and for what is none one that no rate has."""
-    return int(text) if re.fullmatch("[1-9][0-9]{0,17}", text) else -bool(text)
 
 
 def _lead_to_payment(request: HtmxRequest, order: Order) -> HttpResponse:
@@ -220,7 +174,7 @@ def _lead_to_payment(request: HtmxRequest, order: Order) -> HttpResponse:
 def _buy_json(request: HtmxRequest) -> HttpResponse:
     shopper = shopper_or_new(request)
     try:
-        order = _buy(request, shopper, _requested_order(request))
+        order = _buy(request, shopper, wanted_by_json(request.body))
     except (CannotOrder, NotDelivered) as refused:
         return JsonResponse({"error": str(refused)}, status=HTTPStatus.BAD_REQUEST)
     except failures.StripeFailed as failure:
@@ -264,59 +218,3 @@ def _refusal(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus
     else:
         response = lead_back(request, notice, anchor_of_cart(notice))
     return set_shopper_cookie(response, shopper)
-
-
-def _requested_order(request: HttpRequest) -> RequestedOrder:
-    """Read `{"items": [{"product_id": 1, "quantity": 2}], "country": "DE", "delivery": 1}`."""
-    try:
-        data = json.loads(request.body)
-    except (ValueError, RecursionError):
-        raise CannotOrder("The request is not valid JSON.") from None
-    if not isinstance(data, dict):
-        data = {}
-    wanted, choice = RequestedOrder(_requested_items(data)), _choice(data)
-    if not wanted.needs_shipping:
-        return wanted
-    return replace(wanted, delivery=choose(wanted.total_cents, choice))
-
-
-def _requested_items(data: dict[str, Any]) -> list[RequestedItem]:
-    """Return the items; a product named twice is added up."""
-    quantities: dict[int, int] = {}
-    for item in _items(data):
-        product_id, quantity = _item(item)
-        quantities[product_id] = quantities.get(product_id, 0) + quantity
-    if any(quantity > MAX_QUANTITY for quantity in quantities.values()):
-        raise CannotOrder(f"You can order up to {MAX_QUANTITY} of one product.")
-    products = Product.objects.with_family().in_bulk(quantities)
-    if unknown := quantities.keys() - products.keys():
-        raise CannotOrder(f"There is no product {min(unknown)}.")
-    return [RequestedItem(products[pk], quantity) for pk, quantity in sorted(quantities.items())]
-
-
-def _items(data: dict[str, Any]) -> list[Any]:
-    items = data.get("items")
-    if not isinstance(items, list):
-        raise CannotOrder('Send {"items": [{"product_id": 1, "quantity": 2}]}.')
-    if len(items) > MAX_LINES:
-        raise CannotOrder(f"One order can hold {MAX_LINES} lines at most.")
-    return items
-
-
-def _item(item: Any) -> tuple[int, int]:
-    product_id = item.get("product_id") if isinstance(item, dict) else None
-    quantity = item.get("quantity") if isinstance(item, dict) else None
-    if type(product_id) is not int or not 0 < product_id < 2**63:
-        raise CannotOrder("product_id must be the whole number of a product.")
-    if type(quantity) is not int or not 1 <= quantity <= MAX_QUANTITY:
-        raise CannotOrder(f"quantity must be a whole number from 1 to {MAX_QUANTITY}.")
-    return product_id, quantity
-
-
-def _choice(data: dict[str, Any]) -> Choice:
-    country, rate = data.get("country", ""), data.get("delivery", 0)
-    if not isinstance(country, str):
-        raise CannotOrder('country must be a code of two letters, such as "DE".')
-    if type(rate) is not int:
-        raise CannotOrder("delivery must be the whole number of a rate.")
-    return Choice(_country(country), rate)
