@@ -114,8 +114,9 @@ def order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -
     context = {"order": order, "panel": panel, "is_shared": is_shared, "headline": headline}
     context |= _link(request, order)
     if not is_shared:  # a licence, say, or where somebody lives: the buyer's alone
-        context |= {"after_payment": after_payment(order), "address": address_lines(order)}
-        context["phone"] = order.phone
+        context["after_payment"] = after_payment(order)
+        if order.paid_at or order.status == Order.Status.PROCESSING:
+            context |= {"address": address_lines(order), "phone": order.phone}
     context["items"] = items = _lines(order)
     context |= {"bill": bill_of(order, items), "delivery_name": delivery_name(order)}
     return page(request, "checkout/order.html", context, partial="order-update")
