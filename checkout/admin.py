@@ -16,10 +16,12 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from checkout import persons, receipts
 from checkout.bills import address_lines, bill_of, delivery_name
-from checkout.models import Heartbeat, Order, OrderItem, Refund, StripeEvent
+from checkout.models import Heartbeat, Message, Order, OrderItem, Refund, StripeEvent
 from checkout.views import order_page
 from storefront.countries import country_name
 from storefront.money import format_money
@@ -125,6 +127,21 @@ AT_STRIPE = (
 )
 
 
+class MessageInline(ReadOnly, admin.TabularInline):
+    model = Message
+    extra = 0
+    fields = ("kind", "to", "state_in_words", "error", "created_at", "sent_at", "mail")
+    readonly_fields = ("state_in_words", "mail")
+
+    @admin.display(description="state")
+    def state_in_words(self, message: Message) -> str:
+        return Message.State(message.state).label
+
+    @admin.display(description="mail")
+    def mail(self, message: Message) -> SafeString:
+        return message_actions(message)
+
+
 class EventInline(ReadOnly, admin.TabularInline):
     model = StripeEvent
     extra = 0
@@ -136,14 +153,14 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
     list_display = ("reference", "status", "total", "email", "created_at", "paid_at")
     list_filter = (NeedsALook, "status", ("disputed_at", admin.EmptyFieldListFilter), "created_at")
     search_help_text = "A reference, an order's id, an e-mail address, or Stripe's cs_… or pi_…"
-    inlines = (ItemInline, RefundInline, EventInline)
+    inlines = (ItemInline, RefundInline, MessageInline, EventInline)
     fieldsets = (
-        (None, {"fields": ("status", "review_reason", "email", "private_link", *WHEN)}),
+        (None, {"fields": ("status", "review_reason", "email", "mail", "private_link", *WHEN)}),
         ("Money", {"fields": (*MONEY, "currency")}),
         ("Delivery", {"fields": ("needs_shipping", "way", "address", "phone", "shipped_at")}),
         ("At Stripe", {"fields": AT_STRIPE}),
     )
-    readonly_fields = ("private_link", *MONEY, "way", "address")
+    readonly_fields = ("mail", "private_link", *MONEY, "way", "address")
     discount = amount("discount_cents", "discount")
     delivery = amount("shipping_cents", "delivery")
     tax = amount("tax_cents", "tax")
@@ -155,6 +172,12 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
         if note := Heartbeat.about_books():
             messages.error(request, f"{note}.")
         return super().changelist_view(request, extra_context)
+
+    @admin.display(description="mail", empty_value="nothing went wrong")
+    def mail(self, order: Order) -> str:
+        """Whether the shopper has what was written."""
+        refused = order.messages.failed().filter(tries__gt=0).exclude(error="").first()
+        return f"can’t be reached by mail: {refused.error}" if refused else ""
 
     @admin.display(description="private link", empty_value="none")
     def private_link(self, order: Order) -> str:
@@ -197,8 +220,7 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
             return persons.orders_of(term, rows)
         if term.startswith(("cs_", "pi_")):
             return rows.filter(Q(session_id=term) | Q(payment_intent=term))
-        first, last = _id_range(term)
-        return rows.filter(pk__range=(first, last)) if first else rows.none()
+        return with_reference(term, rows)
 
 
 @admin.register(StripeEvent)
@@ -213,6 +235,29 @@ class StripeEventAdmin(ReadOnly, LargeTableAdmin):
         if term.startswith("cs_"):
             return rows.filter(order__session_id=term)
         return rows.filter(**{"payment_intent" if term.startswith("pi_") else "event_id": term})
+
+
+def with_reference(term: str, rows: Any = None) -> Any:
+    """Return the orders with this reference, or with an id that begins so."""
+    rows = Order.objects.all() if rows is None else rows
+    first, last = _id_range(term)
+    return rows.filter(pk__range=(first, last)) if first else rows.none()
+
+
+def message_actions(message: Message) -> SafeString:
+    """Return what can be done with a message; the button is one of the form around it."""
+    read = format_html(
+        '<a href="{}">Read it</a>', reverse("admin:checkout_message_mail", args=[message.pk])
+    )
+    is_last = not Message.objects.filter(key=message.next_key).exists()
+    if message.state == Message.State.WAITING or not is_last:
+        return read
+    return format_html(
+        '{} <button type="submit" class="button" formaction="{}" formmethod="post">Send again'
+        "</button>",
+        read,
+        reverse("admin:checkout_message_again", args=[message.pk]),
+    )
 
 
 def _id_range(term: str) -> tuple[UUID | None, UUID | None]:
