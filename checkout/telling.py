@@ -40,18 +40,18 @@ def recovering() -> Iterator[None]:
 
 
 def paid(order: Order, email: str, at: datetime | None = None) -> None:
-    shopper = _message(Kind.ORDER_CONFIRMED, order, email, at=at)
+    shopper = message(Kind.ORDER_CONFIRMED, order, email, at=at)
     _write(shopper, *_to_merchant(Kind.NEW_ORDER, order, at=at))
     if settings.LOW_STOCK and order.counts_stock:
         _sold(order)
 
 
 def awaited(order: Order, email: str) -> None:
-    _write(_message(Kind.ORDER_PROCESSING, order, email))
+    _write(message(Kind.ORDER_PROCESSING, order, email))
 
 
 def failed(order: Order, email: str) -> None:
-    _write(_message(Kind.PAYMENT_FAILED, order, email))
+    _write(message(Kind.PAYMENT_FAILED, order, email))
 
 
 def refunded(order: Order, refund: Refund) -> None:
@@ -106,16 +106,16 @@ def _sold(order: Order) -> None:
 def _to_shopper(kind: Kind, order: Order, *rest: Any) -> list[Message]:
     """Return the message, unless the shopper was forgotten."""
     is_known = bool(order.email) or order.is_demo
-    return [_message(kind, order, order.email, *rest)] if is_known else []
+    return [message(kind, order, order.email, *rest)] if is_known else []
 
 
 def _to_merchant(kind: Kind, order: Order | None, *rest: Any, **options: Any) -> list[Message]:
     """Return the message, if the merchant has an address."""
     to = settings.MERCHANT_MAIL
-    return [_message(kind, order, to, *rest, **options)] if to else []
+    return [message(kind, order, to, *rest, **options)] if to else []
 
 
-def _message(
+def message(
     kind: Kind,
     order: Order | None,
     to: str,
@@ -140,10 +140,10 @@ def _message(
 def _write(*messages: Message) -> None:
     """Put them into the outbox, but for what is in there by the same cause."""
     if _is_recovering.get():
-        for message in messages:
-            if message.order and REASON in message.order.review_reason:
-                message.due_at, message.error = None, REBUILT
+        for each in messages:
+            if each.order and REASON in each.order.review_reason:
+                each.due_at, each.error = None, REBUILT
             else:
-                message.claimed_at, message.error = message.created_at, RESTORED
+                each.claimed_at, each.error = each.created_at, RESTORED
     if messages:
         Message.objects.bulk_create(messages, ignore_conflicts=True)

@@ -9,6 +9,7 @@ app_name = "checkout"
 urlpatterns = [
     path("create-checkout-session/", views.create_checkout_session, name="checkout-session"),
     path("orders/", views.orders, name="orders"),
+    path("orders/lost/", views.lost_order, name="lost-order"),
     path("orders/<uuid:pk>/", views.order, name="order"),
     path("orders/<uuid:pk>/link/", views.order_link, name="order-link"),
     path(

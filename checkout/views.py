@@ -9,10 +9,11 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from checkout import limits
+from checkout import limits, lost_orders, outbox
 from checkout.bills import address_lines, bill_of, delivery_name
 from checkout.buy_forms import wanted_by_form, wanted_by_json
 from checkout.gateway import failures
@@ -64,10 +65,27 @@ def orders(request: HtmxRequest) -> HttpResponse:
     panel = my_orders(shopper_of(request), request.GET)
     if wants_fragment(request) and panel.is_unchanged:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    context: dict[str, Any] = {"panel": panel}
+    context: dict[str, Any] = {"panel": panel, "link": request.GET.get("link")}
+    context["mails_links"] = outbox.has_a_way() or not settings.STRIPE_DEMO_MODE
     if wants_fragment(request) and panel.has_changed_the_cart_beside:
         context |= _cart_beside(panel, choice_of(request))
     return page(request, "checkout/orders.html", context, partial="orders-update")
+
+
+@require_POST
+def lost_order(request: HtmxRequest) -> HttpResponse:
+    """Mail the link of an order to whom it belongs; the answer tells nobody whether it fits."""
+    asked = lost_orders.read(request.POST.dict())
+    said = "asked" if asked.is_readable else "unreadable"
+    if asked.is_readable and lost_orders.is_too_often(request):
+        said = "too-often"
+    elif asked.is_readable:
+        lost_orders.mail_link(asked, timezone.now())
+    if not wants_fragment(request):
+        return SeeOther(f"{reverse('checkout:orders')}?link={said}#lost-order")
+    status = HTTPStatus.OK if said == "asked" else HTTPStatus.UNPROCESSABLE_ENTITY
+    context = {"lost": asked, "link": said}
+    return page(request, "checkout/orders.html", context, partial="lost-order", status=status)
 
 
 @require_safe

@@ -1,10 +1,11 @@
 """Orders and what was bought: a snapshot of the cart, and the state of its payment."""
 
 import base64
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Self
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db import models
 from django.db.models import F, Q, Value
@@ -18,7 +19,24 @@ from storefront.ops.spelling import HasOtherLetters
 USUAL_CONFIRMATION = timedelta(seconds=60)
 
 
+REFERENCE = re.compile("[A-Z2-7]{8}")
+
+
+def reference_in(text: str) -> str:
+    """Return the letters of a reference, however it was typed; nothing for what is none."""
+    letters = re.sub(r"[\s\-–]", "", text).upper()
+    return letters if REFERENCE.fullmatch(letters) else ""
+
+
 class OrderQuerySet(models.QuerySet["Order"]):
+    def with_reference(self, text: str) -> Self:
+        """Orders that people see by this reference; it is the beginning of their id."""
+        if not (letters := reference_in(text)):
+            return self.none()
+        begin = base64.b32decode(letters)
+        ends = (UUID(bytes=begin.ljust(16, last)) for last in (b"\x00", b"\xff"))
+        return self.filter(pk__range=tuple(ends))
+
     def for_shopper(self, shopper: object) -> Self:
         return self.filter(shopper=shopper)
 
