@@ -26,6 +26,7 @@ from django.core.management import call_command
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from checkout import persons
 from checkout.models import Order, StripeEvent
 from storefront.models import CartLine, Reservation
 
@@ -140,10 +141,12 @@ def purgeable_orders(before: datetime) -> QuerySet[Order]:
     )
 
 
+@transaction.atomic
 def _forget_emails(before: datetime) -> int:
-    """Take the e-mail address out of orders that stay."""
+    """Take the e-mail address out of orders that stay, and what else leads to their persons."""
     rows = Order.objects.filter(created_at__lt=before).exclude(email="").order_by("created_at")
     keys = list(rows.values_list("pk", flat=True)[:BATCH])
+    persons.forget_elsewhere(keys)
     return Order.objects.filter(pk__in=keys).update(email="")
 
 
