@@ -166,7 +166,7 @@ def _shipment_page(
     request: HttpRequest, order: Order, form: ParcelForm, status: int = 200
 ) -> HttpResponse:
     context = {
-        "title": f"Shipping of order {order.reference}",
+        "title": f"Order {order.reference}",
         "order": order,
         "form": form,
         "parcels": list(order.parcels.all()),
