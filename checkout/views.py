@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from checkout import limits
+from checkout.bills import address_lines, bill_of, delivery_name
 from checkout.gateway import failures
 from checkout.models import Order, OrderItem
 from checkout.my_orders import OrderPanel, after_payment, headline_of, my_orders, one_order
@@ -110,9 +111,11 @@ def order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -
     headline = f"Order {order.reference}" if is_shared else headline_of(order)
     context = {"order": order, "panel": panel, "is_shared": is_shared, "headline": headline}
     context |= _link(request, order)
-    if not is_shared:  # it may hold a licence, which is the buyer's alone
-        context["after_payment"] = after_payment(order)
-    context["items"] = _lines(order)
+    if not is_shared:  # a licence, say, or where somebody lives: the buyer's alone
+        context |= {"after_payment": after_payment(order), "address": address_lines(order)}
+        context["phone"] = order.phone
+    context["items"] = items = _lines(order)
+    context |= {"bill": bill_of(order, items), "delivery_name": delivery_name(order)}
     return page(request, "checkout/order.html", context, partial="order-update")
 
 

@@ -170,7 +170,6 @@ def _shipment_page(
         "order": order,
         "form": form,
         "parcels": list(order.parcels.all()),
-        "waits": shipping.orders_to_ship().filter(pk=order.pk).exists(),
         "can_be_undone": shipping.can_be_undone(order, timezone.now()),
     }
     return _page(request, "shipment", context, status)

@@ -6,13 +6,15 @@ from uuid import UUID
 
 from django import template
 
+from checkout.bills import address_lines, delivery_name
 from checkout.models import Order
 from checkout.my_orders import PAGE_SIZE
 from merchant.models import Parcel
-from storefront.countries import country_name
 from storefront.ops.compiled_queries import CompiledQuery
 
 register = template.Library()
+register.filter(address_lines)
+register.filter(delivery_name)
 
 parcels_of_orders = CompiledQuery(
     lambda *orders: Parcel.objects.filter(order__in=orders), *[UUID] * PAGE_SIZE
@@ -40,13 +42,3 @@ def _by_order(orders: list[Order]) -> dict[UUID, list[Parcel]]:
         for parcel in parcels_of_orders(*shipped, *[None] * (PAGE_SIZE - len(shipped))):
             parcels[parcel.order_id].append(parcel)
     return parcels
-
-
-@register.filter
-def address_lines(order: Order) -> list[str]:
-    """`{{ order|address_lines }}`: where it goes, as it stands on a parcel."""
-    place = order.ship_to or {}
-    city = " ".join(filter(None, [place.get("postal_code"), place.get("city")]))
-    country = country_name(place.get("country") or "")
-    lines = [place.get("line1"), place.get("line2"), city, place.get("state"), country]
-    return [line for line in [order.shipping_name, *lines] if line]

@@ -17,6 +17,7 @@ from pytest_django import Settings
 from checkout import purging
 from checkout.management.commands import reconcile_orders
 from checkout.models import Order, OrderItem, StripeEvent
+from merchant.models import Parcel
 from storefront.models import CartLine, Product, Reservation
 from tests.cast import Shopper, deliver, event_about
 from tools.stripe_stand_in import StandIn
@@ -86,6 +87,82 @@ class TestEMailAddresses:
         orders = Order.objects.order_by("total_cents").values_list("email", "total_cents")
         assert list(orders) == [("", 1), ("", 2_999)]
         assert "e-mail" not in forget()
+
+
+class TestAddresses:
+    """Of where an order was sent, while its e-mail address is old enough to go."""
+
+    CONTACT: dict[str, Any] = {
+        "shipping_name": "Ada",
+        "ship_to": {"line1": "Lindenstraße 12", "country": "DE"},
+        "phone": "+4930901820",
+    }
+
+    def made(self, settings: Settings, days: int = 101, **fields: Any) -> Order:
+        settings.KEEP_EMAILS = timedelta(days=100)
+        known: dict[str, Any] = {"email": "a@b.c", "status": "PAID", "paid_at": timezone.now()}
+        return Order.objects.create(
+            shopper=uuid4(),
+            total_cents=1,
+            currency="usd",
+            created_at=days_ago(days),
+            **known | self.CONTACT | fields,
+        )
+
+    def left(self) -> tuple[str, str, Any, str]:
+        order = Order.objects.get()
+        return order.email, order.shipping_name, order.ship_to, order.phone
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"shipped_at": timezone.now()},
+            {"needs_shipping": False},
+            {"status": "REFUNDED"},
+            {"status": "REVIEW"},
+        ],
+    )
+    def test_go_with_the_e_mail_address(self, db: None, settings: Settings, fields: dict[str, Any]):
+        self.made(settings, **fields)
+        assert "e-mail addresses of 1 old orders, and where 1 old orders were sent." in forget()
+        assert self.left() == ("", "", None, "")
+        assert "sent" not in forget()
+
+    @pytest.mark.parametrize("status", ["PAID", "PROCESSING"])
+    def test_stay_while_it_has_to_be_sent_there(self, db: None, settings: Settings, status: str):
+        self.made(settings, status=status, paid_at=timezone.now() if status == "PAID" else None)
+        assert "sent" not in forget()
+        assert self.left() == ("", *self.CONTACT.values())
+        Order.objects.update(status="PAID", paid_at=timezone.now(), shipped_at=timezone.now())
+        assert "and where 1 old orders were sent." in forget()
+        assert self.left() == ("", "", None, "")
+
+    def test_stay_until_they_are_old(self, db: None, settings: Settings):
+        self.made(settings, days=99, shipped_at=timezone.now())
+        assert "old orders" not in forget()
+        assert self.left() == ("a@b.c", *self.CONTACT.values())
+
+    def test_a_number_without_one_goes_in_any_case(self, db: None, settings: Settings):
+        self.made(settings, shipping_name="", ship_to=None)
+        forget()
+        assert self.left() == ("", "", None, "")
+
+
+class TestParcels:
+    """Their numbers lead to a name and an address, so they go as those do."""
+
+    @pytest.mark.parametrize("left", [{"email": "a@b.c"}, {"ship_to": {"city": "Graz"}}])
+    @pytest.mark.parametrize(("days", "number"), [(99, "0034"), (101, "")])
+    def test_keep_their_numbers_as_long_as_the_person_is_known(
+        self, settings: Settings, left: dict[str, Any], days: int, number: str
+    ):
+        settings.KEEP_EMAILS = timedelta(days=100)
+        known = {"total_cents": 1, "currency": "usd", "shipped_at": days_ago(days)} | left
+        order = Order.objects.create(shopper=uuid4(), created_at=days_ago(days), **known)
+        parcel = Parcel.objects.create(order=order, number=number or "0034")
+        forget()
+        parcel.refresh_from_db()
+        assert parcel.number == number
 
 
 class TestCarts:
