@@ -269,9 +269,7 @@ class TestTheReceipt:
         assert 'id="order-lines" class="receipt-lines" hx-swap-oob="true"' in update
         assert re.search('id="order-ship-to" hx-swap-oob="true"><h2>Ship to</h2>', update)
 
-    def test_shows_it_no_more_when_the_bank_has_failed(
-        self, order: Order, page: str, ada: Shopper
-    ):
+    def test_shows_it_no_more_when_the_bank_has_failed(self, order: Order, page: str, ada: Shopper):
         arrives(order, sent_to() | WAITS)
         assert "Ship to" in ada.get(page).text
         ask = poll_url(ada.get(page))
