@@ -240,7 +240,7 @@ a_grown_shop() {  # On the empty database of DATABASE_URL.
     say "Filling ${DATABASE_URL%%:*} ..."
     "$bin/python" manage.py migrate --verbosity 0
     "$bin/python" manage.py seed_products >/dev/null
-    for measure in shelf fill routes waiting desk; do
+    for measure in shelf fill routes waiting desk upgrade; do
         "$bin/python" -m tools.growth "$measure"
     done
 }
