@@ -37,6 +37,8 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         try:
+            if connection.vendor == "sqlite":  # where all wait for one lock, for 5 s by default
+                connection.cursor().execute("PRAGMA busy_timeout = 600000")
             while not self.is_over.wait(PAUSE_SECONDS):
                 began = time.monotonic()
                 self.write()
