@@ -38,6 +38,19 @@ class TestServersOfTheLastRelease:
         assert (order.country, order.needs_shipping, order.shipped_at) == ("", True, None)
         assert (order.ship_to, order.shipping_name, order.phone) == (None, "", "")
 
+    @pytest.mark.parametrize("label", ["checkout", "storefront"])
+    def test_name_no_column_that_needs_a_value(self, last_release: Apps, label: str):
+        known = {model.__name__: model for model in last_release.get_app_config(label).get_models()}
+        added = [
+            field
+            for model in apps.get_app_config(label).get_models()
+            if model.__name__ in known
+            for field in model._meta.local_concrete_fields
+            if field.name not in {old.name for old in known[model.__name__]._meta.fields}
+        ]
+        assert added
+        assert [field for field in added if not (field.null or field.has_db_default())] == []
+
     def test_sell_what_has_to_be_sent(self, last_release: Apps, db: None):
         old = last_release.get_model("storefront", "Product").objects.create(
             name="Mug", price_cents=1
