@@ -18,8 +18,10 @@ from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 
 from checkout import persons, receipts
+from checkout.bills import address_lines, bill_of, delivery_name
 from checkout.models import Heartbeat, Order, OrderItem, Refund, StripeEvent
 from checkout.views import order_page
+from storefront.countries import country_name
 from storefront.money import format_money
 from storefront.ops.pages import HtmxRequest
 
@@ -69,14 +71,37 @@ class ReadOnly:
         return False
 
 
-class ItemInline(ReadOnly, admin.TabularInline):
+def amount(of: str, words: str) -> Any:
+    """Return a column with the amount that the row has by this name, in its order's currency."""
+
+    @admin.display(description=words)
+    def shown(desk: object, row: Any) -> str:
+        cents, order = getattr(row, of), getattr(row, "order", row)
+        return "" if cents is None else format_money(cents, order.currency)
+
+    return shown
+
+
+class OfAnOrder(ReadOnly, admin.TabularInline):
+    extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("order")
+
+
+class ItemInline(OfAnOrder):
     model = OrderItem
-    extra = 0
+    fields = ("product", "name", "quantity", "unit_price", "total")
+    readonly_fields = ("unit_price", "total")
+    unit_price = amount("unit_price_cents", "unit price")
+    total = amount("amount_cents", "total")
 
 
-class RefundInline(ReadOnly, admin.TabularInline):
+class RefundInline(OfAnOrder):
     model = Refund
-    extra = 0
+    fields = ("refund_id", "went_back", "made_at", "failed_at")
+    readonly_fields = ("went_back",)
+    went_back = amount("amount_cents", "amount")
 
 
 class NeedsALook(admin.SimpleListFilter):
@@ -92,6 +117,14 @@ class NeedsALook(admin.SimpleListFilter):
         return queryset.exclude(review_reason="") if self.value() else queryset
 
 
+MONEY = ("goods", "discount", "delivery", "tax", "total", "received", "refunded")
+WHEN = ("created_at", "paid_at")
+AT_STRIPE = (
+    *("session_id", "session_url", "session_expires_at", "attempt", "attempt_at", "superseded_at"),
+    *("payment_intent", "disputed_at", "dispute_id", "dispute_result"),
+)
+
+
 class EventInline(ReadOnly, admin.TabularInline):
     model = StripeEvent
     extra = 0
@@ -104,7 +137,19 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
     list_filter = (NeedsALook, "status", ("disputed_at", admin.EmptyFieldListFilter), "created_at")
     search_help_text = "A reference, an order's id, an e-mail address, or Stripe's cs_… or pi_…"
     inlines = (ItemInline, RefundInline, EventInline)
-    readonly_fields = ("private_link",)
+    fieldsets = (
+        (None, {"fields": ("status", "review_reason", "email", "private_link", *WHEN)}),
+        ("Money", {"fields": (*MONEY, "currency")}),
+        ("Delivery", {"fields": ("needs_shipping", "way", "address", "phone", "shipped_at")}),
+        ("At Stripe", {"fields": AT_STRIPE}),
+    )
+    readonly_fields = ("private_link", *MONEY, "way", "address")
+    discount = amount("discount_cents", "discount")
+    delivery = amount("shipping_cents", "delivery")
+    tax = amount("tax_cents", "tax")
+    total = amount("total_cents", "total")
+    received = amount("received_cents", "received")
+    refunded = amount("refunded_cents", "refunded")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if note := Heartbeat.about_books():
@@ -115,6 +160,19 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
     def private_link(self, order: Order) -> str:
         """What a customer can be shown of an order that their browser doesn't know."""
         return receipts.address_of(order)
+
+    @admin.display(description="goods")
+    def goods(self, order: Order) -> str:
+        return format_money(bill_of(order, order.items.all()).goods_cents, order.currency)
+
+    @admin.display(description="delivery")
+    def way(self, order: Order) -> str:
+        """How it was to be delivered, and where to."""
+        return ", ".join(filter(None, (delivery_name(order), country_name(order.country))))
+
+    @admin.display(description="ship to", empty_value="no address")
+    def address(self, order: Order) -> str:
+        return "\n".join(address_lines(order))
 
     def get_urls(self) -> Any:
         preview = path(
@@ -141,10 +199,6 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
             return rows.filter(Q(session_id=term) | Q(payment_intent=term))
         first, last = _id_range(term)
         return rows.filter(pk__range=(first, last)) if first else rows.none()
-
-    @admin.display(description="total")
-    def total(self, order: Order) -> str:
-        return format_money(order.total_cents, order.currency)
 
 
 @admin.register(StripeEvent)

@@ -9,9 +9,13 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
+
 from checkout import events
 from checkout.gateway import CheckoutSession
 from checkout.models import Order, OrderItem
+
+MADE_UP_PHONE = "+12025550123"  # nobody's: these are kept for films
 
 
 def open_session(
@@ -46,16 +50,52 @@ def collect_payment(order: Order) -> None:
 
 
 def _paid_session(order: Order) -> dict[str, Any]:
+    """Return the session of somebody who took what was offered, used no code and owes no tax."""
+    offer: dict[str, Any] = order.offer or {}
+    goods = sum(item.amount_cents for item in order.items.all())
+    way = next(iter(offer.get("shipping") or ()), None)
+    delivery = way["cents"] if way else 0
+    total = goods + delivery
+    is_taxed = (offer.get("tax") or "off") != "off"
     return {
         "id": order.session_id,
         "object": "checkout.session",
         "mode": "payment",
         "status": "complete",
-        "payment_status": "paid" if order.total_cents else "no_payment_required",
-        "amount_total": order.total_cents,
+        "payment_status": "paid" if total else "no_payment_required",
+        "amount_subtotal": goods,
+        "amount_total": total,
+        "total_details": {"amount_discount": 0, "amount_shipping": delivery, "amount_tax": 0},
+        "shipping_cost": {
+            "amount_subtotal": delivery,
+            "amount_tax": 0,
+            "amount_total": delivery,
+            "shipping_rate": way.get("rate"),
+        }
+        if way
+        else None,
+        "automatic_tax": {"enabled": is_taxed, "status": "complete" if is_taxed else None},
+        "collected_information": {"shipping_details": _made_up_address(order)} if way else None,
+        "customer_details": {
+            "phone": MADE_UP_PHONE if getattr(settings, "ASK_PHONE", False) else None
+        },
         "currency": order.currency,
         "client_reference_id": str(order.pk),
         "metadata": {"order_id": str(order.pk)},
-        "payment_intent": f"pi_demo_{order.pk.hex}",
+        "payment_intent": f"pi_demo_{order.pk.hex}" if total else None,
         "livemode": False,
+    }
+
+
+def _made_up_address(order: Order) -> dict[str, Any]:
+    return {
+        "name": "Ada Example",
+        "address": {
+            "line1": "1 Example Street",
+            "line2": None,
+            "postal_code": "12345",
+            "city": "Example",
+            "state": None,
+            "country": order.country,
+        },
     }

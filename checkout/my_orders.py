@@ -21,7 +21,8 @@ PAGE_SIZE = 10
 LAST_PAGE = 1_000
 FIELDS = (
     *("status", "superseded_at", "created_at", "paid_at", "shopper"),
-    *("total_cents", "currency", "refunded_cents", "disputed_at"),
+    *("total_cents", "discount_cents", "shipping_cents", "tax_cents", "currency"),
+    *("refunded_cents", "disputed_at"),
     *("session_id", "session_url", "session_expires_at", "put_back_at", "returned_at"),
 )
 UPDATES = {
@@ -105,6 +106,7 @@ class OrderPanel:
         orders = [
             (
                 *(order.pk.hex, order.status, order.refunded_cents, order.disputed_at),
+                *(order.total_cents, order.discount_cents, order.shipping_cents, order.tax_cents),
                 *(order.is_being_confirmed, order.is_slow, order.is_offered),
             )
             for order in self.orders

@@ -52,9 +52,12 @@ def _apply(event: Json, session: Json, fact: Fact) -> StripeEvent:
         if mismatch:
             return review.hold(order, event, session, mismatch)
         return _pay(order, event, session)
-    won = not mismatch and lifecycle.apply(fact, order, session["id"])
+    contact = reading.contact(session) if fact is Fact.AWAITED else {}
+    won = not mismatch and lifecycle.apply(fact, order, session["id"], **contact)
     if won and fact is Fact.AWAITED:
         bought.set_aside(order)
+    elif not mismatch:
+        order.add_contact(session["id"], contact)
     if won and fact is Fact.FAILED:
         bought.put_back(order, timezone.now())
     if won and fact in (Fact.FAILED, Fact.EXPIRED):
@@ -79,6 +82,7 @@ def _pay(order: Order, event: Json, session: Json) -> StripeEvent:
     if not won:
         return review.paid_before(order, event, session)
     intent = reading.intent(session)
+    review.look_at(order, session)
     bought.take(order, order.lines_in_cart)
     if order.has_deferred_events:
         refunds.apply_deferred(order, intent)

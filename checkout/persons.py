@@ -14,6 +14,9 @@ from storefront.models import CartLine
 from storefront.money import decimal_amount
 from storefront.ops.spelling import HasOtherLetters, folded
 
+NOWHERE: dict[str, Any] = {"shipping_name": "", "ship_to": None, "phone": ""}
+"""What an order says of where it goes once that is forgotten."""
+
 
 def export(address: str) -> dict[str, Any]:
     """Return everything about the person, ready for JSON."""
@@ -33,8 +36,8 @@ def export(address: str) -> dict[str, Any]:
 
 
 @transaction.atomic
-def forget(address: str) -> int:
-    """Part the person from their orders, which stay as they are otherwise; return how many.
+def forget(address: str) -> list[Order]:
+    """Part the person from their orders, which stay otherwise; return them as they were.
 
     Their browser shows the orders no more, private links end, and their carts are gone.
     """
@@ -43,8 +46,8 @@ def forget(address: str) -> int:
     for order in orders:
         # Of each order another one, so that they can't be told to be one person's.
         rows = Order.objects.filter(pk=order.pk)
-        rows.update(email="", link_nonce="", shopper=uuid4())
-    return len(orders)
+        rows.update(email="", link_nonce="", shopper=uuid4(), **NOWHERE)
+    return orders
 
 
 def orders_of(address: str, among: QuerySet[Order] | None = None) -> QuerySet[Order]:
@@ -70,8 +73,15 @@ def _exported(order: Order) -> dict[str, Any]:
     fields = (
         *("created_at", "paid_at", "status", "email", "session_id", "payment_intent"),
         *("disputed_at", "dispute_result", "shopper"),
+        *("shipping_name", "ship_to", "phone", "shipped_at"),
     )
-    cents = {"total": order.total_cents, "refunded": order.refunded_cents}
+    cents = {
+        "discount": order.discount_cents,
+        "delivery": order.shipping_cents,
+        "tax": order.tax_cents,
+        "total": order.total_cents,
+        "refunded": order.refunded_cents,
+    }
     return {
         "order": order.reference,
         "id": order.pk,

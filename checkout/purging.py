@@ -1,7 +1,8 @@
 """Deletes what is no longer needed, in batches so small that no request waits long for one.
 
 Deleted, once they are old enough: carts that no shopper touched, orders that were never paid
-and can't be any more, events about no order of this shop, and the e-mail addresses of orders.
+and can't be any more, events about no order of this shop, and the e-mail addresses of orders. With
+those goes where an order was sent to, or, if it still has to be sent, as soon as it is.
 
 Kept for ever: orders that money has touched (PAID, REFUNDED, REVIEW) with all their events, for
 they are the merchant's books; PROCESSING orders, which the bank may pay yet; events that name a
@@ -27,11 +28,15 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from checkout.models import Order, StripeEvent
+from checkout.persons import NOWHERE
 from storefront.models import CartLine, Reservation
 
 BATCH = 100
 # For an address costs nothing, and each of its orders takes up to 40 KB.
 KEEP_DEAD_ORDERS = timedelta(days=2)
+MAY_BE_SENT = Q(
+    status__in=(Order.Status.PROCESSING, Order.Status.PAID), needs_shipping=True, shipped_at=None
+)
 # On SQLite all writers wait for each other: the pause lets them through between two batches.
 PAUSE_SECONDS = 0.05
 
@@ -44,13 +49,15 @@ class PurgeReport:
     orders: int = 0
     events: int = 0
     emails: int = 0
+    addresses: int = 0
     is_complete: bool = True
 
     def __str__(self) -> str:
         emails = f", and the e-mail addresses of {self.emails} old orders" if self.emails else ""
+        sent = f", and where {self.addresses} old orders were sent" if self.addresses else ""
         return (
             f"Forgot {self.cart_lines} lines of old carts, {self.orders} orders that were never "
-            f"paid and {self.events} events of no order{emails}"
+            f"paid and {self.events} events of no order{emails}{sent}"
             f"{'.' if self.is_complete else '; the next run goes on.'}"
         )
 
@@ -67,7 +74,9 @@ def purge(now: datetime, *, seconds: float = inf) -> PurgeReport:
     report.orders += _in_batches(_purge_orders, now - settings.KEEP_UNPAID_ORDERS, until)
     report.events = _in_batches(_purge_events, now - settings.KEEP_EVENTS, until)
     if settings.KEEP_EMAILS:
-        report.emails = _in_batches(_forget_emails, now - settings.KEEP_EMAILS, until)
+        before = now - settings.KEEP_EMAILS
+        report.emails = _in_batches(_forget_emails, before, until)
+        report.addresses = _in_batches(_forget_addresses, before, until)
     report.is_complete = time.monotonic() < until
     call_command("clearsessions")
     return report
@@ -141,10 +150,23 @@ def purgeable_orders(before: datetime) -> QuerySet[Order]:
 
 
 def _forget_emails(before: datetime) -> int:
-    """Take the e-mail address out of orders that stay."""
+    """Take the e-mail address out of orders that stay, and the phone number with it.
+
+    The number goes with the address, if there is one.
+    """
     rows = Order.objects.filter(created_at__lt=before).exclude(email="").order_by("created_at")
     keys = list(rows.values_list("pk", flat=True)[:BATCH])
+    Order.objects.filter(pk__in=keys, ship_to__isnull=True).update(phone="")
     return Order.objects.filter(pk__in=keys).update(email="")
+
+
+def _forget_addresses(before: datetime) -> int:
+    """Take the address out of orders that stay, unless they have to be sent there yet."""
+    rows = Order.objects.filter(created_at__lt=before, ship_to__isnull=False).order_by("created_at")
+    keys = list(rows.exclude(MAY_BE_SENT).values_list("pk", flat=True)[:BATCH])
+    # Again, for it may have been paid since.
+    rows = Order.objects.exclude(MAY_BE_SENT).filter(pk__in=keys)
+    return rows.update(**NOWHERE)
 
 
 def _purge_events(before: datetime) -> int:

@@ -14,6 +14,11 @@ Json = Mapping[str, Any]
 
 IDENTIFIER = re.compile(r"[\w.\-]{1,255}", re.ASCII)
 LARGEST_AMOUNT = 2**53
+# Control characters, and halves of surrogate pairs: PostgreSQL takes no NUL and none of these.
+UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+ADDRESS = ("line1", "line2", "postal_code", "city", "state", "country")
+LONGEST_LINE = 255
+LONGEST_PHONE = 40
 
 
 def mapping(value: object) -> Json:
@@ -55,14 +60,48 @@ def moment(seconds: object) -> datetime | None:
     return datetime.fromtimestamp(seconds, tz=UTC)
 
 
+def text(value: object, most: int = LONGEST_LINE) -> str:
+    """Return a text in one line, as any database can hold it and as far as there is room."""
+    return " ".join(UNWRITABLE.sub(" ", value).split())[:most] if isinstance(value, str) else ""
+
+
 def payment(event: Json, session: Json) -> dict[str, Any]:
     """Return what an order keeps of its payment, by the names of its fields."""
     return {
         "paid_at": moment(event.get("created")) or timezone.now(),
         "payment_intent": intent(session),
         "received_cents": amount(session.get("amount_total")) or 0,
-        "email": email(session),
+        **_known(email=email(session)),
+        **contact(session),
     }
+
+
+def contact(session: Json) -> dict[str, Any]:
+    """Return where the goods go and whom to call, by the names of an order's fields.
+
+    What the session doesn't say is left out, so that it takes nothing away. The e-mail address
+    comes along with the rest: by it a person is found who wants to be forgotten.
+    """
+    collected = mapping(session.get("collected_information"))
+    places = (
+        collected.get("shipping_details"),
+        *map(session.get, ("shipping_details", "shipping")),
+    )
+    shipping = next((place for place in map(mapping, places) if mapping(place.get("address"))), {})
+    address = mapping(shipping.get("address"))
+    lines = {name: text(address.get(name)) or None for name in ADDRESS}
+    lines["country"] = (lines["country"] or "").upper() or None
+    phones = (mapping(session.get("customer_details")).get("phone"), shipping.get("phone"))
+    found = _known(
+        shipping_name=text(shipping.get("name")),
+        ship_to=lines if any(lines.values()) else None,
+        phone=next(filter(None, (text(phone, LONGEST_PHONE) for phone in phones)), ""),
+    )
+    return found | _known(email=email(session)) if found else {}
+
+
+def _known(**values: object) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
 
 
 def email(session: Json) -> str:

@@ -55,6 +55,26 @@ def hold(order: Order, event: Json, session: Json, mismatch: str) -> StripeEvent
     )
 
 
+def look_at(order: Order, session: Json) -> None:
+    """Say what the merchant should look at before a paid order is shipped; its money fits."""
+    offer = order.offer or {}
+    address = reading.contact(session).get("ship_to") or order.ship_to or {}
+    is_delivered = bool(order.country and offer.get("shipping"))
+    is_taxed = (offer.get("tax") or "off") != "off"
+    tax = reading.mapping(session.get("automatic_tax"))
+    doubts = {
+        "It was paid without a whole address: ask where to send it.": is_delivered
+        and not (address.get("line1") and address.get("country")),
+        f"Delivery was offered to {order.country}, and the address is in another country.": (
+            is_delivered and address.get("country") not in (None, order.country)
+        ),
+        "Stripe did not work out the tax: look up its payment.": is_taxed
+        and tax.get("status", "complete") != "complete",
+    }
+    for doubt in filter(doubts.get, doubts):
+        _flag(order, doubt)
+
+
 def paid_late(order: Order, session: Json) -> StripeEvent:
     """Say that the goods of this order were gone when it was paid."""
     reason = f"Paid late in {session['id']}, when the goods were gone: refund or restock."
@@ -78,6 +98,7 @@ def paid_before(order: Order, event: Json, session: Json) -> StripeEvent:
         rows = Order.objects.filter(pk=order.pk, payment_intent="")
         rows.update(**reading.payment(event, session))
         return hold(order, event, session, "the order was under review already")
+    order.add_contact(session["id"], reading.contact(session))
     return StripeEvent(outcome=StripeEvent.Outcome.NO_CHANGE, order=order, payment_intent=intent)
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from checkout import limits
+from checkout.bills import address_lines, bill_of, delivery_name
 from checkout.gateway import failures
 from checkout.models import Order, OrderItem
 from checkout.my_orders import OrderPanel, after_payment, headline_of, my_orders, one_order
@@ -21,6 +22,7 @@ from checkout.ordering import buy
 from checkout.receipts import address_of, make_link, order_at, revoke_link
 from checkout.requested import MAX_LINES, CannotOrder, RequestedItem
 from storefront.cart import cart_of
+from storefront.delivery import Choice, choice_of
 from storefront.models import MAX_QUANTITY, Product
 from storefront.money import format_money
 from storefront.notices import Notice, anchor_of_cart, forget_notice, lead_back, page_of_form
@@ -63,7 +65,7 @@ def orders(request: HtmxRequest) -> HttpResponse:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     context: dict[str, Any] = {"panel": panel}
     if wants_fragment(request) and panel.has_changed_the_cart_beside:
-        context |= _cart_beside(panel)
+        context |= _cart_beside(panel, choice_of(request))
     return page(request, "checkout/orders.html", context, partial="orders-update")
 
 
@@ -110,9 +112,11 @@ def order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -
     headline = f"Order {order.reference}" if is_shared else headline_of(order)
     context = {"order": order, "panel": panel, "is_shared": is_shared, "headline": headline}
     context |= _link(request, order)
-    if not is_shared:  # it may hold a licence, which is the buyer's alone
-        context["after_payment"] = after_payment(order)
-    context["items"] = _lines(order)
+    if not is_shared:  # a licence, say, or where somebody lives: the buyer's alone
+        context |= {"after_payment": after_payment(order), "address": address_lines(order)}
+        context["phone"] = order.phone
+    context["items"] = items = _lines(order)
+    context |= {"bill": bill_of(order, items), "delivery_name": delivery_name(order)}
     return page(request, "checkout/order.html", context, partial="order-update")
 
 
@@ -135,15 +139,16 @@ def _link(request: HtmxRequest, order: Order) -> dict[str, str]:
     return {"link": f"{base_url(request)}{path}" if path else ""}
 
 
-def _cart_beside(panel: OrderPanel) -> dict[str, Any]:
+def _cart_beside(panel: OrderPanel, choice: Choice) -> dict[str, Any]:
     """Return the cart as it is by now, and the product cards whose quantities changed."""
     changed = panel.changed
-    cart = cart_of(changed[0].shopper)
+    cart = cart_of(changed[0].shopper, choice=choice)
     items = [item for order, items in panel.rows for item in items if order in changed]
     bought = {item.product_id for item in items if item.product_id}
     products = Product.objects.on_sale().filter(pk__in=bought, variant_of=None)
     show_pictures(cart.products)
-    return {"cart": cart, "changed": [ProductCard(product, cart) for product in products]}
+    cards = [ProductCard(product, cart) for product in products]
+    return {"cart": cart, "changed": cards, "is_answer": True}
 
 
 def _buy_cart(request: HtmxRequest) -> HttpResponse:
@@ -219,7 +224,7 @@ def _refusal(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus
     """Let the page of the form say above Buy what went wrong."""
     notice = Notice(page_of_form(request), error=words)
     if wants_fragment(request):
-        context = shop_front(shopper, whole_shelf({}), notice)
+        context = shop_front(shopper, whole_shelf({}), notice, choice_of(request))
         response = page(request, HOME, context, status=status)
     else:
         response = lead_back(request, notice, anchor_of_cart(notice))

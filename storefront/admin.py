@@ -12,12 +12,16 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_safe
 
+from storefront.countries import country_name
 from storefront.exporting import COLUMNS, exported_products
 from storefront.importing import Refused, import_products
-from storefront.models import Category, Product
+from storefront.models import Category, Product, ShippingRate
+from storefront.models.shipping_rate import countries_written
 from storefront.money import format_money
 from storefront.ops.spelling import folded
 from storefront.uploads import OptionalRows, Pictures, ProductForm, develop_uploads
+
+FEW_COUNTRIES = 4
 
 
 class LabelledRow(forms.ModelForm):
@@ -38,6 +42,64 @@ class CategoryAdmin(admin.ModelAdmin):
         return super().get_changelist_form(request, **{"form": LabelledRow} | options)
 
 
+class RateForm(forms.ModelForm):
+    """A rate of delivery, whose countries may be pasted by name."""
+
+    # All of them by name are longer than what is kept, which are their codes.
+    countries = forms.CharField(
+        max_length=10_000,
+        widget=forms.Textarea(attrs={"rows": 3, "cols": 40, "class": "vLargeTextField"}),
+        help_text="Codes such as DE AT CH, or names with commas between. Write * for every "
+        "country that no other rate names.",
+    )
+
+    class Meta:
+        help_texts = {
+            "amount_cents": "In the smallest unit of the shop’s currency: 490 is $4.90, or ¥490. "
+            "0 is free.",
+        }
+        error_messages = {
+            "free_from_cents": {
+                "min_value": "Leave it empty if it is never free, or make the price 0 if it "
+                "always is."
+            },
+        }
+
+    def clean_countries(self) -> str:
+        return countries_written(self.cleaned_data["countries"])
+
+
+@admin.register(ShippingRate)
+class ShippingRateAdmin(admin.ModelAdmin):
+    form = RateForm
+    list_display = ("name", "leads_to", "price", "free_from", "days", "position", "is_on")
+    list_editable = ("position", "is_on")
+
+    def get_changelist_form(self, request: HttpRequest, **options: Any) -> Any:
+        return super().get_changelist_form(request, **{"form": LabelledRow} | options)
+
+    @admin.display(description="countries")
+    def leads_to(self, rate: ShippingRate) -> str:
+        """The first few by name."""
+        if rate.is_everywhere:
+            return "all that no other rate names"
+        names = [country_name(code) for code in rate.codes]
+        more = f" and {len(names) - FEW_COUNTRIES} more" if len(names) > FEW_COUNTRIES else ""
+        return ", ".join(names[:FEW_COUNTRIES]) + more
+
+    @admin.display(ordering="amount_cents")
+    def price(self, rate: ShippingRate) -> str:
+        return format_money(rate.amount_cents)
+
+    @admin.display(ordering="free_from_cents", empty_value="never")
+    def free_from(self, rate: ShippingRate) -> str | None:
+        return format_money(rate.free_from_cents) if rate.free_from_cents else None
+
+    @admin.display(empty_value="not said")
+    def days(self, rate: ShippingRate) -> str:
+        return rate.days
+
+
 class ShowsItsStock:
     """A form that sends the stock which it showed: the database may have less by then."""
 
@@ -49,7 +111,13 @@ class ShowsItsStock:
 
 
 class VariantRows(OptionalRows):
-    """The kinds of a product, below its form."""
+    """The kinds of a product, below its form; a new one is sent if the product is."""
+
+    def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
+        options: dict[str, Any] = super().get_form_kwargs(index)
+        if index is None or index >= self.initial_form_count():
+            options["initial"] = {"needs_shipping": self.instance.needs_shipping}
+        return options
 
     def clean(self) -> None:
         """Look at the rows together, and at the product that they come with."""
@@ -66,7 +134,7 @@ class Variants(ShowsItsStock, admin.TabularInline):
     model = Product
     fk_name = "variant_of"
     formset = VariantRows
-    fields = ("variant", "price_cents", "stock", "is_on_sale", "position")
+    fields = ("variant", "price_cents", "stock", "needs_shipping", "is_on_sale", "position")
     extra = 1
     show_change_link = True
     verbose_name, verbose_name_plural = "kind", "kinds of it, each with its price and stock"
@@ -81,6 +149,11 @@ class ProductFile(forms.Form):
 @admin.register(Product)
 class ProductAdmin(ShowsItsStock, admin.ModelAdmin):
     form = ProductForm
+    fields = (
+        *("name", "slug", "description", "price_cents", "tax_code", "picture"),
+        *("is_on_sale", "stock", "needs_shipping", "position", "categories"),
+        *("variant_of", "variant", "after_payment", "new_pictures", "what_they_show"),
+    )
     list_display = ("full_name", "family", "price", "stock", "is_on_sale", "position")
     list_editable = ("is_on_sale", "position")
     list_select_related = ("variant_of",)

@@ -89,10 +89,12 @@ class Cart:
     @cached_property
     def delivery(self) -> Delivery | None:
         """How they get to the shopper; None if nothing is sent, or the shop has no rates."""
-        is_sent = any(
-            line.product.needs_shipping and line.product.is_for_sale for line in self.lines
-        )
-        return quote(self.goods_cents, self.choice) if is_sent else None
+        return quote(self.goods_cents, self.choice) if self.is_sent else None
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether something of it has to be delivered."""
+        return any(line.product.needs_shipping and line.product.is_for_sale for line in self.lines)
 
     @property
     def is_buyable(self) -> bool:

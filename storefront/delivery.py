@@ -4,9 +4,11 @@ Hosted Checkout can't change what delivery costs by the address, so the shopper 
 country before Buy, and Stripe is told that country and that price alone.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from babel.core import get_global
 from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponseBase
@@ -14,9 +16,13 @@ from django.http import HttpRequest, HttpResponseBase
 from storefront.countries import countries, country_name
 from storefront.models import ShippingRate
 from storefront.ops.compiled_queries import CompiledQuery
+from storefront.ops.templatetags.fragment_cache import values_of
 
 SALT = "storefront.delivery"
 ONE_YEAR = 365 * 24 * 60 * 60
+LONGEST_CODE = 20
+"""So much of what came as a country is looked at, and said again."""
+NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 rates_on = CompiledQuery(lambda: ShippingRate.objects.on())
 
@@ -36,6 +42,14 @@ class Choice:
 UNCHOSEN = Choice()
 
 
+class Countries(dict[str, str]):
+    """Names by their codes."""
+
+    @property
+    def cache_key(self) -> tuple[str, ...]:
+        return tuple(self)
+
+
 @dataclass(frozen=True)
 class Way:
     """One way to have the goods delivered, and what it costs with them, in minor units."""
@@ -48,11 +62,11 @@ class Way:
 class Delivery:
     """How goods that come to `goods_cents` get to the shopper, and what else could be chosen.
 
-    `countries` are the names by their codes of where the shop delivers to.
+    `countries` are where the shop delivers to.
     """
 
     goods_cents: int
-    countries: Mapping[str, str]
+    countries: Countries
     country: str
     ways: Sequence[Way]
     chosen: Way
@@ -69,7 +83,26 @@ class Delivery:
     def cents_to_free(self) -> int:
         """How much more of goods makes the chosen way free; 0 if nothing does, or it is."""
         free_from = self.chosen.rate.free_from_cents
-        return max(0, free_from - self.goods_cents) if free_from is not None else 0
+        return free_from - self.goods_cents if free_from and self.cents else 0
+
+    @property
+    def cheapest(self) -> ShippingRate:
+        """What costs least; to fetch it oneself is free, but says nothing of a delivery."""
+        rates = [way.rate for way in self.ways]
+        paid = [rate for rate in rates if rate.amount_cents]
+        return min(paid or rates, key=lambda rate: rate.amount_cents)
+
+    @property
+    def free_from_cents(self) -> int | None:
+        """The least that goods have to come to for a way that is free then."""
+        limits = [way.rate.free_from_cents for way in self.ways if way.rate.amount_cents]
+        return min((cents for cents in limits if cents is not None), default=None)
+
+    @property
+    def cache_key(self) -> tuple[object, ...]:
+        """All that the sums and the ways show of it."""
+        ways = tuple((values_of(way.rate), way.cents) for way in self.ways)
+        return self.goods_cents, self.country, ways, self.chosen.rate.pk
 
 
 def quote(goods_cents: int, choice: Choice = UNCHOSEN) -> Delivery | None:
@@ -79,9 +112,9 @@ def quote(goods_cents: int, choice: Choice = UNCHOSEN) -> Delivery | None:
     by position, and its first rate.
     """
     rates = rates_on()
-    if not rates:
-        return None
     served = _served(rates)
+    if not served:
+        return None
     country = choice.country if choice.country in served else _first(rates, served)
     ways = [Way(rate, rate.cents_for(goods_cents)) for rate in _rates_to(country, rates)]
     chosen = next((way for way in ways if way.rate.pk == choice.rate), ways[0])
@@ -94,8 +127,30 @@ def choose(goods_cents: int, choice: Choice) -> Delivery | None:
     Raises NotDelivered.
     """
     delivery = quote(goods_cents, choice)
+    if delivery:
+        _refuse_another(delivery, choice)
+    return delivery
+
+
+def chosen_in(form: Mapping[str, str], before: Choice) -> Choice:
+    """Return what the form chooses; a country alone keeps the way if that leads there too.
+
+    Raises NotDelivered, also for a way that leads to another country than the form's.
+    """
+    country = form.get("country", "").strip()[:LONGEST_CODE].upper()
+    typed = form.get("delivery", "").strip()
+    rate = (int(typed) if NUMBER.fullmatch(typed) else -1) if typed else before.rate
+    delivery = quote(0, Choice(country or before.country, rate))
     if delivery is None:
-        return None
+        return before
+    chosen = rate if typed else delivery.chosen.rate.pk
+    choice = Choice(country or delivery.country, chosen)
+    _refuse_another(delivery, choice)
+    return choice
+
+
+def _refuse_another(delivery: Delivery, choice: Choice) -> None:
+    """Raise NotDelivered if the choice is another one than what the quote has made of it."""
     if choice.country not in delivery.countries and (choice.country or len(delivery.countries) > 1):
         raise NotDelivered(
             f"We don’t ship to {country_name(choice.country)}. Choose another country."
@@ -108,7 +163,6 @@ def choose(goods_cents: int, choice: Choice) -> Delivery | None:
             if choice.rate
             else "Please choose one of the ways of delivery."
         )
-    return delivery
 
 
 def choice_of(request: HttpRequest) -> Choice:
@@ -132,21 +186,26 @@ def remember_choice[Response: HttpResponseBase](response: Response, choice: Choi
     return response
 
 
-def _served(rates: Sequence[ShippingRate]) -> dict[str, str]:
+def _served(rates: Sequence[ShippingRate]) -> Countries:
     """Return where the rates lead to: what they name, in their order, then everywhere else."""
     known = countries()
     served = {code: known[code] for rate in rates for code in rate.codes if code in known}
-    return served | known if any(rate.is_everywhere for rate in rates) else served
+    return Countries(served | known if any(rate.is_everywhere for rate in rates) else served)
 
 
 def _first(rates: Sequence[ShippingRate], served: Mapping[str, str]) -> str:
-    """Return the country of the first rate; where that leads anywhere, the currency's own."""
+    """Return the country of the first rate; where that leads anywhere, the shop's own.
+
+    That is the one of its currency or, where several have that, of its clock.
+    """
+    first = next(iter(served))
     if not rates[0].is_everywhere:
-        return next(iter(served))
+        return first
     named = {code for rate in rates for code in rate.codes}
-    own = settings.CURRENCY[:2].upper()
     anywhere = [code for code in served if code not in named]
-    return own if own in anywhere else anywhere[0]
+    zones: Mapping[str, str] = get_global("zone_territories")
+    own = [settings.CURRENCY[:2].upper(), zones.get(settings.TIME_ZONE)]
+    return next((code for code in [*own, *anywhere] if code in anywhere), first)
 
 
 def _rates_to(country: str, rates: Sequence[ShippingRate]) -> list[ShippingRate]:

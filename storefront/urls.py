@@ -12,6 +12,7 @@ shop_front = (
         path("c/<slug:slug>/", views.category, name="category"),
         path("products/<slug:slug>/", views.product, name="product"),
         path("cart/", views.cart, name="cart"),
+        path("cart/delivery/", views.delivery, name="delivery"),
         path("cart/<int:pk>/", views.cart_line, name="cart-line"),
         path("pictures/<slug:name>.webp", views.picture, name="picture"),
         path("brand.css", site_files.brand, name="brand"),

@@ -1,5 +1,6 @@
 """The shop front: the catalogue, the product pages and the cart."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
@@ -20,6 +21,17 @@ from storefront.cart import (
     cart_of,
     requested_quantity,
     set_quantity,
+)
+from storefront.countries import countries
+from storefront.delivery import (
+    NUMBER,
+    UNCHOSEN,
+    Choice,
+    NotDelivered,
+    choice_of,
+    chosen_in,
+    quote,
+    remember_choice,
 )
 from storefront.models import Category, Product
 from storefront.notices import (
@@ -134,14 +146,15 @@ def product(request: HtmxRequest, slug: str) -> HttpResponse:
     if not found:
         raise Http404
     notice = notice_for(request)
-    response = page(request, PRODUCT, product_page(shopper_of(request), found[0], notice))
+    context = product_page(shopper_of(request), found[0], notice, choice_of(request))
+    response = page(request, PRODUCT, context)
     return forget_notice(request, response) if notice.page else response
 
 
 @require_safe
 def cart(request: HtmxRequest) -> HttpResponse:
     notice = notice_for(request)
-    shown = cart_of(shopper_of(request))
+    shown = cart_of(shopper_of(request), choice=choice_of(request))
     context = cart_page(shown, notice) | {"removed": notice.removed_from(shown)}
     response = page(request, CART, context)
     return forget_notice(request, response) if notice.page else response
@@ -176,9 +189,28 @@ def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
     return set_shopper_cookie(response, shopper)
 
 
-def shop_front(shopper: UUID | None, shelf: Shelf, notice: Notice = NOTHING) -> dict[str, Any]:
+@require_POST
+def delivery(request: HtmxRequest) -> HttpResponse:
+    notice = Notice(page_of_form(request))
+    choice = choice_of(request)
+    try:
+        choice = chosen_in(request.POST, before=choice)
+    except NotDelivered as refused:
+        notice = replace(notice, error=str(refused))
+    if wants_fragment(request):
+        response = _changed_delivery(request, choice, notice)
+    else:
+        anchor = anchor_of_cart(notice) if notice.error else "delivery"
+        response = lead_back(request, notice, anchor)
+    is_chosen = choice != UNCHOSEN and not notice.error
+    return remember_choice(response, choice) if is_chosen else response
+
+
+def shop_front(
+    shopper: UUID | None, shelf: Shelf, notice: Notice = NOTHING, choice: Choice = UNCHOSEN
+) -> dict[str, Any]:
     """A page of the shelf; an error stands beside the product it is about, else above Buy."""
-    cart = cart_of(shopper, shelf.products)
+    cart = cart_of(shopper, shelf.products, choice)
     show_pictures([*shelf.products, *cart.products])
     return {
         "cart": cart,
@@ -191,10 +223,10 @@ def shop_front(shopper: UUID | None, shelf: Shelf, notice: Notice = NOTHING) -> 
 
 
 def product_page(
-    shopper: UUID | None, product: Product, notice: Notice = NOTHING
+    shopper: UUID | None, product: Product, notice: Notice = NOTHING, choice: Choice = UNCHOSEN
 ) -> dict[str, Any]:
     """The context of one product with the cart beside it."""
-    cart, categories = cart_of(shopper, [product]), all_categories()
+    cart, categories, kinds = cart_of(shopper, [product], choice), all_categories(), product.kinds
     family = product.variant_of_id or product.pk
     category = next(iter(categories_of(family)), None) if categories else None
     related = others_of(category, family) if category else []
@@ -209,8 +241,18 @@ def product_page(
         "offered": offer_of(product, cart),
         "related": related,
         "back_to": product.get_absolute_url(),
-        "kinds": product.kinds,
-    }
+        "kinds": kinds,
+    } | delivery_of(product, kinds, cart)
+
+
+def delivery_of(product: Product, kinds: list[Product], cart: Cart) -> dict[str, Any]:
+    """What the page of a product says about its delivery; nothing if it is not sent."""
+    is_sent = any(kind.needs_shipping for kind in (kinds if product.is_choice else [product]))
+    if not is_sent:
+        return {}
+    found = cart.delivery if cart.is_sent else quote(0, cart.choice)
+    cents = found.chosen.rate.cents_for(product.price_cents) if found else 0
+    return {"product_delivery": found, "product_delivery_cents": cents}
 
 
 def offer_of(product: Product, cart: Cart) -> Product | None:
@@ -236,7 +278,8 @@ def cart_page(cart: Cart, notice: Notice = NOTHING) -> dict[str, Any]:
 
 def _shelf_page(request: HtmxRequest, template: str, shelf: Shelf) -> HttpResponse:
     notice = notice_for(request)
-    context = shop_front(shopper_of(request), shelf, notice) | {"back_to": page_of(request)}
+    context = shop_front(shopper_of(request), shelf, notice, choice_of(request))
+    context["back_to"] = page_of(request)
     if request.htmx.target == "products" and shelf.products:
         context |= {"is_more": True, "shelf_news": f"{len(shelf.products)} more products."}
         context["cards"][0] = replace(context["cards"][0], leads_on=True)
@@ -253,12 +296,13 @@ def _changed_parts(
     request: HtmxRequest, shopper: UUID, product: Product, notice: Notice
 ) -> HttpResponse:
     """Answer htmx with the cart, and the product's quantity if the page shows it."""
-    cart = cart_of(shopper, [product])
+    cart = cart_of(shopper, [product], choice_of(request))
     show_pictures(cart.products)
     card = ProductCard(product, cart, notice)
     context: dict[str, Any] = {
         "cart": cart,
         "card": card,
+        "is_answer": True,
         "renewed": _renewed_field(request, card),
         "is_card_shown": _shows(request, product),
         "cart_error": "" if product.is_for_sale else notice.error,
@@ -271,6 +315,36 @@ def _changed_parts(
         context["offered"] = offer_of(shown, cart)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if notice.error else HTTPStatus.OK
     return page(request, "storefront/_cart_change.html", context, status=status)
+
+
+def _changed_delivery(request: HtmxRequest, choice: Choice, notice: Notice) -> HttpResponse:
+    """Answer htmx with the cart, and what the page of a product says about its delivery."""
+    shown = _product_of_page(notice.page)
+    cart = cart_of(shopper_of(request), [shown] if shown else [], choice)
+    show_pictures(cart.products)
+    context: dict[str, Any] = {
+        "cart": cart,
+        "is_answer": True,
+        "delivery_error": notice.error,
+        "sent": _sent(request.POST),
+        "back_to": notice.page,
+    }
+    if notice.page == reverse("storefront:cart"):
+        context |= cart_page(cart, notice) | {"is_cart_page": True}
+        context["others"] = [card for line, card in context["rows"] if line.product.is_for_sale]
+    elif shown:
+        context |= {"offered": offer_of(shown, cart)} | delivery_of(shown, shown.kinds, cart)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if notice.error else HTTPStatus.OK
+    return page(request, "storefront/_cart_change.html", context, status=status)
+
+
+def _sent(form: Mapping[str, str]) -> dict[str, str]:
+    """What the form chose, as selectors take it: what stands at that is renewed by the answer."""
+    country, way = form.get("country", ""), form.get("delivery", "")
+    return {
+        "country": country if country in countries() else "",
+        "way": way if NUMBER.fullmatch(way) else "",
+    }
 
 
 def _changed_cart_page(request: HttpRequest, card: ProductCard) -> dict[str, Any]:
@@ -319,10 +393,12 @@ def _shows(request: HtmxRequest, product: Product) -> bool:
     return product.is_for_sale and not product.variant_of_id and not product.has_variants
 
 
-def _product_of_page(page: str, changed: Product) -> Product | None:
+def _product_of_page(page: str, changed: Product | None = None) -> Product | None:
     """Return the product that the page is about, which need not be the one that has changed."""
-    if not page.startswith(PRODUCT_PAGES) or page == changed.get_absolute_url():
-        return changed if page.startswith(PRODUCT_PAGES) else None
+    if not page.startswith(PRODUCT_PAGES):
+        return None
+    if changed and page == changed.get_absolute_url():
+        return changed
     return next(iter(product_at(resolve(page).kwargs["slug"])), None)
 
 

@@ -168,6 +168,11 @@ class Order(models.Model):
             ),
             models.Index(
                 fields=("created_at",),
+                condition=Q(ship_to__isnull=False),
+                name="orders_with_an_address",
+            ),
+            models.Index(
+                fields=("created_at",),
                 condition=~Q(review_reason=""),
                 name="orders_that_need_a_look",
             ),
@@ -213,6 +218,10 @@ class Order(models.Model):
         return self.status in WAITING
 
     @property
+    def has_to_be_shipped(self) -> bool:
+        return self.status == self.Status.PAID and self.needs_shipping and not self.shipped_at
+
+    @property
     def is_demo(self) -> bool:
         return (self.session_id or "").startswith("cs_demo_")
 
@@ -250,6 +259,12 @@ class Order(models.Model):
             own |= Q(session_id=None)
         rows = Order.objects.filter(own, pk=self.pk, status__in=sources)
         return rows.update(status=to, session_id=session_id, sender="", **changes) == 1
+
+    def add_contact(self, session_id: str, contact: dict[str, Any]) -> None:
+        """Keep an address that came late; not of a person who was forgotten meanwhile."""
+        if contact and self.ship_to is None:
+            rows = Order.objects.filter(pk=self.pk, session_id=session_id, ship_to__isnull=True)
+            rows.exclude(email="").update(**contact)
 
     def note_return(self, now: datetime) -> None:
         """Note that the shopper came back from paying; it proves nothing and moves nothing."""

@@ -2,7 +2,8 @@
 
 from django import template
 
-from checkout.models import Order
+from checkout.bills import Bill, bill_of
+from checkout.models import Order, OrderItem
 from checkout.my_orders import OrderPanel, orders_being_confirmed
 from checkout.my_orders import my_orders as panel_of
 from storefront.ops.shopper import shopper_of
@@ -23,6 +24,12 @@ def my_orders(context: template.Context) -> OrderPanel:
         request.order_panel = panel_of(shopper_of(request), query)
     panel: OrderPanel = request.order_panel
     return panel
+
+
+@register.simple_tag
+def bill(order: Order, items: list[OrderItem]) -> Bill:
+    """`{% bill order items as bill %}`: the parts of its total."""
+    return bill_of(order, items)
 
 
 @register.simple_tag(takes_context=True)

@@ -1,15 +1,15 @@
 """What delivery costs, by where it goes to."""
 
-import re
 from typing import Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.template.defaultfilters import pluralize
 
 from storefront import money
-from storefront.countries import countries
+from storefront.countries import NoCountry, codes_written
 
 EVERYWHERE = "*"
 MOST_DAYS = 365
@@ -80,30 +80,50 @@ class ShippingRate(models.Model):
     def is_everywhere(self) -> bool:
         return self.countries == EVERYWHERE
 
+    @property
+    def days(self) -> str:
+        """How long it takes, as shoppers read it; nothing if the merchant doesn't say."""
+        least, most = self.days_least, self.days_most
+        if least and most and least != most:
+            return f"{least}–{most} working days"
+        number = least or most
+        words = f"{number} working day{pluralize(number)}" if number else ""
+        if least and not most:
+            return f"{words} or more"
+        return f"up to {words}" if most and not least else words
+
     def cents_for(self, goods_cents: int) -> int:
         """Return what it costs with goods that come to so much."""
         is_free = self.free_from_cents is not None and goods_cents >= self.free_from_cents
         return 0 if is_free else self.amount_cents
 
     def clean(self) -> None:
-        self._clean_countries()
+        errors = {}
+        if self.days_least and self.days_most and self.days_least > self.days_most:
+            errors["days_most"] = "It can’t be fewer days than at least."
         step = money.smallest_step()
         for name in ("amount_cents", "free_from_cents"):
             if (getattr(self, name) or 0) % step:
-                raise ValidationError(
-                    {name: f"Stripe takes this currency in steps of {step} minor units."}
-                )
+                errors[name] = f"Stripe takes this currency in steps of {step} minor units."
+        if errors:
+            raise ValidationError(errors)
+        if self.countries:
+            try:
+                self.countries = countries_written(self.countries)
+            except ValidationError as refused:
+                raise ValidationError({"countries": refused.messages}) from None
 
-    def _clean_countries(self) -> None:
-        codes = list(dict.fromkeys(re.split(r"[\s,;]+", self.countries.upper().strip(" ,;\n"))))
-        unknown = [code for code in codes if code not in countries() and code != EVERYWHERE]
-        if unknown:
-            words = " ".join(unknown)
-            raise ValidationError(
-                {"countries": f"Stripe takes no address in {words}. Write codes such as DE AT CH."}
-            )
-        if EVERYWHERE in codes and len(codes) > 1:
-            raise ValidationError(
-                {"countries": "Write * alone: it is every country that no other rate names."}
-            )
-        self.countries = " ".join(codes)
+
+def countries_written(text: str) -> str:
+    """Return the countries as a rate keeps them; raises ValidationError for what is none."""
+    if EVERYWHERE in text:
+        if text.replace(EVERYWHERE, "").strip(" ,;\r\n"):
+            raise ValidationError("Write * alone: it is every country that no other rate names.")
+        return EVERYWHERE
+    try:
+        codes = codes_written(text)
+    except NoCountry as refused:
+        raise ValidationError(str(refused)) from None
+    if not codes:
+        raise ValidationError("Write at least one country, or * for all others.")
+    return " ".join(codes)

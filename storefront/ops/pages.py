@@ -88,6 +88,8 @@ def shop_context() -> dict[str, Any]:
         # On one's own machine they are no surprise.
         "test_mode": settings.IS_PUBLIC and payment_mode() == "test",
         "payment_mode": payment_mode(),
+        "tax": settings.TAX,
+        "takes_codes": settings.PROMOTION_CODES,
     }
 
 

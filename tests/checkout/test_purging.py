@@ -88,6 +88,65 @@ class TestEMailAddresses:
         assert "e-mail" not in forget()
 
 
+class TestAddresses:
+    """Of where an order was sent, while its e-mail address is old enough to go."""
+
+    CONTACT: dict[str, Any] = {
+        "shipping_name": "Ada",
+        "ship_to": {"line1": "Lindenstraße 12", "country": "DE"},
+        "phone": "+4930901820",
+    }
+
+    def made(self, settings: Settings, days: int = 101, **fields: Any) -> Order:
+        settings.KEEP_EMAILS = timedelta(days=100)
+        known: dict[str, Any] = {"email": "a@b.c", "status": "PAID", "paid_at": timezone.now()}
+        return Order.objects.create(
+            shopper=uuid4(),
+            total_cents=1,
+            currency="usd",
+            created_at=days_ago(days),
+            **known | self.CONTACT | fields,
+        )
+
+    def left(self) -> tuple[str, str, Any, str]:
+        order = Order.objects.get()
+        return order.email, order.shipping_name, order.ship_to, order.phone
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"shipped_at": timezone.now()},
+            {"needs_shipping": False},
+            {"status": "REFUNDED"},
+            {"status": "REVIEW"},
+        ],
+    )
+    def test_go_with_the_e_mail_address(self, db: None, settings: Settings, fields: dict[str, Any]):
+        self.made(settings, **fields)
+        assert "e-mail addresses of 1 old orders, and where 1 old orders were sent." in forget()
+        assert self.left() == ("", "", None, "")
+        assert "sent" not in forget()
+
+    @pytest.mark.parametrize("status", ["PAID", "PROCESSING"])
+    def test_stay_while_it_has_to_be_sent_there(self, db: None, settings: Settings, status: str):
+        self.made(settings, status=status, paid_at=timezone.now() if status == "PAID" else None)
+        assert "sent" not in forget()
+        assert self.left() == ("", *self.CONTACT.values())
+        Order.objects.update(status="PAID", paid_at=timezone.now(), shipped_at=timezone.now())
+        assert "and where 1 old orders were sent." in forget()
+        assert self.left() == ("", "", None, "")
+
+    def test_stay_until_they_are_old(self, db: None, settings: Settings):
+        self.made(settings, days=99, shipped_at=timezone.now())
+        assert "old orders" not in forget()
+        assert self.left() == ("a@b.c", *self.CONTACT.values())
+
+    def test_a_number_without_one_goes_in_any_case(self, db: None, settings: Settings):
+        self.made(settings, shipping_name="", ship_to=None)
+        forget()
+        assert self.left() == ("", "", None, "")
+
+
 class TestCarts:
     def test_that_no_shopper_touched_go(self, ada: Shopper, bo: Shopper, mouse: Product):
         ada.puts(mouse, 1)

@@ -43,11 +43,11 @@ class TestAProductPage:
         product("Lamp", is_on_sale=False)
         assert ada.get(address).status_code == 404
 
-    def test_costs_six_queries(
+    def test_costs_seven_queries(
         self, ada: Shopper, mouse: Product, django_assert_num_queries: DjangoAssertNumQueries
     ):
         ada.puts(mouse, 1)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             ada.get("/products/mouse/")
 
     @pytest.mark.parametrize("back", ["/products/mouse/", "product"])

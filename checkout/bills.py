@@ -1,0 +1,61 @@
+"""What an order comes to, part by part, and where it goes: as a receipt tells it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from checkout.models import Order, OrderItem
+from storefront.countries import country_name
+
+# Where people write the town before its code.
+TOWN_FIRST = frozenset("AU CA GB IE IN NZ US ZA".split())
+
+
+@dataclass(frozen=True)
+class Bill:
+    """Goods, less the discount, and delivery come to the total, with tax if that was added."""
+
+    goods_cents: int
+    discount_cents: int
+    delivery_cents: int
+    tax_cents: int
+    is_tax_added: bool
+    total_cents: int
+
+    @property
+    def is_goods_alone(self) -> bool:
+        return not (self.discount_cents or self.delivery_cents or self.tax_cents)
+
+
+def bill_of(order: Order, items: Iterable[OrderItem]) -> Bill:
+    """Return the parts of the order's total; of one that is not paid, as it was offered.
+
+    Whether tax was added or lies within the prices shows in the total, so that a list of orders
+    needs to read no offers.
+    """
+    goods, tax = sum(item.amount_cents for item in items), order.tax_cents
+    beside = order.total_cents - goods + order.discount_cents
+    delivery = order.shipping_cents or (0 if tax else max(beside, 0))
+    is_added = tax > 0 and beside == delivery + tax
+    return Bill(goods, order.discount_cents, delivery, tax, is_added, order.total_cents)
+
+
+def delivery_name(order: Order) -> str:
+    """Return the way of delivery that the shopper chose, as it was called then."""
+    ways = (order.offer or {}).get("shipping") or [{}]
+    return str(ways[0].get("name") or "")
+
+
+def address_lines(order: Order) -> list[str]:
+    """Return name and address as they stand on a parcel, without the phone number."""
+    address = {name: line or "" for name, line in (order.ship_to or {}).items()}
+    if not any(address.values()):
+        return []
+    code, city, state, country = map(address.get, ("postal_code", "city", "state", "country"))
+    town = [city, state, code] if country in TOWN_FIRST else [code, city]
+    lines = [
+        *(order.shipping_name, address.get("line1"), address.get("line2")),
+        " ".join(filter(None, town)),
+        "" if country in TOWN_FIRST else state,
+        country_name(country or ""),
+    ]
+    return [line for line in lines if line]
