@@ -84,4 +84,4 @@ def test_a_waiting_crowd_needs_one(small: ShopProcess):
 def test_writers_of_the_last_release_go_on_while_it_is_migrated(small: ShopProcess):
     report = measured(small, "upgrade")
     steps = re.findall(r"^\| (\w+\.\w+) \| [\d.]+ \| \d+ \|$", report, re.MULTILINE)
-    assert "checkout.0016_shipped_before" in steps
+    assert "checkout.0017_shipped_before" in steps

@@ -19,8 +19,8 @@ from storefront.models import Product
 from tools.growth.upgrade import LAST_RELEASE
 
 columns = import_module("checkout.migrations.0015_delivery")
-marking = import_module("checkout.migrations.0016_shipped_before")
-index = import_module("checkout.migrations.0017_orders_to_ship")
+marking = import_module("checkout.migrations.0017_shipped_before")
+index = import_module("checkout.migrations.0018_orders_to_ship")
 
 
 @pytest.fixture(scope="session")

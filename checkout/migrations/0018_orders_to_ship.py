@@ -8,7 +8,7 @@ from storefront.ops.migrating import AddIndexConcurrently
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("checkout", "0016_shipped_before")]
+    dependencies = [("checkout", "0017_shipped_before")]
 
     operations = [
         AddIndexConcurrently(

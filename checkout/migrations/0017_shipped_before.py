@@ -51,6 +51,6 @@ def _next(rows: Any, last: datetime | None) -> list[datetime]:
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("checkout", "0015_delivery")]
+    dependencies = [("checkout", "0016_addresses_by_age")]
 
     operations = [migrations.RunPython(mark, migrations.RunPython.noop)]
