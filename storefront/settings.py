@@ -150,6 +150,8 @@ CHECKOUT_ORIGINS = [
 # What Stripe takes besides the goods: checkout/offers.py.
 TAX = env.choice("TAX", "off", ("off", "inclusive", "exclusive"))
 PROMOTION_CODES = env.flag("PROMOTION_CODES")
+ASK_PHONE = env.flag("ASK_PHONE")
+EXCLUDE_PAYMENT_METHODS = stripe_keys.excluded_payment_methods()
 
 # Where each carrier shows a parcel, by its {number}.
 TRACKING_URLS = env.link_patterns("TRACKING_URLS", "{number}")
