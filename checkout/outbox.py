@@ -141,7 +141,7 @@ def _send(message: Message, now: datetime, post: Post) -> bool:
             return False
         except Refused as refused:
             logger.warning("Message %s can't be sent: see the desk.", message.key)
-            row.update(claimed_at=None, due_at=None, error=str(refused))
+            row.update(claimed_at=None, **_later(message, now, str(refused)) | {"due_at": None})
             return False
         except NotSent as failure:
             row.update(claimed_at=None, **_later(message, now, str(failure)))

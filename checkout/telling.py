@@ -68,6 +68,12 @@ def shipped(order: Order, parcel: int) -> None:
     _write(*_to_shopper(Kind.ORDER_SHIPPED, order, str(parcel), {"parcel": parcel}))
 
 
+def not_shipped(order: Order) -> None:
+    """Take back what has not left yet."""
+    waiting = order.messages.filter(kind=Kind.ORDER_SHIPPED).waiting()
+    waiting.update(due_at=None, error="it was undone before it could be sent")
+
+
 def needs_a_look(order: Order, reason: str) -> None:
     """Flag the order for the merchant, and say so, once for each reason."""
     if order.flag(reason):

@@ -15,6 +15,7 @@ from checkout.models import Message, Order, OrderItem
 from checkout.my_orders import after_payment
 from checkout.outbox import Mail
 from merchant.letters import Button, Goods, Heading, Letter, Lines, Part, Words, one_line
+from merchant.models import Parcel
 from storefront.money import format_money
 from storefront.ops.pages import own_url
 
@@ -44,7 +45,7 @@ def order_confirmed(message: Message) -> Letter:
         Words(f"You paid {_money(order.total_cents, order)}{at} {how}."),
         *([Words("We write again when it is on its way.")] if is_sent else []),
         *_bill(order),
-        *_delivery(order),
+        *_delivery(order, can_be_mended=True),
         *_texts(order),
         *_link(order),
     )
@@ -87,15 +88,15 @@ def payment_failed(message: Message) -> Letter:
 
 
 def order_shipped(message: Message) -> Letter:
-    order, parcel = _order(message), _about(message)
-    lines = [parcel.get("carrier", ""), parcel.get("number", "")]
-    known = [one_line(line) for line in lines if line]
-    follow = [Button("Follow the parcel", parcel["url"])] if parcel.get("url") else []
+    order = _order(message)
+    parcel = Parcel.objects.get(pk=_about(message).get("parcel"))
+    known = [one_line(line) for line in (parcel.carrier, parcel.number) if line]
+    follow = [Button("Follow the parcel", parcel.url)] if parcel.url else []
     return _to_shopper(
         message,
         f"Order {order.reference} is on its way",
         f"Order {order.reference} is on its way",
-        Words(f"A parcel with your order left on {_moment(message.created_at)}."),
+        Words(f"A parcel with your order left on {_moment(parcel.shipped_at)}."),
         *([Heading("Carrier and number"), Lines(known)] if known else []),
         *follow,
         *_delivery(order),
@@ -113,8 +114,8 @@ def order_refunded(message: Message) -> Letter:
         how_much = f"We paid {amount} back to you: with that, all of order {order.reference}."
     else:
         how_much = (
-            f"We paid {amount} of order {order.reference} back to you. "
-            f"Of {_money(received, order)} that makes {_money(order.refunded_cents, order)} so far."
+            f"We paid {amount} of order {order.reference} back to you: with that, "
+            f"{_money(order.refunded_cents, order)} of {_money(received, order)}."
         )
     return _to_shopper(
         message,
@@ -286,7 +287,7 @@ def _row(item: OrderItem, order: Order) -> tuple[str, str]:
     return f"{item.quantity} × {one_line(item.name)}", _money(item.amount_cents, order)
 
 
-def _delivery(order: Order) -> list[Part]:
+def _delivery(order: Order, *, can_be_mended: bool = False) -> list[Part]:
     """Return where it goes to, how, and how long that takes, as far as this is known."""
     if not order.needs_shipping:
         return []
@@ -297,7 +298,7 @@ def _delivery(order: Order) -> list[Part]:
         parts += [Heading("Delivery"), Words(f"{words}.")]
     if lines := [one_line(line) for line in address_lines(order)]:
         parts += [Heading("Where it goes"), Lines(lines)]
-        if settings.MERCHANT_MAIL:
+        if can_be_mended and settings.MERCHANT_MAIL:
             parts.append(Words("Is this wrong? Answer this mail soon.", is_quiet=True))
     return parts
 

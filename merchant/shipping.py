@@ -6,6 +6,7 @@ from django.db import transaction
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
+from checkout import telling
 from checkout.models import Order, OrderQuerySet
 from merchant.models import Parcel
 
@@ -29,6 +30,7 @@ def ship(order: Order, parcel: Parcel, now: datetime) -> None:
         raise NotShipped(_why_not(order))
     parcel.order, parcel.shipped_at = order, now
     parcel.save()
+    telling.shipped(order, parcel.pk)
 
 
 @transaction.atomic
@@ -40,6 +42,7 @@ def add_parcel(order: Order, parcel: Parcel, shown: str, now: datetime) -> None:
         raise NotShipped(f"Another parcel of order {order.reference} was added meanwhile.")
     parcel.order, parcel.shipped_at = order, now
     parcel.save()
+    telling.shipped(order, parcel.pk)
 
 
 @transaction.atomic
@@ -50,6 +53,7 @@ def undo(order: Order, now: datetime) -> None:
         minutes = UNDO_WITHIN.seconds // 60
         raise NotShipped(f"Only what was shipped in the last {minutes} minutes can be undone.")
     Parcel.objects.filter(order=order).delete()
+    telling.not_shipped(order)
 
 
 def can_be_undone(order: Order, now: datetime) -> bool:

@@ -14,6 +14,7 @@ from django.db import connections
 from django.test import override_settings
 from pytest_django import Settings
 
+from checkout.models import Order
 from storefront.models import Product
 from tests.cast import Shopper, product
 from tests.log_capture import Log, capture_log
@@ -146,3 +147,11 @@ def mouse(db: None) -> Product:
 @pytest.fixture
 def laptop(db: None) -> Product:
     return product("Laptop", 99_999)
+
+
+@pytest.fixture
+def pending_order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
+    """Ada has pressed Buy for a mouse and is at Stripe's page."""
+    ada.puts(mouse, 1)
+    ada.buys()
+    return ada.order

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("checkout", "0016_addresses_by_age"),
+        ("checkout", "0018_orders_to_ship"),
     ]
 
     operations = [
