@@ -57,7 +57,8 @@ def hold(order: Order, event: Json, session: Json, mismatch: str) -> StripeEvent
 
 def look_at(order: Order, session: Json) -> None:
     """Say what the merchant should look at before a paid order is shipped; its money fits."""
-    offer = order.offer or {}
+    if (offer := order.offer) is None:
+        return
     address = reading.contact(session).get("ship_to") or order.ship_to or {}
     is_delivered = bool(order.country and offer.get("shipping"))
     is_taxed = (offer.get("tax") or "off") != "off"

@@ -269,6 +269,14 @@ class TestTheReceipt:
         assert 'id="order-lines" class="receipt-lines" hx-swap-oob="true"' in update
         assert re.search('id="order-ship-to" hx-swap-oob="true"><h2>Ship to</h2>', update)
 
+    def test_shows_it_no_more_when_the_bank_has_failed(self, order: Order, page: str, ada: Shopper):
+        arrives(order, sent_to() | WAITS)
+        assert "Ship to" in ada.get(page).text
+        ask = poll_url(ada.get(page))
+        arrives(order, sent_to() | WAITS, "checkout.session.async_payment_failed")
+        assert 'id="order-ship-to" hx-swap-oob="true"></div>' in ada.asks_by_htmx(ask).text
+        assert "Ship to" not in ada.get(page).text
+
     def test_by_its_link_is_brought_up_to_date_without_the_address(self, order: Order):
         receipts.make_link(order)
         ask = poll_url(Client().get(receipts.address_of(order)))
