@@ -36,12 +36,13 @@ class ByState(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Message]) -> QuerySet[Message]:
         rows = Message.objects.all()
-        chosen = {
+        by_state: dict[str | None, QuerySet[Message]] = {
             State.WAITING: rows.waiting(),
             State.SENT: rows.filter(sent_at__isnull=False),
             State.UNSURE: rows.unsure(timezone.now()),
             State.FAILED: rows.failed(),
-        }.get(self.value() or "")
+        }
+        chosen = by_state.get(self.value())
         return queryset if chosen is None else queryset & chosen
 
 

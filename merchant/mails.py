@@ -89,15 +89,16 @@ def payment_failed(message: Message) -> Letter:
 
 def order_shipped(message: Message) -> Letter:
     order = _order(message)
-    parcel = Parcel.objects.get(pk=_about(message).get("parcel"))
+    parcel = Parcel.objects.get(pk=_about(message)["parcel"])
     known = [one_line(line) for line in (parcel.carrier, parcel.number) if line]
-    follow = [Button("Follow the parcel", parcel.url)] if parcel.url else []
+    follow: list[Part] = [Heading("Carrier and number"), Lines(known)] if known else []
+    if parcel.url:
+        follow.append(Button("Follow the parcel", parcel.url))
     return _to_shopper(
         message,
         f"Order {order.reference} is on its way",
         f"Order {order.reference} is on its way",
         Words(f"A parcel with your order left on {_moment(parcel.shipped_at)}."),
-        *([Heading("Carrier and number"), Lines(known)] if known else []),
         *follow,
         *_delivery(order),
         Heading("What you ordered"),
@@ -155,7 +156,7 @@ def new_order(message: Message) -> Letter:
         *([Lines(contact)] if contact else []),
         *_bill(order),
         *_delivery(order),
-        _order_at_desk(order),
+        *_order_at_desk(order),
     )
 
 
@@ -167,7 +168,7 @@ def review(message: Message) -> Letter:
         f"Order {order.reference} needs a look",
         Words(str(_about(message).get("reason", ""))),
         Words("Until somebody has decided, nothing more happens to it by itself."),
-        _order_at_desk(order),
+        *_order_at_desk(order),
     )
 
 
@@ -184,7 +185,7 @@ def dispute(message: Message) -> Letter:
             f"The shopper’s bank asks {amount} back. Answer in Stripe’s Dashboard until {until}: "
             "without an answer the money is lost."
         ),
-        _order_at_desk(order),
+        *_order_at_desk(order),
     )
 
 
@@ -200,7 +201,7 @@ def refund_failed(message: Message) -> Letter:
             "balance at Stripe again, and the shopper still waits for it: pay it another way."
         ),
         *([Lines([order.email])] if order.email else []),
-        _order_at_desk(order),
+        *_order_at_desk(order),
     )
 
 
@@ -263,10 +264,10 @@ def _to_shopper(message: Message, subject: str, title: str, *parts: Part) -> Let
     return Letter(f"{subject} · {settings.SHOP_NAME}", title, [*demo, *parts], foot, links)
 
 
-def _to_merchant(message: Message, subject: str, title: str, *parts: Part | None) -> Letter:
+def _to_merchant(message: Message, subject: str, title: str, *parts: Part) -> Letter:
     foot = ["Your shop wrote this to you, as MERCHANT_MAIL asks it to."]
     demo = [Words(IN_DEMO)] if message.is_demo else []
-    return Letter(subject, title, [*demo, *filter(None, parts)], foot)
+    return Letter(subject, title, [*demo, *parts], foot)
 
 
 def _bill(order: Order) -> list[Part]:
@@ -291,7 +292,7 @@ def _delivery(order: Order, *, can_be_mended: bool = False) -> list[Part]:
     """Return where it goes to, how, and how long that takes, as far as this is known."""
     if not order.needs_shipping:
         return []
-    way = next(iter((order.offer or {}).get("shipping") or ()), {})
+    way: dict[str, Any] = next(iter((order.offer or {}).get("shipping") or ()), {})
     how = [one_line(delivery_name(order)), _days(way)]
     parts: list[Part] = []
     if words := ", ".join(filter(None, how)):
@@ -330,9 +331,8 @@ def _link(order: Order) -> list[Part]:
     ]
 
 
-def _order_at_desk(order: Order) -> Part | None:
-    address = reverse("admin:checkout_order_change", args=[order.pk])
-    return next(iter(_at_desk("Open the order", address)), None)
+def _order_at_desk(order: Order) -> list[Part]:
+    return _at_desk("Open the order", reverse("admin:checkout_order_change", args=[order.pk]))
 
 
 def _at_desk(words: str, path: str) -> list[Part]:

@@ -28,7 +28,7 @@ def sample(kind: Kind) -> Iterator[Message]:
     """Make a message with its order, and nothing that stays."""
     with transaction.atomic():
         order = None if kind in OF_THE_SHOP else _order(kind)
-        about = _about(kind, order)
+        about = _parcel(order) if order and kind == Kind.ORDER_SHIPPED else _about(kind)
         to = settings.MERCHANT_MAIL if kind.startswith("merchant_") else "ada@example.com"
         yield Message.objects.create(
             kind=kind, order=order, key=f"{kind}/sample/1", to=to, about=about
@@ -68,19 +68,22 @@ def _order(kind: Kind) -> Order:
     return order
 
 
-def _about(kind: Kind, order: Order | None) -> dict[str, Any]:
-    if kind == Kind.ORDER_SHIPPED:
-        parcel = Parcel.objects.create(
-            order=order, carrier="DHL", number="00340434161094042557", url="https://www.dhl.de/"
-        )
-        return {"parcel": parcel.pk}
+def _parcel(order: Order) -> dict[str, Any]:
+    parcel = Parcel.objects.create(
+        order=order, carrier="DHL", number="00340434161094042557", url="https://www.dhl.de/"
+    )
+    return {"parcel": parcel.pk}
+
+
+def _about(kind: Kind) -> dict[str, Any]:
     due_by = timezone.now() + timedelta(days=7)
     books = "books and Stripe differ in 1: order K7M2-PQ4X has paid 36.68, and Stripe 36.66"
-    return {
+    abouts: dict[Kind, dict[str, Any]] = {
         Kind.ORDER_REFUNDED: {"cents": 1_589},
         Kind.REFUND_FAILED: {"cents": 1_589},
         Kind.REVIEW: {"reason": "Money arrived in cs_test_1, but the currency is not eur."},
         Kind.DISPUTE: {"cents": 3_668, "due_by": due_by.isoformat()},
         Kind.LOW_STOCK: {"product": 1, "name": "A cup", "left": 2},
         Kind.BOOKS_DIFFER: {"words": books},
-    }.get(kind, {})
+    }
+    return abouts.get(kind, {})

@@ -119,7 +119,7 @@ def stripe(running_stand_in: StandIn, settings: Settings) -> StandIn:
 def mails(settings: Settings) -> list[EmailMessage]:
     """What the shop has mailed; with this, it can."""
     settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
-    sent: list[EmailMessage] = mail.outbox  # type: ignore[attr-defined]
+    sent: list[EmailMessage] = mail.outbox
     return sent
 
 

@@ -90,7 +90,7 @@ class MailServer:
         if self.hangs_at == step:
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(LONGER_THAN_ANYBODY_WAITS)
-        if self.drops_at == step:
+        if self.drops_at == step and isinstance(server.transport, asyncio.Transport):
             server.transport.abort()
 
 

@@ -208,7 +208,7 @@ class TestAFailure:
         class Killed(BaseException):
             """The worker dies here."""
 
-        goes_wrong(Killed())  # type: ignore[arg-type]
+        goes_wrong(Killed())
         with pytest.raises(Killed):
             send()
         goes_wrong(None)
@@ -364,11 +364,13 @@ class TestAPersonWhoIsForgotten:
 def test_old_messages_of_no_order_go(db: None):
     old = timezone.now() - timedelta(days=91)
     row: dict[str, Any] = {"kind": "merchant_low_stock", "to": "desk@shop.example"}
-    for number, fields in enumerate(
-        [{"sent_at": old, "claimed_at": old}, {"due_at": None}, {}, {"created_at": timezone.now()}]
-    ):
-        fields = {"created_at": old, "key": f"merchant_low_stock/{number}/1"} | fields
-        Message.objects.create(**row | fields)
+    more: list[dict[str, Any]] = [
+        *({"sent_at": old, "claimed_at": old}, {"due_at": None}),
+        *({}, {"created_at": timezone.now()}),
+    ]
+    for number, fields in enumerate(more):
+        known = {"created_at": old, "key": f"merchant_low_stock/{number}/1"}
+        Message.objects.create(**row | known | fields)
     call_command("forget", stdout=StringIO())
     assert sorted(Message.objects.values_list("key", flat=True)) == [
         "merchant_low_stock/2/1",

@@ -297,8 +297,8 @@ class TestMailUrl:
     def read(self, url: str) -> dict[str, Any]:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("MAIL_URL", url)
-            options: dict[str, Any] = mail_url.mailers("MAIL_URL", prints=False)["default"]
-            return options["OPTIONS"] | {"by": options["BACKEND"].split(".")[-2]}
+            mailer = mail_url.mailers("MAIL_URL", prints=False)["default"]
+            return {**mailer["OPTIONS"], "by": mailer["BACKEND"].split(".")[-2]}
 
     @pytest.mark.parametrize(
         ("url", "means"),

@@ -69,8 +69,8 @@ def rounds() -> dict[str, Callable[[], Any]]:
         "worker: deferred events": reconciling._apply_deferred,
         "worker: abandoned stock": lambda: reconciling._release_abandoned(report, before),
         "worker: stock of sessions that are over": lambda: list(reconciling._holding_stock(over)),
-        "worker: follow-ups that are due": lambda: outbox.send_due(timezone.now()),
-        "worker: follow-ups never finished": lambda: outbox.stuck(timezone.now()),
+        "worker: messages that are due": lambda: outbox.send_due(timezone.now()),
+        "worker: messages that may have been sent": lambda: outbox.unsure(timezone.now()),
     }
 
 
