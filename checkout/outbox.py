@@ -224,10 +224,8 @@ def _note_outage(down: Down) -> None:
     if not _is_down:
         cause = down.__cause__
         code = getattr(cause, "smtp_code", None) or getattr(cause, "status_code", None) or ""
-        name = type(cause).__name__
-        logger.error(
-            "No mail leaves (%s), so messages wait: see the desk.", f"{name} {code}".strip()
-        )
+        words = f"{type(cause).__name__} {code}".strip()
+        logger.error("No mail leaves (%s), so messages wait: see the desk.", words)
     _is_down = True
 
 

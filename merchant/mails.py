@@ -229,7 +229,7 @@ def books_differ(message: Message) -> Letter:
         "The books and Stripe differ",
         Words(f"The daily comparison says: {first}."),
         Lines([one_line(line) for line in lines if line]),
-        Words("What to do about it is in docs/operating.md, under Comparing the books."),
+        Words("What to do about it is in docs/operating.md, under Books and Stripe."),
         *_at_desk("Open the orders", reverse("admin:checkout_order_changelist")),
     )
 

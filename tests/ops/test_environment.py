@@ -287,7 +287,8 @@ class TestModes:
     def test_a_missing_way_to_mail_is_said_at_every_start(self):
         assert "messages wait at the desk" in start(**KEYS).stderr
         assert "Mails are printed" in start(**KEYS, DEBUG="true").stderr
-        assert "ail" not in start(**KEYS, MAIL_URL="smtp://localhost").stderr
+        said = start(**KEYS, MAIL_URL="smtp://localhost").stderr
+        assert not any(words in said for words in ("No mail", "Mails"))
 
     def test_a_missing_webhook_secret_fails_the_deployment_check(self, settings):
         from checkout.checks import webhook_secret
