@@ -243,7 +243,9 @@ class TestTheReceipt:
         return f"/orders/{order.pk}/"
 
     def test_shows_the_address_to_its_shopper_alone(self, order: Order, page: str, ada: Shopper):
-        assert "Ship to" not in ada.get(page).text
+        waiting = ada.get(page).text
+        assert re.search(r"<h2>Ship to</h2>\s*<p>Germany</p>", waiting)
+        assert "Lindenstraße" not in waiting
         arrives(order, sent_to())
         receipts.make_link(order)
         merchant = Client()
@@ -267,7 +269,7 @@ class TestTheReceipt:
         arrives(order, sent_to())
         update = ada.asks_by_htmx(ask).text
         assert 'id="order-lines" class="receipt-lines" hx-swap-oob="true"' in update
-        assert re.search('id="order-ship-to" hx-swap-oob="true"><h2>Ship to</h2>', update)
+        assert re.search(r'id="order-ship-to" hx-swap-oob="true">\s*<h2>Ship to</h2>', update)
 
     def test_shows_it_no_more_when_the_bank_has_failed(self, order: Order, page: str, ada: Shopper):
         arrives(order, sent_to() | WAITS)
@@ -276,6 +278,20 @@ class TestTheReceipt:
         arrives(order, sent_to() | WAITS, "checkout.session.async_payment_failed")
         assert 'id="order-ship-to" hx-swap-oob="true"></div>' in ada.asks_by_htmx(ask).text
         assert "Ship to" not in ada.get(page).text
+
+    @pytest.mark.parametrize("tax", ["inclusive", "exclusive"])
+    def test_says_that_tax_is_to_come(self, pending_order: Order, ada: Shopper, tax: str):
+        offered(pending_order, {"tax": tax}, country="")
+        label = {"inclusive": "incl. tax", "exclusive": "plus tax"}[tax]
+        page = ada.get(f"/orders/{pending_order.pk}/").text
+        assert sums(page)[label] == "worked out at payment"
+        assert "Ship to" not in page
+
+    def test_of_what_is_not_sent_shows_the_phone_number(self, pending_order: Order, ada: Shopper):
+        arrives(pending_order, {"customer_details": CUSTOMER})
+        page = ada.get(f"/orders/{pending_order.pk}/").text
+        assert re.search(rf"<h2>Phone</h2>\s*<p><bdi>{re.escape(PHONE)}</bdi></p>", page)
+        assert "Ship to" not in page
 
     def test_by_its_link_is_brought_up_to_date_without_the_address(self, order: Order):
         receipts.make_link(order)
@@ -288,7 +304,8 @@ class TestTheReceipt:
     @pytest.mark.parametrize(
         ("offer", "parts", "total", "shown"),
         [
-            ({}, {}, 2_999, {"Total": "$29.99"}),
+            (None, {}, 2_999, {"Total": "$29.99"}),
+            ({}, {}, 2_999, {"Subtotal": "$29.99", "Total": "$29.99"}),
             (
                 {"codes": True},
                 {"amount_discount": 500},
@@ -331,12 +348,13 @@ class TestTheReceipt:
         self,
         pending_order: Order,
         ada: Shopper,
-        offer: dict[str, Any],
+        offer: dict[str, Any] | None,
         parts: dict[str, int],
         total: int,
         shown: dict[str, str],
     ):
-        offered(pending_order, offer, country="")
+        if offer is not None:
+            offered(pending_order, offer, country="")
         how = {} if total else {"payment_status": "no_payment_required", "payment_intent": None}
         arrives(pending_order, {"amount_total": total, "total_details": NO_PARTS | parts, **how})
         assert (pending_order.status, pending_order.received_cents) == ("PAID", total)
