@@ -76,9 +76,7 @@ def _paid_session(order: Order) -> dict[str, Any]:
         else None,
         "automatic_tax": {"enabled": is_taxed, "status": "complete" if is_taxed else None},
         "collected_information": {"shipping_details": _made_up_address(order)} if way else None,
-        "customer_details": {
-            "phone": MADE_UP_PHONE if getattr(settings, "ASK_PHONE", False) else None
-        },
+        "customer_details": {"phone": MADE_UP_PHONE if settings.ASK_PHONE else None},
         "currency": order.currency,
         "client_reference_id": str(order.pk),
         "metadata": {"order_id": str(order.pk)},

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from urllib.parse import urlencode
@@ -72,10 +72,22 @@ class PollState:
             canceled=canceled is not None,
             since=since if 0 < since <= now else int(now),
             seen=query.get("seen", ""),
-            waiting=tuple(query.get("waiting", "").split(",")[:PAGE_SIZE]),
+            waiting=tuple(filter(None, query.get("waiting", "").split(",")[:PAGE_SIZE])),
             page=min(max(_number(query.get("page", "")), 1), LAST_PAGE),
             beside_cart=query.get("cart") == "beside",
         )
+
+
+@dataclass(frozen=True)
+class Bought:
+    """What was bought with an order of a panel, which stays: only a row never rendered reads it."""
+
+    panel: "OrderPanel"
+    order: Order
+    cache_key = ()
+
+    def __iter__(self) -> Iterator[OrderItem]:
+        return iter(self.panel.items[self.order.pk])
 
 
 @dataclass(frozen=True)
@@ -143,6 +155,8 @@ class OrderPanel:
     @property
     def changed(self) -> list[Order]:
         """The orders that wait no more, or for something else, since the browser asked last."""
+        if not self.state.waiting:
+            return []
         shown = {words.partition(".")[0]: words for words in self.state.waiting}
         return [
             order
@@ -188,15 +202,18 @@ class OrderPanel:
         """The order that the shopper has just come back from Stripe with."""
         return next((order for order in self.orders if order.pk == self.state.order), None)
 
+    @property
+    def rows(self) -> list[tuple[Order, Bought]]:
+        """Each order with what was bought."""
+        return [(order, Bought(self, order)) for order in self.orders]
+
     @cached_property
-    def rows(self) -> list[tuple[Order, list[OrderItem]]]:
-        """Each order with what was bought, by one query for all of them."""
-        if not self.orders:
-            return []
+    def items(self) -> dict[UUID, list[OrderItem]]:
+        """What was bought, by one query for all orders of the panel."""
         items: dict[UUID, list[OrderItem]] = {order.pk: [] for order in self.orders}
         for item in items_of(*items, *[None] * (PAGE_SIZE - len(items))):
             items[item.order_id].append(item)
-        return [(order, items[order.pk]) for order in self.orders]
+        return items
 
 
 def headline_of(order: Order) -> str:

@@ -12,12 +12,36 @@ exclusive of it, for goods and delivery alike.
 from functools import partial
 from typing import Any
 
+from django.conf import settings
+
 from checkout import reading
 from checkout.models import Order
 from checkout.reading import Json
+from storefront.delivery import Delivery
 from storefront.money import format_money
 
 PARTS = ("subtotal", "shipping", "discount", "tax", "total")
+
+
+def offered(delivery: Delivery | None) -> dict[str, Any] | None:
+    """Return what Stripe may take besides the goods; None if that is nothing."""
+    codes, tax = settings.PROMOTION_CODES, settings.TAX
+    if not (delivery or codes or tax != "off"):
+        return None
+    return {"shipping": [_way(delivery)] if delivery else [], "codes": codes, "tax": tax}
+
+
+def _way(delivery: Delivery) -> dict[str, Any]:
+    rate = delivery.chosen.rate
+    days = {"least": rate.days_least, "most": rate.days_most}
+    return {"name": rate.name, "cents": delivery.cents, "rate": "", **days}
+
+
+def with_rate(offer: Json | None, rate: str) -> Json | None:
+    """Return the offer with Stripe's id of the delivery, which it tells with the session."""
+    if not offer or not offer["shipping"]:
+        return offer
+    return {**offer, "shipping": [{**way, "rate": rate} for way in offer["shipping"]]}
 
 
 def misfit(order: Order, session: Json) -> str:

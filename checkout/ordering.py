@@ -9,14 +9,14 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from checkout import gateway, limits, superseding
+from checkout import gateway, limits, offers, superseding
 from checkout.gateway import failures
 from checkout.models import Order, OrderItem
 from checkout.provider import stripe
 from checkout.requested import (
     CannotOrder,
     RequestedItem,
-    fingerprint_of,
+    RequestedOrder,
     refuse_the_impossible,
     refuse_what_the_bank_is_paying,
     too_few,
@@ -37,7 +37,7 @@ LONGEST_SESSION = timedelta(hours=24) - AHEAD
 
 def buy(
     shopper: UUID,
-    items: Sequence[RequestedItem],
+    wanted: RequestedOrder,
     *,
     base_url: str,
     now: datetime,
@@ -45,56 +45,57 @@ def buy(
 ) -> Order:
     """Return an order with a Checkout Session to pay it at; the demo pays it at once.
 
-    The same items, requested again, get the same order while its session is open. Stripe sends
+    The same, requested again, gets the same order while its session is open. Stripe sends
     the shopper back to `base_url`, such as https://shop.example. `sender` is what limits.py
     knows the network by that asks.
     Raises CannotOrder, failures.StripeDown or failures.StripeRefused.
     """
-    refuse_the_impossible(items)
-    refuse_what_the_bank_is_paying(shopper, fingerprint_of(items))
+    refuse_the_impossible(wanted)
+    refuse_what_the_bank_is_paying(shopper, wanted.fingerprint)
     limits.refuse_a_flood(sender)
-    superseding.close_other_sessions(shopper, fingerprint_of(items), now)
-    order = place_order(shopper, items, now, sender)
+    superseding.close_other_sessions(shopper, wanted.fingerprint, now)
+    order = place_order(shopper, wanted, now, sender)
     logs.bind(order=str(order.pk))
+    superseding.close_those_beside(order, now)
     _open_checkout(order, base_url, now)
     return order
 
 
-def place_order(
-    shopper: UUID, items: Sequence[RequestedItem], now: datetime, sender: str = ""
-) -> Order:
+def place_order(shopper: UUID, wanted: RequestedOrder, now: datetime, sender: str = "") -> Order:
     """Store a pending order and reserve its goods, or return the open order that is the same.
 
     Raises CannotOrder when too few are left; nothing is stored then.
     """
     try:
         with transaction.atomic():
-            return _store_order(shopper, items, now, sender)
+            return _store_order(shopper, wanted, now, sender)
     except IntegrityError:
         # Another click was first: the constraint on open orders has decided.
-        same = Order.objects.for_shopper(shopper).open().filter(fingerprint=fingerprint_of(items))
+        same = Order.objects.for_shopper(shopper).open().filter(fingerprint=wanted.fingerprint)
         if order := same.first():
             return order
     # It was paid or closed between the two statements, so there is room for a new one.
     with transaction.atomic():
-        return _store_order(shopper, items, now, sender)
+        return _store_order(shopper, wanted, now, sender)
 
 
-def _store_order(
-    shopper: UUID, items: Sequence[RequestedItem], now: datetime, sender: str
-) -> Order:
+def _store_order(shopper: UUID, wanted: RequestedOrder, now: datetime, sender: str) -> Order:
     limits.refuse_too_many_orders(shopper, sender, now)
     order = Order.objects.create(
         shopper=shopper,
-        fingerprint=fingerprint_of(items),
-        total_cents=sum(item.amount_cents for item in items),
+        fingerprint=wanted.fingerprint,
+        total_cents=wanted.total_cents,
+        shipping_cents=wanted.shipping_cents,
         currency=settings.CURRENCY,
-        counts_stock=any(item.product.stock is not None for item in items),
+        country=wanted.country,
+        needs_shipping=wanted.needs_shipping,
+        offer=wanted.offer,
+        counts_stock=any(item.product.stock is not None for item in wanted.items),
         sender=sender,
         created_at=now,
         attempt_at=now,
     )
-    _reserve(order, items)
+    _reserve(order, wanted.items)
     OrderItem.objects.bulk_create(
         OrderItem(
             order=order,
@@ -103,7 +104,7 @@ def _store_order(
             unit_price_cents=item.product.price_cents,
             quantity=item.quantity,
         )
-        for item in items
+        for item in wanted.items
     )
     return order
 
@@ -132,7 +133,7 @@ def _open_session(order: Order, base_url: str, now: datetime) -> gateway.Checkou
     try:
         session: gateway.CheckoutSession = stripe().open_session(
             order,
-            order.items.all(),
+            order.items.select_related("product__variant_of"),
             success_url=f"{home}?order={order.pk}",
             cancel_url=f"{home}?canceled={order.pk}",
             until=order.attempt_at + _lifetime(),
@@ -162,7 +163,8 @@ def _keep(order: Order, session: gateway.CheckoutSession, now: datetime) -> None
     """Store the session, and make sure that the goods it takes money for are reserved."""
     try:
         with transaction.atomic():
-            if not order.keep_session(session.id, session.url, session.expires_at):
+            offer = offers.with_rate(order.offer, session.rate)
+            if not order.keep_session(session.id, session.url, session.expires_at, offer=offer):
                 _refuse_the_superseded(order)
             _reserve_again(order)
     except CannotOrder:
@@ -176,8 +178,8 @@ def _keep(order: Order, session: gateway.CheckoutSession, now: datetime) -> None
 def _refuse_the_superseded(order: Order) -> None:
     if Order.objects.filter(pk=order.pk, superseded_at__isnull=False).exists():
         raise CannotOrder(
-            "Your cart has been bought with other quantities in another tab. Nothing was charged "
-            "here. Please check the cart and press Buy again."
+            "Your cart has been bought with other quantities or another delivery in another tab. "
+            "Nothing was charged here. Please check the cart and press Buy again."
         )
 
 

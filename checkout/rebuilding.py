@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import batched
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
@@ -77,12 +78,16 @@ def _order_of(session: Json) -> UUID | None:
 
 def _rebuild(pk: UUID, session: Json) -> Order | None:
     """Store the order and its items, and make the link by which the merchant can show it."""
-    items = [_item(line) for line in reads.line_items(session["id"])]
+    lines = reads.line_items(session["id"])
+    items = [_item(line) for line in lines]
     currency = str(session.get("currency")).lower()
     if len(currency) != 3 or not items or not all(items):
         logger.error("Session %s of order %s, which is not here, can't be read.", session["id"], pk)
         return None
     bought = _with_products([item for item in items if item])
+    offer = _offer(session, lines)
+    ways = offer["shipping"] if offer else []
+    shipping_cents = sum(way["cents"] for way in ways)
     opened_at = reading.moment(session.get("created")) or timezone.now()
     order = Order(
         id=pk,
@@ -90,8 +95,12 @@ def _rebuild(pk: UUID, session: Json) -> Order | None:
         session_id=session["id"],
         session_url=session.get("url") or "",
         session_expires_at=reading.moment(session.get("expires_at")),
-        total_cents=sum(item.amount_cents for item in bought),
+        total_cents=sum(item.amount_cents for item in bought) + shipping_cents,
+        shipping_cents=shipping_cents,
         currency=currency,
+        country=_country(session),
+        offer=offer,
+        needs_shipping=bool(ways) or any(map(_is_sent, bought)),
         counts_stock=any(item.product and item.product.stock is not None for item in bought),
         review_reason=f"{REASON}\n",
         created_at=opened_at,
@@ -108,6 +117,40 @@ def _rebuild(pk: UUID, session: Json) -> Order | None:
         return None  # another run was first
     receipts.make_link(order)
     return order
+
+
+def _offer(session: Json, lines: Iterable[Json]) -> dict[str, Any] | None:
+    """Return what the session was opened with besides the goods; Stripe tells no names of ways."""
+    ways = [
+        {
+            "name": "Delivery",
+            "cents": reading.amount(way.get("shipping_amount")) or 0,
+            "rate": reading.identifier(way.get("shipping_rate")),
+            "least": None,
+            "most": None,
+        }
+        for way in session.get("shipping_options") or []
+    ]
+    codes = bool(session.get("allow_promotion_codes"))
+    is_taxed = bool(reading.mapping(session.get("automatic_tax")).get("enabled"))
+    prices = [reading.mapping(line.get("price")) for line in lines]
+    behaviors = {price.get("tax_behavior") for price in prices}
+    tax = "inclusive" if "inclusive" in behaviors else "exclusive"
+    if not (ways or codes or is_taxed):
+        return None
+    return {"shipping": ways, "codes": codes, "tax": tax if is_taxed else "off"}
+
+
+def _country(session: Json) -> str:
+    """Return the one country that it was offered to."""
+    asked = reading.mapping(session.get("shipping_address_collection"))
+    codes = asked.get("allowed_countries") or []
+    return str(codes[0])[:2] if len(codes) == 1 else ""
+
+
+def _is_sent(item: OrderItem) -> bool:
+    """Whether it has to be shipped; of what the shop sells no more, nobody knows."""
+    return item.product is None or item.product.needs_shipping
 
 
 def _item(line: Json) -> OrderItem | None:

@@ -3,12 +3,16 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
+from checkout import offers
 from checkout.models import Order
 from storefront import money
+from storefront.delivery import Delivery
 from storefront.models import Product
 from storefront.ops.bidi import isolated
 
@@ -36,9 +40,52 @@ class RequestedItem:
         return self.quantity * self.product.price_cents
 
 
-def refuse_the_impossible(items: Sequence[RequestedItem]) -> None:
+@dataclass(frozen=True)
+class RequestedOrder:
+    """All that a shopper asks for at once, and how it is delivered if the shop has rates."""
+
+    items: Sequence[RequestedItem]
+    delivery: Delivery | None = None
+
+    @property
+    def total_cents(self) -> int:
+        """What it comes to before any code, and before a tax that comes on top."""
+        return sum(item.amount_cents for item in self.items) + self.shipping_cents
+
+    @property
+    def shipping_cents(self) -> int:
+        return self.delivery.cents if self.delivery else 0
+
+    @property
+    def needs_shipping(self) -> bool:
+        return any(item.product.needs_shipping for item in self.items)
+
+    @property
+    def country(self) -> str:
+        return self.delivery.country if self.delivery else ""
+
+    @cached_property
+    def offer(self) -> dict[str, Any] | None:
+        return offers.offered(self.delivery)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A digest that is the same for the same products, names, prices, country and offer.
+
+        And for the same account at Stripe: events about another account's sessions never arrive.
+        """
+        lines = sorted(
+            (item.product.pk, item.quantity, item.product.full_name, item.product.price_cents)
+            for item in self.items
+        )
+        asked = (settings.STRIPE_PUBLISHABLE_KEY, settings.CURRENCY, lines)
+        besides = (self.country, self.offer) if self.offer else ()
+        return hashlib.sha256(repr(asked + besides).encode()).hexdigest()
+
+
+def refuse_the_impossible(wanted: RequestedOrder) -> None:
     """Raise CannotOrder for an order that can't be paid."""
-    total_cents = sum(item.amount_cents for item in items)
+    items = wanted.items
     if not items:
         raise CannotOrder("Your cart is empty. Choose a quantity beside a product first.")
     for item in items:
@@ -58,8 +105,9 @@ def refuse_the_impossible(items: Sequence[RequestedItem]) -> None:
     if len(items) > MAX_LINES:
         raise CannotOrder(f"One order can hold {MAX_LINES} different products at most.")
     most = money.largest_charge()
-    if total_cents > most:
-        can_be_split = all(item.product.price_cents <= most for item in items)
+    if wanted.total_cents > most:
+        most_for_goods = most - wanted.shipping_cents
+        can_be_split = all(item.product.price_cents <= most_for_goods for item in items)
         raise CannotOrder(
             f"One order can come to {money.format_money(most)} at most. "
             + ("Please split it." if can_be_split else "Please ask the shop how to pay for this.")
@@ -78,19 +126,6 @@ def refuse_what_the_bank_is_paying(shopper: UUID, fingerprint: str) -> None:
             f"Your bank is still paying order {order.reference}, which is the same as this. "
             "You don't need to pay again. To buy more, change a quantity."
         )
-
-
-def fingerprint_of(items: Sequence[RequestedItem]) -> str:
-    """Return a digest that is the same for the same products, names and prices.
-
-    And for the same account at Stripe: events about another account's sessions never arrive.
-    """
-    lines = sorted(
-        (item.product.pk, item.quantity, item.product.full_name, item.product.price_cents)
-        for item in items
-    )
-    account = settings.STRIPE_PUBLISHABLE_KEY
-    return hashlib.sha256(repr((account, settings.CURRENCY, lines)).encode()).hexdigest()
 
 
 def too_few(product: Product) -> CannotOrder:

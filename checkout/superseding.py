@@ -15,13 +15,23 @@ def close_other_sessions(shopper: UUID, fingerprint: str, now: datetime) -> None
         is_same = order.fingerprint == fingerprint
         if is_same and (order.session_id is None or _is_open(order, now)):
             continue
-        # An expired session is asked about too: it may have been paid, and the event lost.
-        if order.session_id and not stripe().close_session(order.session_id):
-            raise EarlierPayment(
-                f"Your order {order.reference} is being paid: we are waiting for Stripe's "
-                "confirmation. You don't need to pay again."
-            )
-        order.supersede(now)
+        _close(order, now)
+
+
+def close_those_beside(order: Order, now: datetime) -> None:
+    """Close what another tab has ordered at the same moment. Raises EarlierPayment."""
+    for other in Order.objects.for_shopper(order.shopper).open().exclude(pk=order.pk):
+        _close(other, now)
+
+
+def _close(order: Order, now: datetime) -> None:
+    # An expired session is asked about too: it may have been paid, and the event lost.
+    if order.session_id and not stripe().close_session(order.session_id):
+        raise EarlierPayment(
+            f"Your order {order.reference} is being paid: we are waiting for Stripe's "
+            "confirmation. You don't need to pay again."
+        )
+    order.supersede(now)
 
 
 def _is_open(order: Order, now: datetime) -> bool:

@@ -1,6 +1,5 @@
 """Buy, My Orders and the order page: load, one call, answer."""
 
-import json
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -15,16 +14,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from checkout import limits
 from checkout.bills import bill_of, delivery_name, ship_to, tax_to_come
+from checkout.buy_forms import wanted_by_form, wanted_by_json
 from checkout.gateway import failures
 from checkout.models import Order, OrderItem
 from checkout.my_orders import OrderPanel, after_payment, headline_of, my_orders, one_order
 from checkout.ordering import buy
 from checkout.receipts import address_of, make_link, order_at, revoke_link
-from checkout.requested import MAX_LINES, CannotOrder, RequestedItem
+from checkout.requested import CannotOrder, RequestedOrder
 from storefront.cart import cart_of
-from storefront.delivery import Choice, choice_of
-from storefront.models import MAX_QUANTITY, Product
-from storefront.money import format_money
+from storefront.delivery import Choice, NotDelivered, choice_of
+from storefront.models import Product
 from storefront.notices import Notice, anchor_of_cart, forget_notice, lead_back, page_of_form
 from storefront.ops import logs
 from storefront.ops.pages import HtmxRequest, SeeOther, base_url, page, wants_fragment
@@ -46,6 +45,8 @@ STRIPE_FAILED: dict[type[failures.StripeFailed], str] = {
     failures.StripeDown: f"Stripe cannot be reached at the moment. {NOT_CHARGED} Please try again "
     "in a minute.",
     failures.ClockIsOff: f"The shop cannot take payments, as its clock is wrong. {NOT_CHARGED} "
+    f"{TELL_THE_SHOP}",
+    failures.TaxNotReady: f"The shop can’t take orders at the moment. {NOT_CHARGED} "
     f"{TELL_THE_SHOP}",
     failures.StripeFailed: f"Stripe did not accept this order. {NOT_CHARGED} {TELL_THE_SHOP}",
 }
@@ -144,7 +145,7 @@ def _cart_beside(panel: OrderPanel, choice: Choice) -> dict[str, Any]:
     """Return the cart as it is by now, and the product cards whose quantities changed."""
     changed = panel.changed
     cart = cart_of(changed[0].shopper, choice=choice)
-    items = [item for order, items in panel.rows for item in items if order in changed]
+    items = [item for order in changed for item in panel.items[order.pk]]
     bought = {item.product_id for item in items if item.product_id}
     products = Product.objects.on_sale().filter(pk__in=bought, variant_of=None)
     show_pictures(cart.products)
@@ -154,18 +155,10 @@ def _cart_beside(panel: OrderPanel, choice: Choice) -> dict[str, Any]:
 
 def _buy_cart(request: HtmxRequest) -> HttpResponse:
     shopper = shopper_or_new(request)
-    cart = cart_of(shopper)
-    shown = request.POST.get("total_cents", str(cart.total_cents))
+    cart = cart_of(shopper, choice=choice_of(request))
     try:
-        # A product that is no longer sold changes the total too; `buy` names it instead.
-        if shown != str(cart.total_cents) and cart.is_all_on_sale:
-            raise CannotOrder(
-                f"The total has changed to {format_money(cart.total_cents)} since you looked. "
-                "Please check the cart and press Buy again."
-            )
-        items = [RequestedItem(line.product, line.quantity) for line in cart.lines]
-        order = _buy(request, shopper, items)
-    except CannotOrder as refused:
+        order = _buy(request, shopper, wanted_by_form(request.POST, cart))
+    except (CannotOrder, NotDelivered) as refused:
         return _refusal(request, shopper, str(refused), HTTPStatus.UNPROCESSABLE_ENTITY)
     except failures.StripeFailed as failure:
         response = _refusal(request, shopper, _words_for(failure), _status_for(failure))
@@ -186,8 +179,8 @@ def _lead_to_payment(request: HtmxRequest, order: Order) -> HttpResponse:
 def _buy_json(request: HtmxRequest) -> HttpResponse:
     shopper = shopper_or_new(request)
     try:
-        order = _buy(request, shopper, _requested_items(request))
-    except CannotOrder as refused:
+        order = _buy(request, shopper, wanted_by_json(request.body))
+    except (CannotOrder, NotDelivered) as refused:
         return JsonResponse({"error": str(refused)}, status=HTTPStatus.BAD_REQUEST)
     except failures.StripeFailed as failure:
         error = {"error": _words_for(failure)}
@@ -196,10 +189,10 @@ def _buy_json(request: HtmxRequest) -> HttpResponse:
     return set_shopper_cookie(JsonResponse(answer), shopper)
 
 
-def _buy(request: HttpRequest, shopper: UUID, items: list[RequestedItem]) -> Order:
+def _buy(request: HttpRequest, shopper: UUID, wanted: RequestedOrder) -> Order:
     return buy(
         shopper,
-        items,
+        wanted,
         base_url=base_url(request),
         now=timezone.now(),
         sender=limits.sender_of(request),
@@ -230,40 +223,3 @@ def _refusal(request: HtmxRequest, shopper: UUID, words: str, status: HTTPStatus
     else:
         response = lead_back(request, notice, anchor_of_cart(notice))
     return set_shopper_cookie(response, shopper)
-
-
-def _requested_items(request: HttpRequest) -> list[RequestedItem]:
-    """Read `{"items": [{"product_id": 1, "quantity": 2}]}`; a product named twice is added up."""
-    quantities: dict[int, int] = {}
-    for item in _items(request):
-        product_id, quantity = _item(item)
-        quantities[product_id] = quantities.get(product_id, 0) + quantity
-    if any(quantity > MAX_QUANTITY for quantity in quantities.values()):
-        raise CannotOrder(f"You can order up to {MAX_QUANTITY} of one product.")
-    products = Product.objects.with_family().in_bulk(quantities)
-    if unknown := quantities.keys() - products.keys():
-        raise CannotOrder(f"There is no product {min(unknown)}.")
-    return [RequestedItem(products[pk], quantity) for pk, quantity in sorted(quantities.items())]
-
-
-def _items(request: HttpRequest) -> list[Any]:
-    try:
-        data = json.loads(request.body)
-    except (ValueError, RecursionError):
-        raise CannotOrder("The request is not valid JSON.") from None
-    items = data.get("items") if isinstance(data, dict) else None
-    if not isinstance(items, list):
-        raise CannotOrder('Send {"items": [{"product_id": 1, "quantity": 2}]}.')
-    if len(items) > MAX_LINES:
-        raise CannotOrder(f"One order can hold {MAX_LINES} lines at most.")
-    return items
-
-
-def _item(item: Any) -> tuple[int, int]:
-    product_id = item.get("product_id") if isinstance(item, dict) else None
-    quantity = item.get("quantity") if isinstance(item, dict) else None
-    if type(product_id) is not int or not 0 < product_id < 2**63:
-        raise CannotOrder("product_id must be the whole number of a product.")
-    if type(quantity) is not int or not 1 <= quantity <= MAX_QUANTITY:
-        raise CannotOrder(f"quantity must be a whole number from 1 to {MAX_QUANTITY}.")
-    return product_id, quantity

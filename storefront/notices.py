@@ -31,7 +31,7 @@ PAGES = {
 LONGEST_ASKED = 60
 
 product_at = CompiledQuery(
-    lambda slug: Product.objects.on_sale().with_family().with_kinds().unread().filter(slug=slug),
+    lambda slug: Product.objects.on_sale().with_family().unread().filter(slug=slug),
     str,
 )
 category_at = CompiledQuery(lambda slug: Category.objects.filter(slug=slug), str)

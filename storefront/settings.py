@@ -149,6 +149,8 @@ CHECKOUT_ORIGINS = [
 # What Stripe takes besides the goods: checkout/offers.py.
 TAX = env.choice("TAX", "off", ("off", "inclusive", "exclusive"))
 PROMOTION_CODES = env.flag("PROMOTION_CODES")
+ASK_PHONE = env.flag("ASK_PHONE")
+EXCLUDE_PAYMENT_METHODS = stripe_keys.excluded_payment_methods()
 
 # --- Retention: checkout/purging.py -----------------------------------------------------
 KEEP_CARTS = timedelta(days=env.number("KEEP_CARTS_DAYS", 90, least=1, most=3_650))

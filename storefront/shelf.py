@@ -70,7 +70,7 @@ class Shelf:
 
 
 def _on_shelf() -> ProductQuerySet:
-    return Product.objects.on_shelf().with_family().with_kinds().unread()
+    return Product.objects.on_shelf().with_variants().unread()
 
 
 def _of_large(category: int) -> ProductQuerySet:

@@ -1,4 +1,4 @@
-"""Reads Stripe's keys from the environment: they fit together, or the start stops."""
+"""Reads from the environment what Stripe has to know: what doesn't fit stops the start."""
 
 import re
 
@@ -12,6 +12,15 @@ SECRET_KEY = re.compile(r"(sk|rk)_(test|live)_\w+", re.ASCII)
 PUBLISHABLE_KEY = re.compile(r"pk_(test|live)_\w+", re.ASCII)
 WEBHOOK_SECRET = re.compile(r"whsec_[\w+/=-]+", re.ASCII)
 COPY_ALL = "Reveal it in Stripe's dashboard and copy all of it"
+# What the SDK's type of excluded_payment_method_types lists; a test compares the two.
+PAYMENT_METHODS = """
+    acss_debit affirm afterpay_clearpay alipay alma amazon_pay au_becs_debit bacs_debit
+    bancontact billie bizum blik boleto card cashapp crypto customer_balance eps fpx giropay
+    grabpay ideal kakao_pay klarna konbini kr_card mb_way mobilepay multibanco naver_pay
+    nz_bank_account oxxo p24 pay_by_bank payco paynow paypal paypay payto pix promptpay
+    revolut_pay samsung_pay satispay scalapay sepa_debit sequra sofort sunbit swish twint upi
+    us_bank_account wechat_pay zip
+""".split()
 
 
 def key_pair() -> tuple[str, str]:
@@ -56,3 +65,11 @@ def api_base(secret_key: str) -> str:
             "but STRIPE_SECRET_KEY is a live one. Remove STRIPE_API_BASE."
         )
     return base
+
+
+def excluded_payment_methods() -> list[str]:
+    """Return the ways to pay that Stripe's page leaves out."""
+    names = [name.lower() for name in env.comma_separated("EXCLUDE_PAYMENT_METHODS")]
+    if not {*names} <= {*PAYMENT_METHODS}:
+        raise env.refusal("EXCLUDE_PAYMENT_METHODS", ", ".join(PAYMENT_METHODS))
+    return list(dict.fromkeys(names))

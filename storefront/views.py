@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import resolve, reverse
 from django.utils.cache import get_conditional_response
 from django.views.decorators.http import require_POST, require_safe
@@ -33,7 +33,7 @@ from storefront.delivery import (
     quote,
     remember_choice,
 )
-from storefront.models import Category, Product
+from storefront.models import Category, Product, read_kinds
 from storefront.notices import (
     NOTHING,
     PRODUCT_PAGES,
@@ -67,6 +67,10 @@ HOME, CATEGORY = "storefront/home.html", "storefront/category.html"
 PRODUCT, CART = "storefront/product.html", "storefront/cart.html"
 FOR_EVER = "public, max-age=31536000, immutable"
 
+product_of = CompiledQuery(lambda pk: Product.objects.with_family().unread().filter(pk=pk), int)
+UNSAID: dict[str, Any] = {"is_more": False, "offered": None, "shelf_news": ""}
+"""What most pages of the shelf don't say: a name that is nowhere takes a template long to miss."""
+
 categories_of = CompiledQuery(lambda product: Category.objects.filter(products=product)[:1], int)
 
 
@@ -77,16 +81,18 @@ class ProductCard:
     product: Product
     cart: Cart
     notice: Notice = NOTHING
+    is_first: bool = False
+    """Whether it is the first of its page, and seen at once."""
     leads_on: bool = False
     """Whether it is the first of those that “Show more” has brought, and gets the focus."""
 
     @property
     def cache_key(self) -> tuple[object, ...]:
         """All that the card shows: two cards of one key are rendered once."""
-        state = self.quantity, self.left, self.error, self.shown, self.leads_on
-        return values_of(self.product), *state
+        state = self.quantity, self.left, self.error, self.shown
+        return values_of(self.product), *state, self.is_first, self.leads_on
 
-    @property
+    @cached_property
     def error(self) -> str:
         return self.notice.error if self.notice.product == self.product.pk else ""
 
@@ -95,7 +101,7 @@ class ProductCard:
         """What stands in the field: a quantity that was refused stays to be mended."""
         return self.notice.typed if self.error else self.quantity
 
-    @property
+    @cached_property
     def quantity(self) -> int:
         return self.cart.quantity_of(self.product)
 
@@ -173,7 +179,10 @@ def picture(request: HttpRequest, name: str) -> HttpResponse:
 
 @require_POST
 def cart_line(request: HtmxRequest, pk: int) -> HttpResponse:
-    product = get_object_or_404(Product.objects.with_family(), pk=pk)
+    found = product_of(pk)
+    if not found:
+        raise Http404
+    [product] = found
     shopper = shopper_or_new(request)
     notice = Notice(page_of_form(request, product), product=product.pk)
     try:
@@ -212,13 +221,18 @@ def shop_front(
     """A page of the shelf; an error stands beside the product it is about, else above Buy."""
     cart = cart_of(shopper, shelf.products, choice)
     show_pictures([*shelf.products, *cart.products])
+    read_kinds(shelf.products)
     return {
         "cart": cart,
         "shelf": shelf,
-        "cards": [ProductCard(product, cart, notice) for product in shelf.products],
+        "cards": [
+            ProductCard(product, cart, notice, is_first=number == 0)
+            for number, product in enumerate(shelf.products)
+        ],
         "cart_error": notice.error_beside_none_of(shelf.products),
         "removed": notice.removed_from(cart),
         "back_to": notice.page or shelf.address,
+        **UNSAID,
     }
 
 
@@ -231,6 +245,7 @@ def product_page(
     category = next(iter(categories_of(family)), None) if categories else None
     related = others_of(category, family) if category else []
     show_pictures([product, *cart.products, *related])
+    read_kinds([product, *related])
     return {
         "cart": cart,
         "card": ProductCard(product, cart, notice),
@@ -267,6 +282,7 @@ def cart_page(cart: Cart, notice: Notice = NOTHING) -> dict[str, Any]:
     with_field = [line.product for line in cart.lines if line.product.is_for_sale]
     newest = [] if rows else newest_products()
     show_pictures([*cart.products, *newest])
+    read_kinds(newest)
     return {
         "cart": cart,
         "rows": rows,

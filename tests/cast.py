@@ -7,13 +7,14 @@ from io import BytesIO
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from PIL import Image
 
 from checkout.models import Order
 from storefront.cart import cart_of
-from storefront.models import Product
+from storefront.delivery import Choice, remember_choice
+from storefront.models import Product, ShippingRate
 from storefront.ops.photographs import Photograph, developed
 from storefront.ops.shopper import shopper_of
 from storefront.pictures import Picture, add_pictures
@@ -31,6 +32,12 @@ def products(number: int, **fields: Any) -> list[Product]:
             Product(name=f"Thing {n:02}", price_cents=100, position=n, **fields)
             for n in range(number)
         ]
+    )
+
+
+def rate(name: str, countries: str, amount_cents: int, **fields: Any) -> ShippingRate:
+    return ShippingRate.objects.create(
+        name=name, countries=countries, amount_cents=amount_cents, **fields
     )
 
 
@@ -107,6 +114,12 @@ class Shopper:
     @property
     def orders(self) -> list[Order]:
         return list(Order.objects.for_shopper(self.id))
+
+
+def chooses(shopper: Shopper, country: str, rate: ShippingRate | None = None) -> None:
+    """Let the shopper's browser remember where to send it, and by what."""
+    answer = remember_choice(HttpResponse(), Choice(country, rate.pk if rate else 0))
+    shopper.browser.cookies.update(answer.cookies)
 
 
 def leads_to_payment(response: Any) -> bool:

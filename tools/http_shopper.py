@@ -78,9 +78,9 @@ class HttpShopper:
             time.sleep(PAUSE_SECONDS)
         return answer
 
-    def buys_by_json(self, *items: tuple[int, int]) -> Answer:
+    def buys_by_json(self, *items: tuple[int, int], **delivery: object) -> Answer:
         lines = [{"product_id": product, "quantity": quantity} for product, quantity in items]
-        body = json.dumps({"items": lines})
+        body = json.dumps({"items": lines, **delivery})
         return self.asks("POST", "/create-checkout-session/", body, JSON)
 
     def buys_by_json_at_last(self, *items: tuple[int, int]) -> Answer:

@@ -3,26 +3,26 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import stripe
 
 from checkout.gateway.calls import client, stripe_call
 from checkout.gateway.failures import StripeDown, failure
+from checkout.gateway.params import session_params
 from checkout.gateway.reads import session_now
 from checkout.models import Order, OrderItem
-from storefront.models import Shop
 
 __all__ = ["CheckoutSession", "close_session", "collect_payment", "open_session", "session_now"]
 
 
 @dataclass(frozen=True)
 class CheckoutSession:
-    """Where a shopper pays, and until when."""
+    """Where a shopper pays, and until when; `rate` is Stripe's id of the delivery."""
 
     id: str
     url: str
     expires_at: datetime
+    rate: str = ""
 
 
 def open_session(
@@ -32,14 +32,7 @@ def open_session(
 
     Raises StripeDown or StripeRefused.
     """
-    reference = {"order_id": str(order.pk), "shop": str(Shop.this())}
-    params: dict[str, Any] = {
-        "mode": "payment",
-        "line_items": [_line_item(item, order.currency) for item in items],
-        "client_reference_id": str(order.pk),
-        "metadata": reference,
-        # Stripe does not copy a session's metadata to what refunds and disputes refer to.
-        "payment_intent_data": {"metadata": reference},
+    params = session_params(order, items) | {
         "expires_at": int(until.timestamp()),
         "success_url": success_url,
         "cancel_url": cancel_url,
@@ -52,9 +45,9 @@ def open_session(
         raise failure(error) from error
     if not (session.url or "").startswith(("https://", "http://")):
         raise StripeDown("Stripe answered without an address to pay at.", is_answered=True)
-    return CheckoutSession(
-        session.id, str(session.url), datetime.fromtimestamp(session.expires_at, tz=UTC)
-    )
+    expires_at = datetime.fromtimestamp(session.expires_at, tz=UTC)
+    rates = [str(option.shipping_rate) for option in session.shipping_options or []]
+    return CheckoutSession(session.id, str(session.url), expires_at, *rates[:1])
 
 
 def close_session(session_id: str) -> bool:
@@ -86,19 +79,3 @@ def _is_expired(session_id: str) -> bool:
         return True  # Stripe doesn't know it: another account's, or long gone
     except stripe.StripeError as error:
         raise failure(error) from error
-
-
-def _line_item(item: OrderItem, currency: str) -> dict[str, Any]:
-    return {
-        "quantity": item.quantity,
-        "price_data": {
-            "currency": currency,
-            "unit_amount": item.unit_price_cents,
-            "product_data": {"name": item.name, "metadata": _reference(item)},
-        },
-    }
-
-
-def _reference(item: OrderItem) -> dict[str, str]:
-    """Return what tells the product, should the order have to be rebuilt from its session."""
-    return {"product_id": str(item.product_id)} if item.product_id else {}

@@ -42,6 +42,10 @@ class AmountTooSmall(StripeRefused):
     """The amount is below Stripe's minimum, which depends on the merchant's bank."""
 
 
+class TaxNotReady(StripeRefused):
+    """Stripe works out no tax for this account yet: nothing is sold without it."""
+
+
 class ClockIsOff(StripeRefused):
     """The session would end too soon or too late by Stripe's clock, which is right."""
 
@@ -61,6 +65,18 @@ def failure(error: stripe.StripeError) -> StripeFailed:
     param = getattr(error, "param", "")
     problem = (type(error).__name__, status, error.code, param, error.request_id)
     found = " ".join(str(word) for word in problem if word)
+    if kind is StripeRefused and (todo := _missing_for_tax(error, param or "")):
+        return TaxNotReady(f"{found}: {todo}, or TAX=off", is_answered=True)
     if param == "expires_at":
         return ClockIsOff(f"{found}: look at the server's clock", is_answered=True)
     return kind(found, is_answered=not is_passing)
+
+
+def _missing_for_tax(error: stripe.StripeError, param: str) -> str:
+    """Return what the merchant has to do before Stripe works out tax, if that is the matter."""
+    words = str(error.user_message or "").lower()
+    if "head office" in words:
+        return "set the head office's address at https://dashboard.stripe.com/settings/tax"
+    if "stripe tax" in words or param.startswith("automatic_tax"):
+        return "activate Stripe Tax at https://dashboard.stripe.com/tax"
+    return ""

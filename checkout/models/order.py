@@ -289,7 +289,7 @@ class Order(models.Model):
         if self.counts_stock:
             stock.release(self.pk)
 
-    def keep_session(self, session_id: str, url: str, expires_at: datetime) -> bool:
+    def keep_session(self, session_id: str, url: str, expires_at: datetime, **more: Any) -> bool:
         """Store the Checkout Session unless another is stored. True if it is the order's own now.
 
         An order that another one has superseded in the meantime gets none.
@@ -297,9 +297,8 @@ class Order(models.Model):
         rows = Order.objects.filter(
             Q(session_id=None) | Q(session_id=session_id), pk=self.pk, superseded_at=None
         )
-        return (
-            rows.update(session_id=session_id, session_url=url, session_expires_at=expires_at) == 1
-        )
+        kept = {"session_id": session_id, "session_url": url, "session_expires_at": expires_at}
+        return rows.update(**kept, **more) == 1
 
     def begin_next_attempt(self, now: datetime) -> None:
         """Ask Stripe under a new idempotency key next time; two callers count as one."""

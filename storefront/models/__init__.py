@@ -2,7 +2,7 @@
 
 from storefront.models.cart import MAX_QUANTITY, CartLine, CartLineQuerySet, Reservation
 from storefront.models.category import Category, free_slug
-from storefront.models.product import LONGEST_NAME, Product, ProductQuerySet
+from storefront.models.product import LONGEST_NAME, Product, ProductQuerySet, read_kinds
 from storefront.models.shipping_rate import ShippingRate
 from storefront.models.shop import Shop
 
@@ -18,4 +18,5 @@ __all__ = [
     "ShippingRate",
     "Shop",
     "free_slug",
+    "read_kinds",
 ]

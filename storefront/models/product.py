@@ -9,7 +9,7 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import connection, models
-from django.db.models import Count, F, Max, Min, OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils.text import slugify
 
@@ -26,7 +26,13 @@ FAMILY = (
     *("any_variant", "family_is_on_sale", "family_picture", "family_slug"),
     *("variants_on_sale", "least_cents", "most_cents", "variant_left"),
 )
-"""What `with_family` and `with_kinds` read along."""
+"""What `with_family` and `read_kinds` read along."""
+# In SQL, since the ORM takes as long to compile it as the page takes to be made.
+KINDS = """
+    SELECT variant_of_id, COUNT(*), MIN(price_cents), MAX(price_cents),
+        MIN(CASE WHEN stock IS NULL OR stock > 0 THEN id END)
+    FROM storefront_product WHERE variant_of_id IN ({}) AND is_on_sale GROUP BY variant_of_id
+"""
 
 
 class ProductQuerySet(models.QuerySet["Product"]):
@@ -42,23 +48,20 @@ class ProductQuerySet(models.QuerySet["Product"]):
         """Leave out the long texts that no page shows beside a product."""
         return self.defer("search_text", "after_payment")
 
+    def with_variants(self) -> Self:
+        """Read along what `has_variants` goes by, instead of asking for each product.
+
+        Of EXISTS, PostgreSQL would rather read all variants than those of a page.
+        """
+        variants = Product.objects.filter(variant_of=OuterRef("pk")).order_by()
+        return self.annotate(any_variant=Subquery(variants.values("pk")[:1]))
+
     def with_family(self) -> Self:
-        """Read along what `is_for_sale` goes by, instead of asking for each product."""
-        return self.annotate(
-            any_variant=Subquery(_variants().values("pk")[:1]),
+        """Read along what `is_for_sale` goes by."""
+        return self.with_variants().annotate(
             family_is_on_sale=F("variant_of__is_on_sale"),
             family_picture=F("variant_of__picture"),
             family_slug=F("variant_of__slug"),
-        )
-
-    def with_kinds(self) -> Self:
-        """Read along what a family's card shows: how many kinds there are, and their prices."""
-        left = _variants().filter(is_on_sale=True).exclude(stock=0)
-        return self.annotate(
-            variants_on_sale=Subquery(_of_variants(Count("*"))),
-            least_cents=Subquery(_of_variants(Min("price_cents"))),
-            most_cents=Subquery(_of_variants(Max("price_cents"))),
-            variant_left=Subquery(left.values("pk")[:1]),
         )
 
     def bulk_create(self, objs: Iterable["Product"], *args: Any, **options: Any) -> list["Product"]:
@@ -95,19 +98,6 @@ class ProductQuerySet(models.QuerySet["Product"]):
         return changed
 
 
-def _variants() -> Any:
-    """The variants of the product that a query is about.
-
-    Of EXISTS, PostgreSQL would rather read all variants than those of a page.
-    """
-    return Product.objects.filter(variant_of=OuterRef("pk")).order_by()
-
-
-def _of_variants(found: Count | Min | Max) -> Any:
-    on_sale = _variants().filter(is_on_sale=True).values("variant_of")
-    return on_sale.annotate(found=found).values("found")
-
-
 class Product(models.Model):
     """Something the shop sells; its price is in minor units of the shop's currency.
 
@@ -115,7 +105,7 @@ class Product(models.Model):
     `variant_of` is one of the kinds itself if it has a `variant`, else only their common page.
     """
 
-    # Of a family, where they were read along: `with_kinds`.
+    # Of a family, where they were read along: `read_kinds`.
     variants_on_sale: int | None = None
     least_cents: int | None = None
     most_cents: int | None = None
@@ -393,3 +383,16 @@ class Product(models.Model):
             )
         if not self.variant:
             raise ValidationError({"variant": "Say which kind it is, such as “M, black”."})
+
+
+def read_kinds(products: Iterable[Product]) -> None:
+    """Read what the cards of families show: how many kinds there are on sale, and their prices."""
+    families = {product.pk: product for product in products if product.has_variants}
+    if not families:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(KINDS.format(", ".join(["%s"] * len(families))), [*families])
+        for pk, *kinds in cursor.fetchall():
+            family = families[pk]
+            family.variants_on_sale, family.least_cents, family.most_cents = kinds[:3]
+            family.variant_left = kinds[3]

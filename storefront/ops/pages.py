@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.html import escape
@@ -18,6 +18,7 @@ from storefront.ops.static_files import is_collected
 TOKEN_PLACEHOLDER = f"csrf-token-{secrets.token_hex(8)}"
 # Stands for where the forms of the page lead back to, which has a search in it.
 BACK_PLACEHOLDER = f"back-to-{secrets.token_hex(8)}"
+PLACEHOLDERS = {"csrf_token": TOKEN_PLACEHOLDER, "back_to": BACK_PLACEHOLDER}
 VARY = ["HX-Request", "HX-Boosted", "HX-History-Restore-Request", "HX-Target"]
 
 
@@ -50,13 +51,12 @@ def page(
 ) -> HttpResponse:
     """Render the template, or its partial if htmx asked; `back_to` is where its forms lead."""
     name = f"{template}#{partial}" if partial and wants_fragment(request) else template
-    own = {"csrf_token": TOKEN_PLACEHOLDER, "back_to": BACK_PLACEHOLDER}
-    response = render(request, name, context | own, status=status)
-    back_to = escape(context.get("back_to", "")).encode()
-    content = response.content.replace(BACK_PLACEHOLDER.encode(), back_to)
-    if (placeholder := TOKEN_PLACEHOLDER.encode()) in content:
-        content = content.replace(placeholder, get_token(request).encode())
-    response.content = content
+    whole = {"swap_oob": False} | context | PLACEHOLDERS
+    html = render_to_string(name, whole, request).encode()
+    html = html.replace(BACK_PLACEHOLDER.encode(), escape(context.get("back_to", "")).encode())
+    if (placeholder := TOKEN_PLACEHOLDER.encode()) in html:
+        html = html.replace(placeholder, get_token(request).encode())
+    response = HttpResponse(html, status=status)
     patch_vary_headers(response, VARY)
     return response
 
@@ -77,6 +77,12 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def shop_context() -> dict[str, Any]:
+    """What every template may say about the shop; `shop_values` is all of it, as a key."""
+    shop = _about_the_shop()
+    return shop | {"shop_values": tuple(shop.values())}
+
+
+def _about_the_shop() -> dict[str, Any]:
     return {
         "shop_name": settings.SHOP_NAME,
         "shop_description": settings.SHOP_DESCRIPTION,

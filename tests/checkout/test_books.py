@@ -13,12 +13,13 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from checkout import receipts
 from checkout.gateway import reads
 from checkout.models import Heartbeat, Order, Refund, StripeEvent
 from storefront.models import Product, Reservation
-from tests.cast import Shopper, deliver, product
+from tests.cast import Shopper, deliver, product, rate
 from tests.log_capture import figure
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.tests.shop import order as session_of_another_shop
@@ -332,6 +333,46 @@ class TestTheMoment:
         assert recover() == compare() == "Demo shop: Stripe is not asked.\n"
 
 
+class TestALostPaymentWithMoreThanItsGoods:
+    """Its session tells what it was offered."""
+
+    @pytest.mark.parametrize("tax", ["off", "inclusive", "exclusive"])
+    @pytest.mark.parametrize("is_paid", [True, False])
+    def test_fits_when_it_is_brought_back(
+        self, stripe: StandIn, scarce: Product, settings: Settings, tax: str, is_paid: bool
+    ):
+        rate("Parcel", "DE", 490)
+        settings.TAX, settings.PROMOTION_CODES = tax, True
+        was = bought(scarce)
+        stripe.promotion_code("TEN", percent_off=10)
+        if is_paid:
+            stripe.pay(was.session_id or "", code="TEN")
+        lose(was)
+        recover()
+        order = Order.objects.get(pk=was.pk)
+        offer, same = was.offer or {}, {"name": "Delivery"}
+        assert order.offer == offer | {"shipping": [offer["shipping"][0] | same]}
+        assert (order.country, order.needs_shipping) == ("DE", True)
+        if not is_paid:
+            assert order.total_cents == 2_999 + 490
+            stripe.pay(was.session_id or "", code="TEN")
+            tell(stripe)
+            order.refresh_from_db()
+        parts = (order.status, order.discount_cents, order.shipping_cents)
+        assert parts == ("PAID", 300, 490)
+        assert (order.tax_cents > 0) is (tax != "off")
+
+    @pytest.mark.parametrize("is_sent", [True, False])
+    def test_has_no_offer_if_there_was_none(self, stripe: StandIn, scarce: Product, is_sent: bool):
+        Product.objects.update(needs_shipping=is_sent)
+        was = bought(scarce)
+        lose(was)
+        recover()
+        order = Order.objects.get(pk=was.pk)
+        assert (order.offer, order.total_cents) == (None, 2_999)
+        assert order.needs_shipping is is_sent
+
+
 @pytest.mark.parametrize("path", ["/v1/checkout/sessions", "/v1/events"])
 def test_a_recovery_that_stripe_interrupts_says_so_and_goes_on_when_it_is_run_again(
     stripe: StandIn, lost: Order, path: str
@@ -353,6 +394,20 @@ class TestBooksThatAgreeWithStripe:
         tell(stripe)
         agree = "books and Stripe agree: 2 payments, 119.96; 1 refund, 1.00; 1 dispute\n"
         assert compare() == agree
+
+    def test_go_by_what_was_received_with_delivery_codes_and_tax(
+        self, stripe: StandIn, scarce: Product, settings: Settings
+    ):
+        rate("Parcel", "DE", 490)
+        settings.TAX, settings.PROMOTION_CODES = "exclusive", True
+        stripe.promotion_code("ALL", percent_off=100)
+        for code in ("", "ALL"):
+            stripe.pay(bought(scarce).session_id or "", code=code)
+        tell(stripe)
+        paid = [order.received_cents for order in Order.objects.order_by("received_cents")]
+        # 19 % on top, and with the code that of the delivery alone.
+        assert paid == [583, 4_152]
+        assert "agree: 2 payments, 47.35\n" in compare()
 
     def test_say_so_when_nothing_was_sold(self, stripe: StandIn):
         assert compare() == "books and Stripe agree: 0 payments, 0.00\n"

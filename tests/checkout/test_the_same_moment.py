@@ -16,11 +16,11 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from checkout import gateway, outbox
+from checkout import gateway, ordering, outbox
 from checkout.models import Order, StripeEvent
 from checkout.purging import PurgeReport, purge
 from storefront.models import CartLine, CartLineQuerySet, Product, Reservation
-from tests.cast import Shopper, deliver, event_about, leads_to_payment
+from tests.cast import Shopper, deliver, event_about, leads_to_payment, product, rate
 from tools.stripe_stand_in import StandIn
 
 CREATE = "/v1/checkout/sessions"
@@ -41,6 +41,10 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
         monkeypatch.setattr(owner, name, interrupted)
 
     return let
+
+
+def amounts_at_open_sessions(stripe: StandIn) -> list[int]:
+    return [s["amount_total"] for s in stripe.sessions.values() if s["status"] == "open"]
 
 
 def outcomes() -> list[str]:
@@ -65,8 +69,23 @@ class TestTwoTabs:
         meanwhile(gateway, "open_session", buy_three_in_another_tab)
         response = ada.is_refused(ada.buys())
         assert "in another tab" in response.text
-        open_ones = [s for s in stripe.sessions.values() if s["status"] == "open"]
-        assert [session["amount_total"] for session in open_ones] == [8_997]
+        assert amounts_at_open_sessions(stripe) == [8_997]
+
+    def test_that_order_at_once_leave_one_session_open(
+        self, stripe: StandIn, ada: Shopper, meanwhile: Meanwhile
+    ):
+        mouse, parcel = product("Mouse"), rate("Parcel", "DE AT", 490)
+        items = [{"product_id": mouse.pk, "quantity": 1}]
+        ada.puts(mouse, 1)
+
+        def buy_to_austria_in_another_tab() -> None:
+            ada.buys_by_json({"items": items, "country": "AT", "delivery": parcel.pk})
+            assert ada.order.session_id
+
+        meanwhile(ordering, "place_order", buy_to_austria_in_another_tab)
+        assert leads_to_payment(ada.buys())
+        assert amounts_at_open_sessions(stripe) == [3_489]
+        assert [order.country for order in ada.orders if order.is_offered] == ["DE"]
 
 
 class TestTwoDeliveries:

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 from storefront.cart import lines_of
 from storefront.models import Product
+from storefront.views import product_of
 from tests.cast import Shopper
 
 
@@ -17,3 +18,6 @@ class TestACompiledQuery:
     def test_finds_nothing_for_none(self, ada: Shopper, mouse: Product):
         ada.puts(mouse, 1)
         assert lines_of(None) == []
+
+    def test_finds_nothing_for_a_number_that_no_column_holds(self, mouse: Product):
+        assert [product_of(number) for number in (mouse.pk, 2**63, -(2**64))] == [[mouse], [], []]

@@ -91,6 +91,13 @@ def setting(name: str, **environment: str) -> str:
         ({"CACHE_URL": "redis://host/name"}, "CACHE_URL can't be read"),
         ({"BUYS_PER_MINUTE": "-1"}, "BUYS_PER_MINUTE can't be read. Allowed: a whole number"),
         ({"CURRENCY": "dollars"}, "CURRENCY can't be read"),
+        ({"TAX": "vat"}, "TAX can't be read. Allowed: off, inclusive, exclusive"),
+        ({"PROMOTION_CODES": "TEN"}, "PROMOTION_CODES can't be read. Allowed: true or false"),
+        (
+            {"EXCLUDE_PAYMENT_METHODS": "sepa"},
+            "EXCLUDE_PAYMENT_METHODS can't be read. Allowed: acs",
+        ),
+        ({"EXCLUDE_PAYMENT_METHODS": "card link"}, "EXCLUDE_PAYMENT_METHODS can't be read"),
         ({"SHOP_ACCENT": "teal"}, "SHOP_ACCENT can't be read. Allowed: a colour like #0b6e4f"),
         ({"SHOP_ACCENT": "#12345"}, "SHOP_ACCENT can't be read"),
         ({"SHOP_ACCENT": "#fff;}*{display:none"}, "SHOP_ACCENT can't be read"),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.template import Context, RequestContext, Template, TemplateSyntaxError
 from django.test import RequestFactory
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from storefront.models import Product
 from storefront.ops.templatetags import fragment_cache
@@ -35,6 +36,16 @@ class TestTheShelf:
         for shopper, quantity in ((ada, 7), (bo, 8), (ada, 7)):
             page = shopper.get("/").content.decode()
             assert re.search(rf'name="quantity" value="{quantity}" inputmode', page)
+
+    def test_reads_once_what_was_bought(
+        self, ada: Shopper, mouse: Product, django_assert_num_queries: DjangoAssertNumQueries
+    ):
+        ada.puts(mouse, 1)
+        ada.buys()
+        fragment_cache.fragments.clear()
+        for queries in (6, 5, 5):
+            with django_assert_num_queries(queries):
+                assert "1 × <bdi>Mouse</bdi>" in ada.get("/").text
 
     def test_renders_a_product_once_for_the_same_values(self, ada: Shopper, mouse: Product):
         ada.get("/")
@@ -73,6 +84,12 @@ class TestAFragment:
         assert template.render(Context({"all": [mouse]})) == "Mouse"
         mouse.name = "Rat"
         assert template.render(Context({"all": [mouse]})) == "Rat"
+
+    def test_is_another_one_when_the_shop_says_something_else(self, settings: Settings):
+        template = Template("{% load fragment_cache %}{% cached %}{{ shop_name }}{% endcached %}")
+        assert template.render(Context()) == "Storefront"
+        settings.SHOP_NAME = "Tea & Co"
+        assert template.render(Context()) == "Tea &amp; Co"
 
     def test_escapes_as_the_page_around_it(self):
         source = "{% cached a=a %}{{ a }}{% endcached %}"

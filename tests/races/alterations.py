@@ -5,7 +5,7 @@ Where the shop lets the database decide, these read, wait and write, as one is t
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from datetime import datetime
 from types import ModuleType, SimpleNamespace
@@ -16,11 +16,11 @@ import stripe
 from django.db import connections, transaction
 from django.db.models import F
 
-from checkout import events, limits, ordering, payments
+from checkout import events, limits, ordering, payments, superseding
 from checkout.gateway import calls
 from checkout.models import Order, StripeEvent
 from checkout.reading import Json
-from checkout.requested import CannotOrder, RequestedItem
+from checkout.requested import CannotOrder, RequestedOrder
 from storefront import stock, views
 from storefront.models import CartLine, Product, Reservation
 from storefront.ops import bulkhead
@@ -119,16 +119,26 @@ def events_are_recorded_after_the_commit() -> None:
 def open_orders_repeat() -> None:
     """Look for an open order and make one if there is none, past the constraint."""
 
-    def place_order(
-        shopper: UUID, wanted: Sequence[RequestedItem], now: datetime, sender: str
-    ) -> Order:
+    def place_order(shopper: UUID, wanted: RequestedOrder, now: datetime, sender: str) -> Order:
         if same := Order.objects.for_shopper(shopper).open().first():
             return same
         time.sleep(WINDOW_SECONDS)
         return ordering._store_order(shopper, wanted, now, sender)
 
     # An empty one is outside of the constraint's condition.
-    setattr(ordering, "fingerprint_of", lambda wanted: "")  # noqa: B010
+    setattr(RequestedOrder, "fingerprint", "")  # noqa: B010
+    setattr(ordering, "place_order", place_order)  # noqa: B010
+
+
+def other_tabs_are_looked_for_once() -> None:
+    """Before the order is stored, when one of another tab may be about to be."""
+    place = ordering.place_order
+
+    def place_order(*args: Any) -> Order:
+        time.sleep(WINDOW_SECONDS)
+        return place(*args)
+
+    setattr(superseding, "close_those_beside", lambda order, now: None)  # noqa: B010
     setattr(ordering, "place_order", place_order)  # noqa: B010
 
 
@@ -201,10 +211,8 @@ def shares_are_counted_first() -> None:
     """Count what an address holds, wait, and then reserve."""
     place = ordering.place_order
 
-    def place_order(
-        shopper: UUID, wanted: Sequence[RequestedItem], now: datetime, sender: str
-    ) -> Order:
-        for item in wanted:
+    def place_order(shopper: UUID, wanted: RequestedOrder, now: datetime, sender: str) -> Order:
+        for item in wanted.items:
             theirs = Order.objects.filter(sender=sender).values("pk")
             rows = Reservation.objects.filter(product=item.product, order__in=theirs)
             held = sum(rows.values_list("quantity", flat=True))

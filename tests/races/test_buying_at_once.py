@@ -1,6 +1,8 @@
 """A shopper clicks twice, or has two tabs open: one order, and no change is lost."""
 
+from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -10,11 +12,24 @@ from tools.stage import Stage, is_lost_within_some_rounds
 
 CLICKS = 10
 PRODUCTS = 12
+COUNTRIES = ("DE", "AT", "FR", "IT")
 
 
 @pytest.fixture(scope="module")
 def products(running_stage: Stage) -> list[int]:
     return running_stage.add_products(PRODUCTS)
+
+
+@pytest.fixture
+def rates(running_stage: Stage) -> Iterator[None]:
+    """Each country has a price of its own."""
+    for place, country in enumerate(COUNTRIES):
+        running_stage.sql(
+            "INSERT INTO storefront_shippingrate (name, countries, amount_cents, position, is_on) "
+            f"VALUES ('Parcel', '{country}', {490 + place}, 0, TRUE)"
+        )
+    yield
+    running_stage.sql("DELETE FROM storefront_shippingrate")
 
 
 def test_ten_clicks_on_buy_open_one_checkout(stage: Stage):
@@ -33,6 +48,23 @@ def test_without_the_constraint_clicks_make_several_orders(stage: Stage):
         assert is_lost_within_some_rounds(
             lambda: len(unguarded.orders(clicks_buy(unguarded)[0])) <= 1
         )
+
+
+def test_tabs_that_buy_to_other_countries_leave_one_checkout(stage: Stage, rates: None):
+    ada = buys_to_other_countries(stage)
+    assert len(open_sessions(stage)) <= 1  # of two at the very same moment, none is left
+    ada.buys_by_json((stage.product("Mouse"), 1), country="DE")
+    assert [s["amount_total"] for s in open_sessions(stage)] == [2_999 + 490]
+
+
+def test_without_a_second_look_tabs_leave_several_checkouts(stage: Stage, rates: None):
+    def race() -> bool:
+        unguarded.stripe.reset()
+        buys_to_other_countries(unguarded)
+        return len(open_sessions(unguarded)) <= 1
+
+    with stage.altered("other_tabs_are_looked_for_once") as unguarded:
+        assert is_lost_within_some_rounds(race)
 
 
 def test_without_the_idempotency_key_clicks_open_several_sessions(stage: Stage):
@@ -70,6 +102,17 @@ def clicks_buy(stage: Stage) -> tuple[HttpShopper, list[Answer]]:
     ada = stage.shopper()
     ada.puts(stage.product("Mouse"), 2)
     return ada, at_once([ada.buys] * CLICKS)
+
+
+def buys_to_other_countries(stage: Stage) -> HttpShopper:
+    ada, mouse = stage.shopper(), stage.product("Mouse")
+    ada.puts(mouse, 1)
+    at_once([partial(ada.buys_by_json, (mouse, 1), country=country) for country in COUNTRIES])
+    return ada
+
+
+def open_sessions(stage: Stage) -> list[dict[str, Any]]:
+    return [s for s in stage.stripe.sessions.values() if s["status"] == "open"]
 
 
 def sessions_of_clicks(stage: Stage) -> int:

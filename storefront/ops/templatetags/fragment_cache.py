@@ -3,14 +3,15 @@
 Django's own cache tag asks a cache by a hashed key, which takes longer than rendering a part as
 small as a product. Here the values themselves are the key, so no part is ever out of date.
 
-Inside, only the named values are there, as after `include … only`: what was rendered for one
-shopper cannot be shown to another, and a forgotten name is an empty word. A model counts as the
-values of its fields and its `values_beside`, a list or tuple as its items, an object with a
-`cache_key` as that. What filters read from the settings is named as well if tests change it, such
-as the currency of money. The token of a form is the shopper's own, since `pages.page` writes it
-into the finished page.
+Inside, only the named values are there, as after `include … only`, and what is the same on all
+pages of the shop, such as its name and currency: what was rendered for one shopper cannot be shown
+to another, and a forgotten name is an empty word. A model counts as the values of its fields and
+its `values_beside`, a list or tuple as its items, an object with a `cache_key` as that. The token
+of a form and where it leads back to are the shopper's own, since `pages.page` writes them into the
+finished page.
 """
 
+from functools import cache
 from typing import Any
 
 from django.db.models import Model
@@ -18,7 +19,7 @@ from django.template import Context, Library, TemplateSyntaxError
 from django.template.base import FilterExpression, Node, NodeList, Parser, Token, token_kwargs
 from django.utils.safestring import SafeString
 
-from storefront.ops.pages import TOKEN_PLACEHOLDER
+from storefront.ops.pages import PLACEHOLDERS, shop_context
 
 register = Library()
 
@@ -35,12 +36,13 @@ class CachedFragment(Node):
 
     def render(self, context: Context) -> SafeString:
         values = [value.resolve(context) for value in self.values]
-        key = (self, *map(key_of, values))
+        shop = context.get("shop_values") or shop_context()["shop_values"]
+        key = (self, shop, *map(key_of, values))
         fragment = fragments.get(key)
         if fragment is None:
             if len(fragments) >= MAX_FRAGMENTS:
                 fragments.clear()
-            named = dict(zip(self.names, values, strict=True)) | {"csrf_token": TOKEN_PLACEHOLDER}
+            named = shop_context() | dict(zip(self.names, values, strict=True)) | PLACEHOLDERS
             fragment = fragments[key] = self.nodelist.render(context.new(named))
         return fragment
 
@@ -58,9 +60,13 @@ def values_of(model: Model) -> tuple[Any, ...]:
 
     What is shown of it and is no field, such as its pictures, is in `values_beside`.
     """
-    values = model.__dict__
-    fields = [values.get(field.attname) for field in model._meta.concrete_fields]
+    fields = map(vars(model).get, _attributes_of(type(model)))
     return (*fields, getattr(model, "values_beside", None))
+
+
+@cache
+def _attributes_of(model: type[Model]) -> tuple[str, ...]:
+    return tuple(field.attname for field in model._meta.concrete_fields)
 
 
 @register.tag
