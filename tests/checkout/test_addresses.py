@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from pytest_django import Settings
 
 from checkout import reading, receipts
 from checkout.bills import address_lines
 from checkout.models import Order
 from storefront.models import Product
-from tests.cast import Shopper, deliver, event_about, poll_url
+from tests.cast import Shopper, deliver, event_about, leads_to_payment, poll_url, rate
+from tools.stripe_stand_in import StandIn
 
 DELAYED = "checkout.session.async_payment_succeeded"
 ADDRESS = {
@@ -402,3 +404,146 @@ def test_the_desk_shows_amounts_and_the_address(order: Order, ada: Shopper):
         assert words in text
     assert "minor units" not in text
     assert "line1" not in text
+
+
+class TestAllTheWay:
+    """As the stand-in plays it: chosen in the cart, paid on Stripe's page, read on the receipt."""
+
+    ALL: dict[str, Any] = {"code": "ALL"}
+    KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, str]]] = {
+        "delivery": (
+            {},
+            {},
+            {"Subtotal": "$29.99", "Delivery, Parcel": "$4.90", "Total": "$34.89"},
+        ),
+        "a code": (
+            {"PROMOTION_CODES": True},
+            {"code": "TEN"},
+            {
+                "Subtotal": "$29.99",
+                "Discount": "−$3.00",
+                "Delivery, Parcel": "$4.90",
+                "Total": "$31.89",
+            },
+        ),
+        "a code for all": (
+            {"PROMOTION_CODES": True},
+            ALL,
+            {
+                "Subtotal": "$29.99",
+                "Discount": "−$29.99",
+                "Delivery, Parcel": "$4.90",
+                "Total": "$4.90",
+            },
+        ),
+        "tax on top": (
+            {"TAX": "exclusive", "PROMOTION_CODES": True},
+            {"code": "TEN"},
+            {
+                "Subtotal": "$29.99",
+                "Discount": "−$3.00",
+                "Delivery, Parcel": "$4.90",
+                "plus tax": "$6.06",
+                "Total": "$37.95",
+            },
+        ),
+        "tax within": (
+            {"TAX": "inclusive"},
+            {},
+            {
+                "Subtotal": "$29.99",
+                "Delivery, Parcel": "$4.90",
+                "Total": "$34.89",
+                "incl. tax": "$5.57",
+            },
+        ),
+    }
+
+    @pytest.fixture
+    def ada(self, ada: Shopper, mouse: Product) -> Shopper:
+        ada.puts(mouse, 1)
+        return ada
+
+    def buys(self, stripe: StandIn, ada: Shopper, settings: Settings, **changes: Any) -> str:
+        for name, value in changes.items():
+            setattr(settings, name, value)
+        stripe.promotion_code("TEN", percent_off=10)
+        stripe.promotion_code("ALL", percent_off=100)
+        assert leads_to_payment(ada.buys())
+        return ada.order.session_id or ""
+
+    def hears(self, stripe: StandIn) -> None:
+        for event in stripe.events:
+            assert deliver(event).status_code == 200
+
+    @pytest.mark.parametrize("is_delayed", [False, True])
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_each_part_is_paid_told_and_given_back(
+        self, stripe: StandIn, ada: Shopper, settings: Settings, kind: str, is_delayed: bool
+    ):
+        rate("Parcel", "DE", 490)
+        changes, told, shown = self.KINDS[kind]
+        session = self.buys(stripe, ada, settings, ASK_PHONE=True, **changes)
+        if is_delayed:
+            stripe.pay_later(session, phone=PHONE, **told)
+            self.hears(stripe)
+            assert (ada.order.status, ada.order.phone) == ("PROCESSING", PHONE)
+            stripe.settle(session)
+        else:
+            stripe.pay(session, phone=PHONE, **told)
+        self.hears(stripe)
+        order, paid = ada.order, stripe.session(session)
+        assert (order.status, order.review_reason) == ("PAID", "")
+        assert order.received_cents == order.total_cents == paid["amount_total"]
+        assert order.ship_to == paid["collected_information"]["shipping_details"]["address"]
+        assert sums(ada.get(f"/orders/{order.pk}/").text) == shown
+        stripe.refund(session)
+        self.hears(stripe)
+        assert (ada.order.status, ada.order.refunded_cents) == ("REFUNDED", order.total_cents)
+
+    def test_what_a_code_makes_free_has_no_payment_and_is_shown_all_the_same(
+        self, stripe: StandIn, ada: Shopper, settings: Settings
+    ):
+        Product.objects.update(needs_shipping=False)
+        session = self.buys(stripe, ada, settings, PROMOTION_CODES=True)
+        stripe.pay(session, **self.ALL)
+        self.hears(stripe)
+        self.hears(stripe)
+        order = ada.order
+        assert (order.status, order.review_reason, order.payment_intent) == ("PAID", "", "")
+        assert (order.total_cents, order.received_cents, ada.cart) == (0, 0, {})
+        receipts.make_link(order)
+        merchant = Client()
+        merchant.force_login(User.objects.create_superuser("merchant"))
+        desk = merchant.get(f"/admin/checkout/order/{order.pk}/change/")
+        assert desk.status_code == 200
+        pages = [ada.get("/orders/"), ada.get(f"/orders/{order.pk}/")]
+        for page in (*pages, Client().get(receipts.address_of(order))):
+            assert "There was nothing to pay" in page.text
+            assert "−$29.99" in page.text
+        other = dict(event_about(order, "charge.refunded", payment_intent=None))
+        assert deliver(other).status_code == 200
+        assert ada.order.status == "PAID"
+
+    def test_an_address_elsewhere_is_paid_and_to_be_looked_at(
+        self, stripe: StandIn, ada: Shopper, settings: Settings
+    ):
+        rate("Parcel", "DE", 490)
+        session = self.buys(stripe, ada, settings)
+        stripe.pay(session)
+        for event in stripe.events_of("checkout.session.completed"):
+            thing = event["data"]["object"]
+            thing["collected_information"]["shipping_details"]["address"]["country"] = "FR"
+            deliver(event)
+        assert (ada.order.status, (ada.order.ship_to or {})["country"]) == ("PAID", "FR")
+        assert "in another country" in ada.order.review_reason
+
+    def test_a_tax_that_fails_is_paid_and_to_be_looked_at(
+        self, stripe: StandIn, ada: Shopper, settings: Settings
+    ):
+        session = self.buys(stripe, ada, settings, TAX="exclusive")
+        stripe.configure(tax="failed")
+        stripe.pay(session)
+        self.hears(stripe)
+        assert (ada.order.status, ada.order.tax_cents) == ("PAID", 0)
+        assert "did not work out the tax" in ada.order.review_reason
