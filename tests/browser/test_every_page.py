@@ -164,11 +164,8 @@ def order_that_is_paid(visit: Visit) -> None:
 
 def order_that_waits_to_be_sent(visit: Visit) -> None:
     visit.merchant.sends_parcels()
-    visit.ada.visits()
-    visit.ada.plus("Mouse").click()
-    expect(visit.ada.total).to_have_text("$34.89")
+    visit.ada.fills_the_cart("$64.88")
     visit.ada.goes_to_stripe()
-    visit.ada.page.get_by_label("Name").fill("Ada Łukasz")
     visit.ada.presses("Pay")
     visit.ada.sees_order("PAID")
     visit.order_page()
