@@ -19,7 +19,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 from django.utils import timezone
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from checkout import purging
 from checkout.comparing import LOOKS_BACK, compare
@@ -42,9 +42,18 @@ QUIET = {"brand", "robots", "sitemap", "sitemap-part"}
 Query = tuple[str, Any]
 
 
+@pytest.fixture(scope="module")
+def crowd(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        fill(orders=2_000, shoppers=500, waiting=200, carts=300)
+    yield
+    with django_db_blocker.unblock():
+        call_command("flush", interactive=False, verbosity=0)
+
+
 @pytest.fixture
-def shop(stripe: StandIn, db: None) -> None:
-    fill(orders=2_000, shoppers=500, waiting=200, carts=300)
+def shop(crowd: None, stripe: StandIn, db: None) -> None:
+    """A shop that has grown."""
 
 
 @pytest.fixture
