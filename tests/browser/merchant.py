@@ -70,5 +70,4 @@ class Merchant:
         self._do(f"Product.objects.bulk_create([Product(**fields) for fields in {products!r}])")
 
     def _do(self, code: str) -> None:
-        code = f"from storefront.models import Product; {code}"
-        self.shop.manage("shell", "--no-imports", "--command", code)
+        self.shop.runs(f"from storefront.models import Product; {code}")
