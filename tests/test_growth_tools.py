@@ -79,3 +79,9 @@ def test_the_desk_is_measured(small: ShopProcess):
 def test_a_waiting_crowd_needs_one(small: ShopProcess):
     with pytest.raises(AssertionError, match="fill a new one"):
         measured(small, "waiting", "--shoppers=1000", "--seconds=1")
+
+
+def test_writers_of_the_last_release_go_on_while_it_is_migrated(small: ShopProcess):
+    report = measured(small, "upgrade")
+    steps = re.findall(r"^\| (\w+\.\w+) \| [\d.]+ \| \d+ \|$", report, re.MULTILINE)
+    assert "checkout.0017_shipped_before" in steps

@@ -26,7 +26,7 @@ from checkout.comparing import LOOKS_BACK, compare
 from checkout.models import Order, OrderItem, StripeEvent
 from storefront.models import CartLine, Category, Product
 from storefront.shelf import _of_large
-from tests.cast import Shopper, deliver, event_about, picture_of
+from tests.cast import Shopper, deliver, event_about, picture_of, rate
 from tools.growth.fill import fill
 from tools.stripe_stand_in import StandIn
 
@@ -35,6 +35,7 @@ GROWING = (
     "checkout_orderitem",
     "checkout_stripeevent",
     "storefront_cartline",
+    "merchant_parcel",
 )
 # They read no table that grows.
 QUIET = {"brand", "robots", "sitemap", "sitemap-part"}
@@ -187,6 +188,10 @@ class TestAShopper:
             "category": lambda: ada.get(a_category().get_absolute_url()),
             "cart": lambda: (Shopper().get("/cart/"), ada.get("/cart/")),
             "cart-line": lambda: (ada.puts(mouse, 5), ada.puts(mouse, 0), ada.puts(mouse, 3)),
+            "delivery": lambda: (
+                rate("Post", "AT", 500),
+                ada.browser.post("/cart/delivery/", {"country": "AT"}),
+            ),
             "home": lambda: (Shopper().get("/"), ada.get("/"), ada.get(f"/?order={order.pk}")),
             "product": lambda: ada.get(mouse.get_absolute_url()),
             "picture": lambda: ada.get(picture_of(mouse).shown.largest),
@@ -275,6 +280,8 @@ class TestTheWorker:
 
 class TestTheMerchant:
     LISTS = {
+        "/admin/": [""],
+        "/admin/to-ship/": ["", "?page=2", "slips/?order={order.pk}"],
         "/admin/checkout/order/": [
             "",
             "?p=3",

@@ -78,15 +78,16 @@ has_chromium() {
     install_chromium_of_debian && a_browser_starts
 }
 
-# For Node 20 and newer; its version 11 asks for 22.
-html_validate=html-validate@10.17.0
+# For Node 20 and newer; version 11 of html-validate asks for 22.
+node_tools='html-validate@10.17.0 @stripe/cli@1.52.0'
 
-install_html_validate() {  # Optional, even where all is required: it checks HTML, not the shop.
-    [ "$(cat .venv/node/installed 2>/dev/null)" != "$html_validate" ] || return 0
-    command -v npm >/dev/null && say "Installing $html_validate ..." &&
-        npm install --silent --no-audit --no-fund --prefix .venv/node "$html_validate" </dev/null >&2 &&
-        printf '%s\n' "$html_validate" >.venv/node/installed ||
-        say 'No html-validate, so HTML is not validated: install Node 20 or newer to do that as well.'
+install_node_tools() {  # Optional, even where all is required: they check HTML and the stand-in.
+    [ "$(cat .venv/node/installed 2>/dev/null)" != "$node_tools" ] || return 0
+    # shellcheck disable=SC2086
+    command -v npm >/dev/null && say "Installing $node_tools ..." &&
+        npm install --silent --no-audit --no-fund --prefix .venv/node $node_tools </dev/null >&2 &&
+        printf '%s\n' "$node_tools" >.venv/node/installed ||
+        say "No $node_tools, so what needs them is left out: install Node 20 or newer for that."
 }
 
 has_postgresql() { "$bin/python" -m tools.postgresql --find >/dev/null 2>&1; }
@@ -163,7 +164,7 @@ format() {
 test_all() {
     prepare_to_check
     checks
-    install_html_validate
+    install_node_tools
     all='browser or not browser' verdict=passed
     can_use Chromium has_chromium || all='not browser'
     say 'Testing on SQLite ...'
@@ -240,7 +241,7 @@ a_grown_shop() {  # On the empty database of DATABASE_URL.
     say "Filling ${DATABASE_URL%%:*} ..."
     "$bin/python" manage.py migrate --verbosity 0
     "$bin/python" manage.py seed_products >/dev/null
-    for measure in shelf fill routes waiting desk; do
+    for measure in shelf fill routes waiting desk upgrade; do
         "$bin/python" -m tools.growth "$measure"
     done
 }

@@ -2,16 +2,18 @@
 
 from django.db import migrations, models
 
+from storefront.ops.migrating import AddIndexConcurrently
+
 
 class Migration(migrations.Migration):
-    dependencies = [
-        ("checkout", "0015_delivery"),
-    ]
+    atomic = False
+
+    dependencies = [("checkout", "0015_delivery")]
 
     operations = [
-        migrations.AddIndex(
-            model_name="order",
-            index=models.Index(
+        AddIndexConcurrently(
+            "order",
+            models.Index(
                 condition=models.Q(("ship_to__isnull", False)),
                 fields=["created_at"],
                 name="orders_with_an_address",

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from playwright.sync_api import Page, expect
+
 from tools.shop_process import ShopProcess
 
+PASSWORD = "known to the merchant alone"
 MOUSE = "products/mouse.svg"
 HUNDRED_LETTERS = (
     "A lamp for the desk, the shelf and the windowsill, with a shade of linen and oak " * 2
@@ -68,6 +71,22 @@ class Merchant:
             for key, fields in ODD_PRODUCTS.items()
         ]
         self._do(f"Product.objects.bulk_create([Product(**fields) for fields in {products!r}])")
+
+    def opens_the_desk(self, page: Page) -> None:
+        """Log in; what other tests have sold is shipped by now."""
+        self._do(
+            "from django.contrib.auth.models import User;"
+            "from django.utils import timezone;"
+            "from checkout.models import Order;"
+            "User.objects.filter(username='merchant').exists()"
+            f" or User.objects.create_superuser('merchant', password='{PASSWORD}');"
+            "Order.objects.update(shipped_at=timezone.now())"
+        )
+        page.goto(f"{self.shop.url}/admin/")
+        page.get_by_label("Username").fill("merchant")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("link", name="View shop")).to_be_visible()
 
     def _do(self, code: str) -> None:
         self.shop.runs(f"from storefront.models import Product; {code}")

@@ -243,6 +243,54 @@ def admin_login(visit: Visit) -> None:
     visit.ada.visits("/admin/login/")
 
 
+def desk(visit: Visit) -> None:
+    visit.merchant.opens_the_desk(visit.ada.page)
+    returned_and_paid(visit)
+    visit.ada.visits("/admin/")
+
+
+def desk_to_ship(visit: Visit) -> None:
+    desk(visit)
+    visit.ada.page.get_by_role("link", name="To ship", exact=True).click()
+    expect(visit.ada.page.get_by_role("button", name="Mark as shipped").first).to_be_visible()
+
+
+def desk_with_nothing_to_ship(visit: Visit) -> None:
+    visit.merchant.opens_the_desk(visit.ada.page)
+    visit.ada.visits("/admin/to-ship/")
+    expect(visit.ada.page.get_by_text("No order waits to be shipped.")).to_be_visible()
+
+
+def desk_with_a_refused_link(visit: Visit) -> None:
+    desk_to_ship(visit)
+    visit.ada.page.get_by_text("Another link").click()
+    visit.ada.page.get_by_label("Link").fill("http://carrier.example")
+    visit.ada.page.get_by_role("button", name=re.compile("^Mark as shipped .")).click()
+    expect(visit.ada.page.get_by_text("A link begins with https://")).to_be_visible()
+
+
+def desk_with_a_shipped_order(visit: Visit) -> None:
+    desk_to_ship(visit)
+    visit.ada.page.get_by_label("Tracking number").fill("0034")
+    visit.ada.page.get_by_role("button", name=re.compile("^Mark as shipped .")).click()
+    expect(visit.ada.page.get_by_role("status")).to_contain_text("is marked as shipped")
+    visit.ada.page.go_back()
+    visit.ada.page.locator(".shipment h2 a").click()
+    expect(visit.ada.page.get_by_role("button", name="Add a parcel")).to_be_visible()
+
+
+def desk_parcel(visit: Visit) -> None:
+    desk_with_a_shipped_order(visit)
+    visit.ada.page.get_by_role("link", name="Change 0034").click()
+    expect(visit.ada.page.get_by_role("button", name="Save")).to_be_visible()
+
+
+def packing_slip(visit: Visit) -> None:
+    desk_to_ship(visit)
+    visit.ada.page.get_by_role("link", name=re.compile("^Packing slip")).click()
+    expect(visit.ada.page.get_by_role("heading", name=re.compile("^Order "))).to_be_visible()
+
+
 # How each page is reached, and the status that its browser complains about.
 PAGES: dict[Reach, int | None] = {
     home: None,
@@ -278,6 +326,13 @@ PAGES: dict[Reach, int | None] = {
     cart_page: None,
     cart_page_without_anything: None,
     admin_login: None,
+    desk: None,
+    desk_to_ship: None,
+    desk_with_nothing_to_ship: None,
+    desk_with_a_refused_link: 422,
+    desk_with_a_shipped_order: None,
+    desk_parcel: None,
+    packing_slip: None,
 }
 
 

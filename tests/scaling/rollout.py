@@ -105,12 +105,12 @@ class Rollout(Chaos):
 
 @contextmanager
 def frontage(
-    database: str, through: Sequence[str], folder: Path, **options: Any
+    database: str, through: Sequence[str], place: Path, **options: Any
 ) -> Iterator[Frontage]:
     """The shop behind nginx; its members reach the database `through` these URLs."""
     with StandIn(secret=SECRET) as stripe:
         # One address plays the crowd that buys the shelf empty.
         options |= {"OPEN_ORDERS_PER_ADDRESS": "0"} | real_mode_with(stripe.url)
-        with Fleet(through, log=folder / "log", **options).prepare() as fleet:
+        with Fleet(through, log=place / "log", **options).prepare() as fleet:
             stripe.listen(fleet.webhook_url)
             yield Frontage(fleet, stripe, database)

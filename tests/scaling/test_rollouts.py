@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.races.chaos import CHECKOUT_MINUTES, Strike, in_proof, seed
 from tests.scaling.conftest import SIZE
-from tests.scaling.next_release import ADDED_FILE, EXPAND, next_release
+from tests.scaling.next_release import ADDED_FILE, EXPAND, last_release, next_release
 from tests.scaling.rollout import Frontage, Rollout, frontage
 from tools.at_once import at_once
 from tools.http_shopper import HttpShopper
@@ -21,6 +22,12 @@ from tools.shop_process import PROJECT, new_database
 STRIKES, PURCHASES_BETWEEN = in_proof(20, 2), in_proof(20, 10)
 POOLERS = ["without PgBouncer", "with PgBouncer"] if os.environ.get("PROVE") else ["with both"]
 THREADS = 8
+
+PAID_AND_SHIPPED = """
+    SELECT o.shipped_at, o.paid_at, e.received_at, m.applied
+    FROM checkout_order o JOIN checkout_stripeevent e ON e.order_id = o.id AND e.follow_up <> ''
+    JOIN django_migrations m ON m.app = 'checkout' AND m.name = '0015_delivery'
+"""
 
 pytestmark = pytest.mark.fleet
 
@@ -77,3 +84,34 @@ def test_a_file_that_only_the_new_code_has_is_found_wherever_nginx_asks_first(
     assert HttpShopper(old.url).sees(f"/static/{ADDED_FILE}").status == 404
     answers = [stage.shopper().sees(f"/static/{ADDED_FILE}").status for _ in range(2 * SIZE)]
     assert answers == [200] * len(answers)
+
+
+def test_the_last_release_sells_while_this_one_migrates(
+    pooled: str, tmp_path: Path, at_the_end: Callable[[str], None]
+):
+    try:
+        old = last_release(tmp_path / "last")
+    except LookupError as error:
+        pytest.skip(str(error))
+    began = time.monotonic()
+    with new_database(tmp_path) as database:
+        through = [database, urlsplit(pooled)._replace(path=urlsplit(database).path).geturl()]
+        options: dict[str, Any] = {"CHECKOUT_MINUTES": CHECKOUT_MINUTES, "folder": old}
+        with frontage(database, through, tmp_path, **options) as stage:
+            chaos = Rollout(stage, seed(), PURCHASES_BETWEEN)
+            seen = chaos.run(2, {stage.shop.roll: 1, partial(chaos.release, PROJECT): 1})
+            orders = stage.sql(PAID_AND_SHIPPED)
+    at_the_end(chaos.summary(seen, time.monotonic() - began, "from the last release"))
+    assert complaints(seen, AT_REST) == []
+    assert (chaos.failures, chaos.troubles, chaos.reconciler.deaths) == ([], [], 0)
+    # What was paid when the migrations had begun is still to be shipped, and nothing else.
+    since = [shipped_at for shipped_at, _, heard_at, begun in orders if heard_at >= begun]
+    before = [
+        shipped_at == paid_at
+        for shipped_at, paid_at, heard_at, begun in orders
+        if heard_at < begun and paid_at < begun
+    ]
+    assert since
+    assert before
+    assert not any(since)
+    assert all(before)

@@ -2,7 +2,8 @@
 
 `fill` brings a migrated database to a size, `routes` compares what shoppers ask for with an empty
 shop, `shelf` large shelves with a small one, `desk` opens the merchant's lists, `waiting` lets a
-crowd wait for its payments.
+crowd wait for its payments, `upgrade` brings it from the last release to this one while others
+write.
 """
 
 import argparse
@@ -35,6 +36,7 @@ def main() -> int:
     commands.add_parser("routes").add_argument("--rounds", type=int, default=220)
     commands.add_parser("shelf").add_argument("--rounds", type=int, default=120)
     commands.add_parser("desk")
+    commands.add_parser("upgrade")
     crowd = commands.add_parser("waiting")
     crowd.add_argument("--shoppers", type=int, default=2_000)
     crowd.add_argument("--seconds", type=int, default=120)
@@ -59,6 +61,10 @@ def run(command: str, arguments: dict[str, int]) -> str:
         from tools.growth.shelf import compare_sizes
 
         return compare_sizes(**arguments)
+    if command == "upgrade":
+        from tools.growth.upgrade import upgrade
+
+        return upgrade()
     if command == "desk":
         from tools.growth.desk import measure
 

@@ -9,8 +9,10 @@ from uuid import UUID
 
 TWO_YEARS = timedelta(days=730)
 LIFETIME = timedelta(minutes=35)
+UNTIL_SHIPPED = timedelta(days=1)
 STATES = {"PAID": 640, "EXPIRED": 300, "FAILED": 30, "REFUNDED": 20, "PROCESSING": 2, "REVIEW": 1}
-HAS_MONEY = ("PAID", "REFUNDED", "REVIEW")
+SOLD = ("PAID", "REFUNDED")
+HAS_MONEY = (*SOLD, "REVIEW")
 EVENTS = {
     "PAID": ("checkout.session.completed",),
     "REVIEW": ("checkout.session.completed",),
@@ -41,7 +43,10 @@ class Crowd:
         step = (TWO_YEARS - LIFETIME) / max(len(states), 1)
         for number, status in enumerate(states):
             created_at = self.now - TWO_YEARS + number * step
-            yield _order(rolls, rolls.choice(shoppers), status, created_at)
+            order = _order(rolls, rolls.choice(shoppers), status, created_at)
+            left_at = created_at + UNTIL_SHIPPED
+            is_shipped = status in SOLD and left_at < self.now
+            yield order | {"shipped_at": left_at if is_shipped else None}
         for number, shopper in enumerate(shoppers[: self.waiting]):
             age = timedelta(seconds=400 * number / self.waiting)
             yield _order(rolls, shopper, "PENDING", self.now - age)

@@ -34,7 +34,8 @@ def reckon(
     total = sum(change["amount_total"] for change in changes)
     total += cost["amount_total"] if cost else 0
     if discount and 0 < total < SMALLEST_TOTAL.get(session["currency"], 1):
-        raise Refusal("This code leaves less than can be charged.", code="amount_too_small")
+        message = "This code leaves less than can be charged."
+        raise Refusal(message, code="amount_too_small", param="code")
     details = {
         "amount_discount": discount,
         "amount_shipping": cost["amount_subtotal"] if cost else 0,
@@ -59,9 +60,10 @@ def _taxed(amount: int, behavior: str, rate: Decimal) -> tuple[int, int]:
 
 
 def _shipping_cost(option: Json, rate: Decimal) -> Json:
-    tax, total = _taxed(option["amount"], option["tax_behavior"], rate)
+    amount = option["fixed_amount"]["amount"]
+    tax, total = _taxed(amount, option["tax_behavior"], rate)
     return {
-        "amount_subtotal": option["amount"],
+        "amount_subtotal": amount,
         "amount_tax": tax,
         "amount_total": total,
         "shipping_rate": option["id"],

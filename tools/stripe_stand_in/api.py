@@ -13,12 +13,18 @@ import stripe.params as p
 import stripe.params.checkout as pc
 
 from tools.stripe_stand_in import reading
+from tools.stripe_stand_in.discounts import CODE, check_coupon
 from tools.stripe_stand_in.extras import check_extras
 from tools.stripe_stand_in.faults import Answer, Dropped, Fault, Faults, Idempotency
 from tools.stripe_stand_in.ledger import Ledger
 from tools.stripe_stand_in.parameters import checked, decode
 from tools.stripe_stand_in.refusals import Refusal, fault_answer
-from tools.stripe_stand_in.rules import check_metadata, check_session, currency_of
+from tools.stripe_stand_in.rules import (
+    check_metadata,
+    check_session,
+    currency_of,
+    refuse_unplayed,
+)
 from tools.stripe_stand_in.shapes import API_VERSION, Json, new_id
 from tools.stripe_stand_in.webhooks import Dispatcher
 
@@ -129,6 +135,11 @@ class Api:
             check_extras(params, currency_of(params), self.ledger.account)
         if route.types is p.RefundCreateParams:
             check_metadata(params.get("metadata") or None, "metadata")
+        if route.types is p.CouponCreateParams:
+            check_coupon(params)
+        if route.types is p.PromotionCodeCreateParams:
+            refuse_unplayed(params, CODE, "")
+            check_metadata(params.get("metadata"), "metadata")
         return params
 
     def _work(self, route: Route, request: Request, id: str, url_base: str) -> Answer:
@@ -230,6 +241,26 @@ def _event(api: Api, params: Json, id: str, url_base: str) -> Json:
     return api.ledger.event(id)
 
 
+def _make_coupon(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return api.ledger.make_coupon(params)
+
+
+def _coupon(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return api.ledger.find(api.ledger.coupons, "coupon", id, "coupon")
+
+
+def _make_code(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return api.ledger.make_promotion_code(params)
+
+
+def _codes(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return reading.promotion_codes(api.ledger, params)
+
+
+def _rate(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return api.ledger.find(api.ledger.shipping_rates, "shipping_rate", id)
+
+
 SESSIONS = "/v1/checkout/sessions"
 ROUTES = (
     Route("POST", SESSIONS, pc.SessionCreateParams, _open_session),
@@ -246,4 +277,9 @@ ROUTES = (
     Route("GET", "/v1/disputes", p.DisputeListParams, _disputes),
     Route("GET", "/v1/events", p.EventListParams, _events),
     Route("GET", "/v1/events/{id}", p.EventRetrieveParams, _event),
+    Route("POST", "/v1/coupons", p.CouponCreateParams, _make_coupon),
+    Route("GET", "/v1/coupons/{id}", p.CouponRetrieveParams, _coupon),
+    Route("POST", "/v1/promotion_codes", p.PromotionCodeCreateParams, _make_code),
+    Route("GET", "/v1/promotion_codes", p.PromotionCodeListParams, _codes),
+    Route("GET", "/v1/shipping_rates/{id}", p.ShippingRateRetrieveParams, _rate),
 )

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from tools.stripe_stand_in import after_payment, shapes
+from tools.stripe_stand_in import after_payment, discounts, shapes
 from tools.stripe_stand_in.amounts import reckon
 from tools.stripe_stand_in.refusals import Refusal
 from tools.stripe_stand_in.rules import currency_of, total_of
@@ -29,10 +29,18 @@ class Ledger(Tables):
             self.next_expiry = min(self.next_expiry, session["expires_at"])
             self.intent_data[session["id"]] = params.get("payment_intent_data", {})
             options = params.get("shipping_options", [])
-            rates = [shapes.shipping_rate(option["shipping_rate_data"]) for option in options]
+            rates = [
+                shapes.shipping_rate(option["shipping_rate_data"], created=now)
+                for option in options
+            ]
             self.rates[session["id"]] = rates
+            self.shipping_rates |= {rate["id"]: rate for rate in rates}
             session["shipping_options"] = [
-                {"shipping_amount": rate["amount"], "shipping_rate": rate["id"]} for rate in rates
+                {
+                    "shipping_amount": rate["fixed_amount"]["amount"],
+                    "shipping_rate": rate["id"],
+                }
+                for rate in rates
             ]
             for discount in params.get("discounts", []):
                 session["discounts"] = [self._discount_of(discount)]
@@ -42,25 +50,39 @@ class Ledger(Tables):
     def _discount_of(self, discount: Json) -> Json:
         for code in self.codes.values():
             if discount.get("promotion_code") == code["id"]:
-                return {"coupon": code["coupon"], "promotion_code": code["id"]}
+                return _redeemed(code)
         id = discount.get("coupon", "")
         self.find(self.coupons, "coupon", id, "discounts[0]")
         return {"coupon": id, "promotion_code": None}
 
-    def promotion_code(self, code: str, percent_off: float | None, amount_off: int | None) -> Json:
-        """A code that shoppers may type, and the coupon behind it."""
+    def make_coupon(self, params: Json) -> Json:
+        """Make a coupon by checked parameters."""
         with self.lock:
-            coupon: Json = {"id": shapes.new_id("", 8)[1:], "object": "coupon"}
-            coupon |= {"percent_off": percent_off, "amount_off": amount_off}
-            self.coupons[coupon["id"]] = coupon
-            self.codes[code.upper()] = {"id": shapes.new_id("promo"), "coupon": coupon["id"]}
-            return {"code": code, **self.codes[code.upper()]}
+            id = params.get("id") or shapes.new_id("", 8)[1:]
+            if id in self.coupons:
+                raise Refusal("Coupon already exists.", code="resource_already_exists", param="id")
+            self.coupons[id] = discounts.coupon(params, id=id, created=self.now())
+            return self.coupons[id]
+
+    def make_promotion_code(self, params: Json) -> Json:
+        """Make a code that shoppers may type; for Stripe it is the same in any case."""
+        with self.lock:
+            coupon = params["promotion"].get("coupon", "")
+            self.find(self.coupons, "coupon", coupon, "promotion[coupon]")
+            code = params.get("code") or shapes.new_id("", 8)[1:].upper()
+            if self.codes.get(code.upper(), {}).get("active"):
+                raise Refusal("An active promotion code with this code exists.", param="code")
+            made = discounts.promotion_code(
+                params, id=shapes.new_id("promo"), code=code, created=self.now()
+            )
+            self.codes[code.upper()] = made
+            return made
 
     def choose(self, id: str, told: Json) -> Json:
-        """Take what the shopper filled in: address, delivery, code, phone."""
+        """Take what the shopper has filled in so far: address, delivery and code."""
         with self.lock:
             session = self._open(id, "be changed")
-            address = self._address(session, told.get("address"))
+            self._address(session, told.get("address"))
             option = self._option(session, told.get("shipping"))
             discounts = self._discounts(session, told.get("code"))
             tax = session["automatic_tax"]
@@ -70,12 +92,20 @@ class Ledger(Tables):
             session["discounts"] = discounts
             if tax["enabled"]:
                 tax["status"] = "complete" if is_known else "failed"
-            if session["shipping_address_collection"]:
-                name = address.pop("name", "Ada Lovelace")
-                details = {"name": name, "address": address}
-                nulls = {"business_name": None, "individual_name": None}
-                session["collected_information"] = {**nulls, "shipping_details": details}
             return session
+
+    def _confirmed(self, id: str, told: Json) -> Json:
+        session = self.choose(id, told)
+        if session["shipping_address_collection"]:
+            address = self._address(session, told.get("address"))
+            name = address.pop("name", "Ada Lovelace")
+            details = {"name": name, "address": address}
+            nulls = {"business_name": None, "individual_name": None}
+            session["collected_information"] = {**nulls, "shipping_details": details}
+        for discount in session["discounts"] or []:
+            for code in self.codes.values():
+                code["times_redeemed"] += code["id"] == discount["promotion_code"]
+        return session
 
     def _reckon(
         self, session: Json, option: Json | None, discounts: list[Json] | None, rate: Decimal
@@ -107,12 +137,15 @@ class Ledger(Tables):
 
     def _discounts(self, session: Json, code: str | None) -> list[Json] | None:
         if not code:
-            kept: list[Json] | None = session["discounts"]
-            return kept
-        if not session["allow_promotion_codes"] or code.upper() not in self.codes:
+            # Where codes are allowed, nothing else discounts: the shopper has taken it away.
+            return None if session["allow_promotion_codes"] else session["discounts"]
+        found = self.codes.get(code.upper())
+        if not (session["allow_promotion_codes"] and found):
             raise Refusal("This code is invalid.", param="code")
-        found = self.codes[code.upper()]
-        return [{"coupon": found["coupon"], "promotion_code": found["id"]}]
+        coupon = self.coupons[found["promotion"]["coupon"]]
+        if not discounts.can_be_redeemed(found, coupon, session["currency"], self.now()):
+            raise Refusal("This code is invalid.", param="code")
+        return [_redeemed(found)]
 
     def _line(self, line: Json, now: int) -> Json:
         product = shapes.product(line["price_data"]["product_data"], created=now)
@@ -163,7 +196,7 @@ class Ledger(Tables):
         """Pay by card, or complete a session that costs nothing."""
         with self.lock:
             self._open(id, "be paid")
-            session = self.choose(id, told)
+            session = self._confirmed(id, told)
             if session["amount_total"] == 0:
                 return self._complete(session, email, told, "no_payment_required")
             intent, charge = self._confirm(session, email, "card")
@@ -177,6 +210,7 @@ class Ledger(Tables):
             session = self.choose(id, told)
             if session["amount_total"] == 0:
                 raise Refusal("There is nothing to pay later.", param="session")
+            session = self._confirmed(id, told)
             method = DELAYED_METHODS.get(session["currency"], "customer_balance")
             intent, charge = self._confirm(session, email, method)
             intent["status"] = "processing"
@@ -363,6 +397,10 @@ class Ledger(Tables):
             if is_open and dispute["payment_intent"] == payment_intent:
                 return dispute
         raise Refusal("This session has no open dispute.", param="session")
+
+
+def _redeemed(code: Json) -> Json:
+    return {"coupon": code["promotion"]["coupon"], "promotion_code": code["id"]}
 
 
 def _payment_error(charge: Json) -> Json:

@@ -46,6 +46,17 @@ def disputes(ledger: Ledger, params: Json) -> Json:
     return _page("/v1/disputes", reversed(_in_time(found, params)), params)
 
 
+def promotion_codes(ledger: Ledger, params: Json) -> Json:
+    """Codes, newest first."""
+    found = [
+        code
+        for code in ledger.codes.values()
+        if _has(code, params, ["active", "code"])
+        and params.get("coupon") in (None, code["promotion"]["coupon"])
+    ]
+    return _page("/v1/promotion_codes", reversed(_in_time(found, params)), params)
+
+
 def lines(ledger: Ledger, id: str, params: Json) -> Json:
     """The line items of a session, in their order."""
     ledger.session(id)
@@ -130,7 +141,7 @@ def expanded(ledger: Ledger, found: Json, paths: list[str]) -> Json:
 
 def _expand(ledger: Ledger, item: Json, steps: list[str], path: str) -> None:
     name, *rest = steps
-    if item["object"] == "list" and name == "data" and rest:
+    if item.get("object") == "list" and name == "data" and rest:
         for each in item["data"]:
             _expand(ledger, each, rest, path)
         return
@@ -146,8 +157,10 @@ def _referred(ledger: Ledger, item: Json, name: str, path: str) -> Any:
         "charge": ledger.charges,
         "latest_charge": ledger.charges,
         "product": ledger.products,
+        "shipping_rate": ledger.shipping_rates,
+        "coupon": ledger.coupons,
     }
-    if item["object"] == "checkout.session" and name == "line_items":
+    if item.get("object") == "checkout.session" and name == "line_items":
         return lines(ledger, item["id"], {})
     reference = item.get(name)
     if isinstance(reference, dict):

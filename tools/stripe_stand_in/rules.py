@@ -78,21 +78,22 @@ def total_of(lines: list[Json]) -> int:
 
 
 def _check_played(params: Json) -> None:
-    _refuse_unplayed(params, PLAYED, "")
-    _refuse_unplayed(
+    refuse_unplayed(params, PLAYED, "")
+    refuse_unplayed(
         params.get("payment_intent_data", {}),
         PLAYED_INSIDE["payment_intent_data"],
         "payment_intent_data",
     )
     for index, line in enumerate(params.get("line_items", [])):
         path = f"line_items[{index}]"
-        _refuse_unplayed(line, PLAYED_INSIDE["line_items"], path)
-        _refuse_unplayed(
+        refuse_unplayed(line, PLAYED_INSIDE["line_items"], path)
+        refuse_unplayed(
             line.get("price_data", {}), PLAYED_INSIDE["price_data"], f"{path}[price_data]"
         )
 
 
-def _refuse_unplayed(params: Json, played: frozenset[str], path: str) -> None:
+def refuse_unplayed(params: Json, played: frozenset[str], path: str) -> None:
+    """Refuse in plain words what the stand-in doesn't act on."""
     for name in params:
         if name not in played:
             param = f"{path}[{name}]" if path else name

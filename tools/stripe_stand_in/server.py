@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 
 # What a test, in this process or through RemoteStandIn, can do to the stand-in.
 _VERBS = """
-    pay pay_later promotion_code configure settle fail decline expire refund fail_refund dispute
-    close_dispute session
-    events_of hold release lose duplicate deliver_normally deliver send fault clear_faults
-    advance now wait_until_quiet reset listen
+    pay pay_later choose promotion_code configure settle fail decline expire refund fail_refund
+    dispute close_dispute session events_of hold release lose duplicate deliver_normally deliver
+    send fault clear_faults advance now wait_until_quiet reset listen
 """
 VERBS = frozenset(_VERBS.split())
 MOST_BYTES = 1_000_000
@@ -142,50 +141,50 @@ class Handler(BaseHTTPRequestHandler):
             self._send_html(404, page.missing_page())
             return
         if method == "POST":
-            self._redirect(self._press(id, parse_qs(body)))
+            self._redirect(self._press(id, parse_qs(body, keep_blank_values=True)))
         else:
             self._show(session)
 
     def _show(self, session: Json) -> None:
-        query = parse_qs(urlsplit(self.path).query)
+        query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
         html = page.payment_page(
             session,
             self.stand_in.ledger.lines[session["id"]],
             self.stand_in.ledger.rates[session["id"]],
-            problem=query.get("problem", [""])[-1],
-            email=query.get("email", [""])[-1],
+            said={name: values[-1] for name, values in query.items()},
             is_waiting=self.stand_in.ledger.is_awaiting_bank(session["id"]),
         )
         self._send_html(200, html)
 
     def _press(self, id: str, form: dict[str, list[str]]) -> str:
         """Do what the button says; where the shopper goes then."""
-        action, email = (form.get(name, [""])[-1] for name in ("action", "email"))
+        said = {name: values[-1] for name, values in form.items()}
+        action, email = said.pop("action", ""), said.get("email", "")
         self._announce("POST", f"{action} on the payment page")
         here = f"/c/pay/{id}"
         try:
-            if action in ("settle", "fail", "decline"):
+            if action in ("settle", "fail"):
                 getattr(self.stand_in, action)(id)
-                problem = {"problem": "declined", "email": email}
-                return f"{here}?{urlencode(problem)}" if action == "decline" else here
-            if not is_email(email):
-                return f"{here}?{urlencode({'problem': 'email', 'email': email})}"
-            return self._pay(action, id, email, form) if action in ("pay", "pay_later") else here
-        except Refusal:  # closed meanwhile; the page says why
-            return here
-
-    def _pay(self, action: str, id: str, email: str, form: dict[str, list[str]]) -> str:
-        verb = self.stand_in.pay_later if action == "pay_later" else self.stand_in.pay
-        said = {name: values[-1] for name, values in form.items()}
-        address = {name: said[name] for name in page.ADDRESS if said.get(name)}
-        shipping = int(said["shipping"]) if said.get("shipping", "").isdigit() else None
-        code, phone = said.get("code", "").strip(), said.get("phone", "")
-        try:
-            session = verb(id, email, address=address, shipping=shipping, code=code, phone=phone)
+            if action == "decline":
+                self.stand_in.decline(id)
+                return _again(here, said, "declined")
+            if action == "update":
+                self.stand_in.choose(id, **_chosen(said))
+                return _again(here, said)
+            if action in ("pay", "pay_later"):
+                return (
+                    self._pay(action, id, said) if is_email(email) else _again(here, said, "email")
+                )
         except Refusal as refusal:
-            if refusal.param not in page.PROBLEMS:
-                raise
-            return f"/c/pay/{id}?{urlencode({'problem': refusal.param, 'email': email})}"
+            for problem in (refusal.code, refusal.param):
+                if problem in page.PROBLEMS:
+                    return _again(here, said, problem)
+            # It was closed meanwhile; the page says why.
+        return here
+
+    def _pay(self, action: str, id: str, said: dict[str, str]) -> str:
+        verb = self.stand_in.pay_later if action == "pay_later" else self.stand_in.pay
+        session = verb(id, said["email"], phone=said.get("phone", ""), **_chosen(said))
         for event in self.stand_in.events_of("checkout.session.completed"):
             if event["data"]["object"]["id"] == id:
                 self.stand_in.wait_for_endpoint(event)
@@ -261,3 +260,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: the stand-in has its own announcements."""
+
+
+def _chosen(said: dict[str, str]) -> Json:
+    return {
+        "address": {name: said[name] for name in page.ADDRESS if said.get(name)},
+        "shipping": int(said["shipping"]) if said.get("shipping", "").isdigit() else None,
+        "code": said.get("code", "").strip(),
+    }
+
+
+def _again(here: str, said: dict[str, str], problem: str = "") -> str:
+    """The page once more, with what was filled in."""
+    return f"{here}?{urlencode({**said, 'problem': problem} if problem else said)}"

@@ -95,13 +95,22 @@ def _extras(params: Json) -> Json:
     return extras
 
 
-def shipping_rate(data: Json) -> Json:
-    """What the stand-in keeps of an option's rate."""
+def shipping_rate(data: Json, *, created: int) -> Json:
+    """The rate that an option's `shipping_rate_data` makes."""
+    estimate, price = data.get("delivery_estimate"), data["fixed_amount"]
     return {
         "id": new_id("shr"),
-        "name": data["display_name"],
-        "amount": data["fixed_amount"]["amount"],
+        "object": "shipping_rate",
+        "active": False,
+        "created": created,
+        "delivery_estimate": estimate and {**_nulls("maximum minimum"), **estimate},
+        "display_name": data["display_name"],
+        "fixed_amount": {"amount": price["amount"], "currency": price["currency"].lower()},
+        "livemode": False,
+        "metadata": data.get("metadata", {}),
         "tax_behavior": data.get("tax_behavior", "unspecified"),
+        "tax_code": data.get("tax_code"),
+        "type": "fixed_amount",
     }
 
 

@@ -204,10 +204,32 @@ class StandIn:
         return self._copied(self.ledger.pay_later, id, email, told)
 
     def promotion_code(
-        self, code: str, percent_off: float | None = None, amount_off: int | None = None
+        self,
+        code: str,
+        percent_off: float | None = None,
+        amount_off: int | None = None,
+        currency: str | None = None,
     ) -> Json:
-        """Make a code that shoppers may type where codes are allowed."""
-        return self._copied(self.ledger.promotion_code, code, percent_off, amount_off)
+        """Make a code that shoppers may type where codes are allowed, and its coupon."""
+        off: Json = {"percent_off": percent_off}
+        if amount_off is not None:
+            off = {"amount_off": amount_off, "currency": currency}
+        with self.ledger.lock:
+            promotion = {"type": "coupon", "coupon": self.ledger.make_coupon(off)["id"]}
+            told = {"code": code, "promotion": promotion}
+            return self._copied(self.ledger.make_promotion_code, told)
+
+    def choose(
+        self,
+        id: str,
+        *,
+        address: Json | None = None,
+        shipping: int | None = None,
+        code: str = "",
+    ) -> Json:
+        """Fill in the page without paying yet: the totals follow."""
+        told = {"address": address, "shipping": shipping, "code": code}
+        return self._copied(self.ledger.choose, id, told)
 
     def configure(self, tax: str = "active", tax_rate: str = "19", terms: bool = True) -> None:
         """Set the account: `tax` is active, failed, no_head_office or not_activated."""

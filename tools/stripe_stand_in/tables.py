@@ -36,6 +36,7 @@ class Tables:
             self.products: Table = {}
             self.intent_data: dict[str, Json] = {}
             self.rates: dict[str, list[Json]] = {}
+            self.shipping_rates: Table = {}
             self.coupons: Table = {}
             self.codes: Table = {}
             self.account = dict(ACCOUNT)

@@ -28,6 +28,9 @@ SOMETIMES = {
     """,
     "dispute": "network_reason_code",
     "event": "account context",
+    "coupon": "applies_to currency_options deleted",
+    "promotion_code": "",
+    "shipping_rate": "",
 }
 
 
@@ -41,6 +44,9 @@ CLASSES: dict[str, type] = {
     "refund": stripe.Refund,
     "dispute": stripe.Dispute,
     "event": stripe.Event,
+    "coupon": stripe.Coupon,
+    "promotion_code": stripe.PromotionCode,
+    "shipping_rate": stripe.ShippingRate,
     "list": stripe.ListObject,
 }
 

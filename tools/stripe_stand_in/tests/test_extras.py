@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+import stripe
 
-from tools.stripe_stand_in import StandIn
-from tools.stripe_stand_in.tests.shop import Json, call, create, opened, refused, tea
+from tools.stripe_stand_in import Refusal, StandIn
+from tools.stripe_stand_in.tests.shop import Json, call, client, create, opened, refused, tea
 
 pytestmark = pytest.mark.once
 TO_GERMANY: Json = {"shipping_address_collection": {"allowed_countries": ["DE"]}}
@@ -14,6 +15,9 @@ TO_GERMANY: Json = {"shipping_address_collection": {"allowed_countries": ["DE"]}
 def parcel(cents: int = 490, behavior: str = "exclusive", currency: str = "usd") -> Json:
     price = {"amount": cents, "currency": currency}
     rate = {"type": "fixed_amount", "display_name": "Parcel", "fixed_amount": price}
+    days = {"minimum": 2, "maximum": 4}
+    estimate = {name: {"unit": "business_day", "value": value} for name, value in days.items()}
+    rate |= {"delivery_estimate": estimate, "metadata": {"rate": "7"}}
     return {"shipping_rate_data": {**rate, "tax_behavior": behavior}}
 
 
@@ -62,14 +66,75 @@ class TestWhatIsTakenBesidesTheGoods:
         assert (sent["payment_status"], sent["amount_total"]) == ("paid", 490)
 
     def test_the_page_asks_for_it(self, s: StandIn) -> None:
-        id = opened(s, **taxed("exclusive"))
+        id = opened(s, **taxed("exclusive"), phone_number_collection={"enabled": True})
         page = call(s, "GET", f"/c/pay/{id}")[1]["text"]
-        for name in ("name", "country", "shipping", "code"):
+        for name in ("name", "country", "shipping", "code", "phone"):
             assert f"name='{name}'" in page
+        assert "<option value='DE'>Germany</option>" in page
+        assert "Parcel, 2 business days to 4 business days, 4.90 USD" in page
         form = {"action": "pay", "email": "bo@example.com", "name": "Bo", "country": "FR"}
         assert "problem=address" in call(s, "POST", f"/c/pay/{id}", form)[2]["Location"]
         call(s, "POST", f"/c/pay/{id}", {**form, "country": "DE"})
         assert s.session(id)["customer_details"]["name"] == "Bo"
+
+    def press(self, s: StandIn, id: str, action: str, **said: str) -> tuple[str, str]:
+        """Press a button of the page; where it leads to, and what is read there."""
+        form = {"action": action, "email": "bo@example.com", **said}
+        place = str(call(s, "POST", f"/c/pay/{id}", form)[2]["Location"])
+        return place, str(call(s, "GET", place)[1]["text"]) if place.startswith("/") else ""
+
+    def test_the_page_shows_the_total_before_anything_is_paid(self, s: StandIn) -> None:
+        s.promotion_code("TEN", percent_off=10)
+        id = opened(s, **taxed("exclusive"))
+        said = {"country": "DE", "city": "Zwickau", "shipping": "0", "code": "ten"}
+        page = self.press(s, id, "update", **said)[1]
+        for words in ("Goods", "-2.00 USD", "4.90 USD", "4.35 USD", "Pay 27.25 USD", "'Zwickau'"):
+            assert words in page
+        assert s.session(id)["status"] == "open"
+        assert s.session(id)["collected_information"] is None
+        assert "Pay 29.63 USD" in self.press(s, id, "update", **{**said, "code": ""})[1]
+        self.press(s, id, "pay", **said)
+        assert s.session(id)["amount_total"] == 2725
+
+    @pytest.mark.parametrize(
+        ("code", "words"),
+        [("MANY", "less than can be charged"), ("NONE", "invalid"), ("EURO", "invalid")],
+    )
+    def test_the_page_says_what_is_wrong_with_a_code(
+        self, s: StandIn, code: str, words: str
+    ) -> None:
+        s.promotion_code("MANY", percent_off=99.9)
+        s.promotion_code("EURO", amount_off=100, currency="eur")
+        id = opened(s, allow_promotion_codes=True)
+        for action in ("update", "pay", "pay_later"):
+            page = self.press(s, id, action, code=code)[1]
+            assert words in page
+            assert f"value='{code}'" in page
+        assert (s.session(id)["status"], s.session(id)["amount_total"]) == ("open", 5998)
+
+    def test_a_code_is_redeemed_as_often_as_it_may_be(self, s: StandIn) -> None:
+        sdk, once = client(s).v1, opened(s, allow_promotion_codes=True)
+        coupon = sdk.coupons.create({"percent_off": 10, "id": "ten"})
+        promotion: Any = {"type": "coupon", "coupon": coupon.id}
+        sdk.promotion_codes.create({"promotion": promotion, "code": "X", "max_redemptions": 1})
+        assert s.pay(once, code="x")["total_details"]["amount_discount"] == 600
+        with pytest.raises(Refusal, match="invalid"):
+            s.pay(opened(s, allow_promotion_codes=True), code="x")
+
+    @pytest.mark.parametrize(
+        ("param", "coupon"),
+        [
+            ("amount_off", {}),
+            ("amount_off", {"percent_off": 10, "amount_off": 100}),
+            ("currency", {"amount_off": 100}),
+            ("percent_off", {"percent_off": 101}),
+            ("redeem_by", {"percent_off": 10, "redeem_by": 1}),
+        ],
+    )
+    def test_coupons_that_are_refused(self, s: StandIn, param: str, coupon: Any) -> None:
+        with pytest.raises(stripe.InvalidRequestError) as refusal:
+            client(s).v1.coupons.create(coupon)
+        assert refusal.value.param == param
 
     @pytest.mark.parametrize(
         ("param", "changes"),

@@ -9,6 +9,7 @@ import stripe.checkout
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.tests.sdk_shapes import CLASSES, known_mismatches
 from tools.stripe_stand_in.tests.shop import Json, call, opened, tea
+from tools.stripe_stand_in.tests.test_extras import taxed
 from tools.stripe_stand_in.webhooks import ENABLED_EVENTS, SECRET
 
 pytestmark = pytest.mark.once
@@ -33,11 +34,17 @@ class TestLookingLikeStripe:
             s.refund(later)
         s.fail(s.pay_later(opened(s))["id"])
         s.expire(opened(s))
+        s.promotion_code("TEN", percent_off=10)
+        s.promotion_code("ONE", amount_off=100, currency="usd")
+        s.pay(opened(s, **taxed("inclusive")), code="TEN", shipping=0)
         s.pay(opened(s, line_items=[tea(price={"unit_amount": 0})]))
         return s
 
     def test_all_objects(self, busy: StandIn) -> None:
-        names = ("sessions", "products", "payment_intents", "charges", "refunds", "disputes")
+        names = [
+            *("sessions", "products", "payment_intents", "charges", "refunds", "disputes"),
+            *("coupons", "codes", "shipping_rates"),
+        ]
         ledger = busy.ledger.snapshot(*names)
         found = [thing for name in names for thing in ledger[name].values()]
         assert {thing["object"] for thing in found} == CLASSES.keys() - {
@@ -61,12 +68,18 @@ class TestLookingLikeStripe:
         _, session, _ = call(busy, "GET", f"/v1/checkout/sessions/{id}?{expand}")
         assert session["payment_intent"]["latest_charge"]["object"] == "charge"
         assert known_mismatches(session, "session") == []
+        expand = "expand[]=shipping_cost.shipping_rate&expand[]=payment_intent"
+        sent = busy.pay(opened(busy, **taxed("exclusive")))["id"]
+        _, session, _ = call(busy, "GET", f"/v1/checkout/sessions/{sent}?{expand}")
+        assert session["shipping_cost"]["shipping_rate"]["display_name"] == "Parcel"
+        assert known_mismatches(session, "session") == []
         for path in (
             "checkout/sessions",
             "refunds",
             "charges",
             "disputes?expand[]=data.charge",
             "events",
+            "promotion_codes",
             f"checkout/sessions/{id}/line_items?expand[]=data.price.product",
         ):
             _, page, _ = call(busy, "GET", f"/v1/{path}{'&' if '?' in path else '?'}limit=100")

@@ -13,6 +13,7 @@ from django.core.management.commands import migrate
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
+from django.db.backends.utils import CursorWrapper
 
 # Any number that nothing else uses for an advisory lock in this database.
 LOCK = 7_318_349_394_477_056_361
@@ -49,16 +50,26 @@ def migration_lock(connection: BaseDatabaseWrapper) -> AbstractContextManager[No
 
 @contextmanager
 def _advisory_lock(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Lock within a transaction of a connection of its own: that holds through PgBouncer too."""
+    """Lock within a transaction of a connection of its own: that holds through PgBouncer too.
+
+    It is asked for again and again: a query that waits would keep an index from being built
+    concurrently, and so the one that it waits for from its end.
+    """
     other = connection.copy()
     try:
         with other.cursor() as cursor:
             cursor.execute("BEGIN")
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            while not _has_advisory_lock(cursor):
+                time.sleep(0.1)
             yield
             cursor.execute("COMMIT")
     finally:
         other.close()
+
+
+def _has_advisory_lock(cursor: CursorWrapper) -> bool:
+    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+    return bool(cursor.fetchone()[0])
 
 
 @contextmanager
