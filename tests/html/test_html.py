@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from checkout.models import Order
 from merchant.models import Parcel
-from storefront.models import Category, Product
+from storefront.models import Category, Product, ShippingRate
 from tests.cast import Shopper, deliver, event_about, leads_to_payment, product, products
 from tools.stripe_stand_in import StandIn
 
@@ -68,6 +68,7 @@ def test_every_page_and_fragment_is_valid(
         **sharing(ada),
         **shipping(ada, mouse),
         **errors(monkeypatch),
+        **delivering(ada, mouse),
     }
     for name, answer in answers.items():
         assert "text/html" in answer["Content-Type"], name
@@ -77,6 +78,23 @@ def test_every_page_and_fragment_is_valid(
             text = text.replace(theirs, plain)
         (tmp_path / f"{name}.html").write_text(text)
     assert mistakes(tmp_path) == ""
+
+
+def delivering(ada: Shopper, mouse: Product) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    for name, countries in (("parcel", "DE AT"), ("post", "*"), ("rest", "*")):
+        ShippingRate.objects.create(name=name, countries=countries, amount_cents=490, days_most=4)
+        ada.puts(mouse, 2)
+        for page in ("/", "/cart/", mouse.get_absolute_url()):
+            place = f"{name}-{page.strip('/').replace('/', '-')}"
+            answers[f"delivery-{place}"] = ada.get(page)
+            for country in ("AT", "XX"):
+                headers = {"HX-Request": "true"}
+                form = {"country": country, "back": page}
+                answer = ada.browser.post("/cart/delivery/", form, headers=headers)
+                answers[f"delivery-{country}-{place}"] = answer
+        answers[f"delivery-changed-{name}"] = ada.puts(mouse, 3, htmx=True)
+    return answers
 
 
 def shop_front(ada: Shopper, mouse: Product) -> dict[str, Any]:
