@@ -265,8 +265,7 @@ def desk_with_a_shipped_order(visit: Visit) -> None:
     visit.ada.page.get_by_label("Tracking number").fill("0034")
     visit.ada.page.get_by_role("button", name=re.compile("^Mark as shipped .")).click()
     expect(visit.ada.page.get_by_role("status")).to_contain_text("is marked as shipped")
-    visit.ada.page.go_back()
-    visit.ada.page.locator(".shipment h2 a").click()
+    visit.ada.page.get_by_role("link", name="Change or undo").click()
     expect(visit.ada.page.get_by_role("button", name="Add a parcel")).to_be_visible()
 
 
