@@ -162,6 +162,16 @@ def order_that_is_paid(visit: Visit) -> None:
     visit.order_page()
 
 
+def order_that_waits_to_be_sent(visit: Visit) -> None:
+    visit.merchant.sends_parcels()
+    visit.ada.fills_the_cart("$64.88")
+    visit.ada.goes_to_stripe()
+    visit.ada.presses("Pay")
+    visit.ada.sees_order("PAID")
+    visit.order_page()
+    expect(visit.ada.page.get_by_role("heading", name="Ship to")).to_be_visible()
+
+
 def order_with_a_private_link(visit: Visit) -> None:
     order_that_is_paid(visit)
     visit.ada.page.get_by_role("button", name="Make a private link").click()
@@ -302,6 +312,7 @@ PAGES: dict[Callable[[Visit], None], int | None] = {
     order_that_waits: None,
     order_that_is_paid: None,
     order_that_is_refunded: None,
+    order_that_waits_to_be_sent: None,
     order_with_a_private_link: None,
     receipt_by_its_link: None,
     no_such_page: 404,
