@@ -171,6 +171,16 @@ def order_that_is_paid(visit: Visit) -> None:
     visit.order_page()
 
 
+def order_that_waits_to_be_sent(visit: Visit) -> None:
+    visit.merchant.sends_parcels()
+    visit.ada.fills_the_cart("$64.88")
+    visit.ada.goes_to_stripe()
+    visit.ada.presses("Pay")
+    visit.ada.sees_order("PAID")
+    visit.order_page()
+    expect(visit.ada.page.get_by_role("heading", name="Ship to")).to_be_visible()
+
+
 def order_with_a_private_link(visit: Visit) -> None:
     order_that_is_paid(visit)
     visit.ada.page.get_by_role("button", name="Make a private link").click()
@@ -274,8 +284,7 @@ def desk_with_a_shipped_order(visit: Visit) -> None:
     visit.ada.page.get_by_label("Tracking number").fill("0034")
     visit.ada.page.get_by_role("button", name=re.compile("^Mark as shipped .")).click()
     expect(visit.ada.page.get_by_role("status")).to_contain_text("is marked as shipped")
-    visit.ada.page.go_back()
-    visit.ada.page.locator(".shipment h2 a").click()
+    visit.ada.page.get_by_role("link", name="Change or undo").click()
     expect(visit.ada.page.get_by_role("button", name="Add a parcel")).to_be_visible()
 
 
@@ -312,6 +321,7 @@ PAGES: dict[Reach, int | None] = {
     order_that_waits: None,
     order_that_is_paid: None,
     order_that_is_refunded: None,
+    order_that_waits_to_be_sent: None,
     order_with_a_private_link: None,
     receipt_by_its_link: None,
     no_such_page: 404,
@@ -352,6 +362,7 @@ OUTLINED: set[Reach] = {
     failed_at_the_bank,
     no_orders,
     order_that_is_paid,
+    order_that_waits_to_be_sent,
     order_with_a_private_link,
     receipt_by_its_link,
     no_such_page,
@@ -362,6 +373,7 @@ PICTURED: set[Reach] = {
     home_with_a_cart,
     cart_page,
     order_that_is_paid,
+    order_that_waits_to_be_sent,
     no_such_page,
 }
 
