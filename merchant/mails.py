@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from checkout import receipts
-from checkout.bills import address_lines, bill_of, delivery_name
+from checkout.bills import address_lines, bill_of, delivery_name, tax_to_come
 from checkout.models import Message, Order, OrderItem
 from checkout.my_orders import after_payment
 from checkout.outbox import Mail
@@ -281,7 +281,10 @@ def _bill(order: Order) -> list[Part]:
     }
     shown = [(words, _money(cents, order)) for words, cents in sums.items() if cents]
     total = ("Total", _money(bill.total_cents, order))
-    return [Goods([_row(item, order) for item in items], shown, total)]
+    parts: list[Part] = [Goods([_row(item, order) for item in items], shown, total)]
+    if tax_to_come(order) == "exclusive":
+        parts.append(Words("Tax comes on top, as Stripe’s page showed it.", is_quiet=True))
+    return parts
 
 
 def _row(item: OrderItem, order: Order) -> tuple[str, str]:
