@@ -44,7 +44,9 @@ class Heading:
     name = "heading"
 
     def lines(self) -> Iterator[str]:
-        yield from _wrapped(self.text.upper())
+        lines = _wrapped(self.text)
+        yield from lines
+        yield "-" * max(map(_width, lines))
 
 
 @dataclass(frozen=True)
