@@ -16,9 +16,9 @@ import stripe
 from django.db import connections, transaction
 from django.db.models import F
 
-from checkout import events, limits, ordering, payments, superseding
+from checkout import events, limits, ordering, outbox, payments, superseding
 from checkout.gateway import calls
-from checkout.models import Order, StripeEvent
+from checkout.models import Message, Order, StripeEvent
 from checkout.reading import Json
 from checkout.requested import CannotOrder, RequestedOrder
 from merchant import shipping
@@ -27,6 +27,7 @@ from storefront import stock, views
 from storefront.models import CartLine, Product, Reservation
 from storefront.ops import bulkhead
 from storefront.ops.bulkhead import Bulkhead
+from storefront.ops.mailing import Post
 
 # Wide enough for all others to come in between.
 WINDOW_SECONDS = 0.05
@@ -268,3 +269,15 @@ def shipping_reads_then_writes() -> None:
         parcel.save()
 
     setattr(shipping, "ship", ship)  # noqa: B010
+
+
+def messages_are_read_then_sent() -> None:
+    def send(message: Message, now: datetime, post: Post) -> bool:
+        if not Message.objects.due(now).filter(pk=message.pk).exists():
+            return False
+        time.sleep(WINDOW_SECONDS)
+        post.send(outbox._envelope(message))
+        Message.objects.filter(pk=message.pk).update(claimed_at=now, sent_at=now)
+        return True
+
+    setattr(outbox, "_send", send)  # noqa: B010

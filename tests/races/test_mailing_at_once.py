@@ -1,0 +1,83 @@
+"""One event comes many times, and several workers have the messages: one mail to one order."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+
+from tools.shop_process import PROJECT
+from tools.stage import Stage, is_lost_within_some_rounds
+
+DELIVERIES, ORDERS, WORKERS = 10, 5, 4
+KILLS = 4
+PATIENCE_SECONDS = 120
+
+
+def test_ten_deliveries_at_once_are_one_mail_whoever_sends_it(stage: Stage):
+    mails = mails_of(stage)
+    assert (len(mails), set(mails.values())) == (ORDERS, {1})
+
+
+def test_without_the_claim_a_mail_comes_twice(stage: Stage):
+    with stage.altered("messages_are_read_then_sent") as unguarded:
+        assert is_lost_within_some_rounds(lambda: set(mails_of(unguarded).values()) == {1})
+
+
+def test_killed_workers_lose_no_mail_and_send_none_twice(stage: Stage):
+    """What was begun when one died is unsure, and all else arrives."""
+    sell(stage, ORDERS)
+    for pause in range(KILLS):
+        worker = worker_of(stage)
+        time.sleep(1 + 0.2 * pause)
+        worker.kill()
+        worker.wait()
+    send(stage, 1)
+    sent = Counter(str(mail["Message-ID"]) for mail in stage.post.mails)
+    unsure = stage.number(
+        "SELECT COUNT(*) FROM checkout_message WHERE sent_at IS NULL AND claimed_at IS NOT NULL"
+    )
+    assert set(sent.values()) <= {1}
+    assert ORDERS - unsure <= len(sent) <= ORDERS
+    assert stage.number("SELECT COUNT(*) FROM checkout_message") == ORDERS
+
+
+def mails_of(stage: Stage) -> Counter[str]:
+    """Sell some, let several workers send the mails at once, and count these by their order."""
+    sell(stage, ORDERS)
+    send(stage, WORKERS)
+    return Counter(str(mail["Subject"]) for mail in stage.post.mails)
+
+
+def sell(stage: Stage, count: int) -> None:
+    """Sell so many; Stripe says of each ten times at once that it is paid."""
+    for table in ("message", "stripeevent", "orderitem", "order"):
+        stage.sql(f"DELETE FROM checkout_{table}")
+    stage.post.reset()
+    stage.stripe.lose()
+    for _ in range(count):
+        shopper = stage.shopper()
+        shopper.puts(stage.product("Mouse"), 1)
+        shopper.buys()
+        [(_, session)] = stage.orders(shopper)
+        stage.stripe.pay(str(session))
+        event = stage.stripe.events_of("checkout.session.completed")[-1]
+        answers = stage.at_once([partial(stage.stripe.send, event)] * DELIVERIES)
+        assert set(answers) == {200}
+
+
+def send(stage: Stage, workers: int) -> None:
+    """Let so many workers send what is due, and wait for the last."""
+    for worker in [worker_of(stage) for _ in range(workers)]:
+        assert worker.wait(PATIENCE_SECONDS) == 0
+
+
+def worker_of(stage: Stage) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "reconcile_orders"],
+        cwd=PROJECT,
+        env=stage.shop.environment | {"MAIL_URL": stage.post.url},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
