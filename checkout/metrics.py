@@ -4,24 +4,26 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from checkout.models import WAITING, Heartbeat, Order, StripeEvent
+from checkout.models import WAITING, Heartbeat, Message, Order, StripeEvent
 from storefront.models import Reservation
 from storefront.ops.metrics import SECONDS, gauge, process_registry
 
 logger = logging.getLogger(__name__)
 
 COUNTS_HOLD_SECONDS = 60
+# A message leaves within seconds.
+LATE = timedelta(minutes=1)
 
 WEBHOOKS = Counter(
     "shop_webhooks",
@@ -74,7 +76,7 @@ class OrdersAndEvents(Collector):
     def collect(self) -> Iterator[Metric]:
         try:
             yield from [_orders(), _waiting(timezone.now()), _reserved()]
-            yield from [*_last_event(), *_last_round(), _books()]
+            yield from [*_last_event(), *_last_round(), _books(), _messages(timezone.now())]
         except (InterfaceError, OperationalError):
             return
 
@@ -133,6 +135,16 @@ def _last_round() -> Iterator[Metric]:
         yield GaugeMetricFamily(
             "shop_last_round_timestamp_seconds", help_text, value=at.timestamp()
         )
+
+
+def _messages(now: datetime) -> Metric:
+    count = GaugeMetricFamily(
+        "shop_messages", "Messages that have not been sent, by how they stand.", labels=["state"]
+    )
+    rows, is_late = Message.objects.all(), Q(due_at__lte=now - LATE)
+    count.add_metric(["late"], rows.waiting().filter(is_late | Q(tries__gt=0)).count())
+    count.add_metric(["unsure"], rows.unsure(now).count())
+    return count
 
 
 def _books() -> Metric:

@@ -84,12 +84,14 @@ def send_due(now: datetime, *, seconds: float = inf) -> int:
     """
     _adopt(now)
     began, sent = time.monotonic(), 0
+    had_their_turn: set[int] = set()
     due = Message.objects.due(now).select_related("order").order_by("due_at", "id")
     due = due if has_a_way() else due.filter(is_demo=True)
     with closing(Post()) as post:
-        # Whatever becomes of a message, it isn't due after it.
-        while batch := list(due[:BATCH]):
+        # Whatever becomes of a message, it isn't due after it; in any case it has had its turn.
+        while batch := [message for message in due[:BATCH] if message.pk not in had_their_turn]:
             for message in batch:
+                had_their_turn.add(message.pk)
                 passed = time.monotonic() - began
                 try:
                     if passed > seconds:
@@ -240,7 +242,9 @@ def _note_no_outage() -> None:
 
 def _adopt(now: datetime) -> None:
     """Write what servers of the last release noted with the event; they may still be at work."""
-    noted = StripeEvent.objects.due(now).select_related("order").order_by("id")
+    # Not by id alone: planners can't know how few events are due, and would go through all.
+    in_turn = F("follow_up_after").asc(nulls_first=True)
+    noted = StripeEvent.objects.due(now).select_related("order").order_by(in_turn, "id")
     for event in noted[:BATCH]:
         with transaction.atomic():
             row = StripeEvent.objects.filter(pk=event.pk)

@@ -33,8 +33,11 @@ class Desk(AdminSite):
         return [*own, *super().get_urls()]
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        from merchant.admin import say_how_it_stands
         from merchant.views import count_to_ship
 
+        if request.method == "GET" and request.user.has_perm("checkout.view_message"):
+            say_how_it_stands(request)
         return super().index(request, {"waiting": count_to_ship(request)} | (extra_context or {}))
 
 

@@ -23,7 +23,7 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from checkout import purging
 from checkout.comparing import LOOKS_BACK, compare
-from checkout.models import Order, OrderItem, StripeEvent
+from checkout.models import Message, Order, OrderItem, StripeEvent
 from storefront.models import CartLine, Category, Product
 from storefront.shelf import _of_large
 from tests.cast import Shopper, deliver, event_about, picture_of, rate
@@ -34,6 +34,7 @@ GROWING = (
     "checkout_order",
     "checkout_orderitem",
     "checkout_stripeevent",
+    "checkout_message",
     "storefront_cartline",
     "merchant_parcel",
 )
@@ -136,7 +137,9 @@ def _is_scan(node: dict[str, Any]) -> bool:
 
 def partial_indexes() -> list[str]:
     """Name the indexes that hold few rows, and may be read from end to end."""
-    indexes = [index for model in (Order, StripeEvent, Product) for index in model._meta.indexes]
+    indexes = [
+        index for model in (Order, StripeEvent, Message, Product) for index in model._meta.indexes
+    ]
     return [index.name for index in indexes if index.condition]
 
 
@@ -198,6 +201,9 @@ class TestAShopper:
             "checkout-session": lambda: (ada.buys(), ada.buys_by_json({"items": []})),
             "orders": lambda: (ada.get("/orders/"), ada.asks_by_htmx("/orders/?page=2")),
             "order": lambda: ada.get(page),
+            "lost-order": lambda: ada.browser.post(
+                "/orders/lost/", {"reference": order.reference, "email": "ada@example.com"}
+            ),
             "order-link": lambda: ada.browser.post(f"{page}link/"),
             "receipt": lambda: ada.get(link.findall(ada.get(page).text)[0]),
             "order-link-revocation": lambda: ada.browser.post(f"{page}link/revocation/"),
@@ -295,6 +301,15 @@ class TestTheMerchant:
             "?q=jörg@exämple.de",
             "?q={order.session_id}",
             "?q={order.payment_intent}",
+        ],
+        "/admin/checkout/message/": [
+            "",
+            "?p=3",
+            "?state=waiting",
+            "?state=unsure",
+            "?state=failed",
+            "?q={order.reference}",
+            "?q={order.email}",
         ],
         "/admin/checkout/stripeevent/": [
             "",

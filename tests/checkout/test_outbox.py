@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
 
-from checkout import events, outbox, telling
+from checkout import events, metrics, outbox, telling
 from checkout.models import Message, Order, StripeEvent
 from storefront.models import Product
 from storefront.ops import mailing
@@ -31,6 +31,11 @@ def send(after: timedelta = timedelta()) -> int:
 
 def only() -> Message:
     return Message.objects.get()
+
+
+def unsent() -> dict[str, float]:
+    samples = metrics._messages(timezone.now()).samples
+    return {sample.labels["state"]: sample.value for sample in samples}
 
 
 def state() -> str:
@@ -201,6 +206,14 @@ class TestAFailure:
         goes_wrong(None)
         assert [send(), send(timedelta(days=1))] == [0, 0]
         assert (state(), outbox.unsure(timezone.now())) == ("unsure", 1)
+
+    def test_is_a_figure_of_the_metrics(self, paid: Order, goes_wrong: Callable[..., None]):
+        assert unsent() == {"late": 0, "unsure": 0}
+        goes_wrong(mailing.Deferred("greylisted"))
+        send()
+        assert unsent() == {"late": 1, "unsure": 0}
+        Message.objects.update(claimed_at=timezone.now())
+        assert unsent() == {"late": 0, "unsure": 1}
 
     def test_in_the_middle_of_a_worker_is_unsure_and_not_repeated(
         self, paid: Order, goes_wrong: Callable[..., None]

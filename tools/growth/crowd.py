@@ -74,6 +74,22 @@ class Crowd:
                 number += 1
                 yield _event(number, "invoice.paid", None, order["created_at"])
 
+    def message_rows(self, orders: Iterable[Row]) -> Iterator[Row]:
+        """What was written of each order that money came for."""
+        for order in orders:
+            if order["status"] in SOLD:
+                at = order["paid_at"]
+                yield {
+                    "order": order["id"],
+                    "kind": "order_confirmed",
+                    "key": f"order_confirmed/{order['id'].hex}/1",
+                    "to": order["email"],
+                    "created_at": at,
+                    "due_at": at,
+                    "claimed_at": at,
+                    "sent_at": at,
+                }
+
     def cart_rows(self) -> Iterator[Row]:
         rolls = random.Random(3)
         for shopper in self._shoppers()[-self.carts :]:
@@ -124,7 +140,6 @@ def _order(rolls: random.Random, shopper: UUID, status: str, created_at: datetim
 
 
 def _event(number: int, kind: str, order: Row | None, at: datetime | None = None) -> Row:
-    is_payment = bool(order and order["payment_intent"] and kind.startswith("checkout"))
     received_at = at or (order["created_at"] + timedelta(minutes=1) if order else None)
     return {
         "event_id": f"evt_{number:024}",
@@ -134,8 +149,6 @@ def _event(number: int, kind: str, order: Row | None, at: datetime | None = None
         "created": received_at,
         "received_at": received_at,
         "payment_intent": order["payment_intent"] if order else "",
-        "follow_up": "order paid" if is_payment else "",
-        "follow_up_done_at": received_at if is_payment else None,
     }
 
 
