@@ -41,6 +41,61 @@ def no_payment_is_invented(seen: Snapshot) -> Iterator[str]:
             yield f"Order {order.id} costs {price}, and its session brought {money}."
 
 
+def the_parts_make_the_total(seen: Snapshot) -> Iterator[str]:
+    """What was received is goods, less the discount, and delivery, and tax that is not within."""
+    for order in seen.orders:
+        if order.status not in SOLD:
+            continue
+        tax = order.tax_cents if _offered(order)["tax"] == "exclusive" else 0
+        parts = order.goods_cents - order.discount_cents + order.shipping_cents + tax
+        if not parts == order.total_cents == order.received_cents:
+            total, received = order.total_cents, order.received_cents
+            yield f"Order {order.id} costs {total}, its parts {parts}, and {received} came in."
+
+
+def nothing_is_sold_for_what_was_not_offered(seen: Snapshot) -> Iterator[str]:
+    for order in seen.orders:
+        session = seen.sessions.get(order.session_id or "")
+        if order.status not in SOLD or not session or order.offer is None:
+            continue
+        offer, took = _offered(order), session["total_details"]
+        rate = (session["shipping_cost"] or {}).get("shipping_rate")
+        ways = offer["shipping"] or [{"cents": 0, "rate": rate}]
+        fits = {
+            "goods": session["amount_subtotal"] == order.goods_cents,
+            "delivery": any(
+                way["cents"] == took["amount_shipping"] and way["rate"] in ("", rate)
+                for way in ways
+            ),
+            "discount": offer["codes"] or not took["amount_discount"],
+            "tax": offer["tax"] != "off" or not took["amount_tax"],
+        }
+        for part in (part for part, is_right in fits.items() if not is_right):
+            yield f"Order {order.id} is {order.status} with other {part} than was offered."
+
+
+def what_stripe_took_is_kept(seen: Snapshot) -> Iterator[str]:
+    for order in seen.orders:
+        session = seen.sessions.get(order.session_id or "")
+        if order.status not in SOLD or not session or order.offer is None:
+            continue
+        ours = order.discount_cents, order.shipping_cents, order.tax_cents
+        took = session["total_details"]
+        theirs = tuple(took[f"amount_{part}"] for part in ("discount", "shipping", "tax"))
+        if ours != theirs:
+            yield f"Stripe took {theirs} besides the goods, and order {order.id} says {ours}."
+
+
+def _offered(order: OrderRow) -> Json:
+    return {"shipping": [], "codes": False, "tax": "off", **(order.offer or {})}
+
+
+def what_is_shipped_is_paid(seen: Snapshot) -> Iterator[str]:
+    for order in seen.orders:
+        if order.shipped_at and order.status not in SOLD:
+            yield f"Order {order.id} is {order.status} and was shipped."
+
+
 def no_dispute_is_invented(seen: Snapshot) -> Iterator[str]:
     disputed = {dispute["payment_intent"] for dispute in seen.disputes.values()}
     for order in seen.orders:
@@ -262,6 +317,10 @@ def disputes_are_as_in_the_ledger(seen: Snapshot) -> Iterator[str]:
 
 ALWAYS: tuple[Invariant, ...] = (
     no_payment_is_invented,
+    the_parts_make_the_total,
+    nothing_is_sold_for_what_was_not_offered,
+    what_stripe_took_is_kept,
+    what_is_shipped_is_paid,
     no_dispute_is_invented,
     a_session_belongs_to_one_order,
     stock_adds_up,

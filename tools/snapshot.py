@@ -1,5 +1,6 @@
 """What the shop's database and Stripe's ledger say at one moment, read past the shop's code."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,12 @@ class OrderRow:
     disputed_at: Any
     dispute_result: str
     review_reason: str
+    discount_cents: int
+    shipping_cents: int
+    tax_cents: int
+    offer: Json | None
+    shipped_at: Any
+    goods_cents: int
 
 
 @dataclass(frozen=True)
@@ -113,11 +120,16 @@ class Snapshot(Rows):
 def read_rows(sql: Sql) -> Rows:
     return Rows(
         orders=[
-            OrderRow(as_hex(row[0]), as_hex(row[1]), *row[2:])
+            OrderRow(
+                as_hex(row[0]), as_hex(row[1]), *row[2:-3], _json(row[-3]), row[-2], int(row[-1])
+            )
             for row in sql(
                 "SELECT id, shopper, status, session_id, payment_intent, total_cents, "
                 "received_cents, currency, refunded_cents, disputed_at, dispute_result, "
-                "review_reason FROM checkout_order ORDER BY created_at, id"
+                "review_reason, discount_cents, shipping_cents, tax_cents, offer, shipped_at, "
+                "(SELECT COALESCE(SUM(unit_price_cents * quantity), 0) FROM checkout_orderitem "
+                "WHERE order_id = checkout_order.id) "
+                "FROM checkout_order ORDER BY created_at, id"
             )
         ],
         items=_lines(sql, "order_id", "quantity", "checkout_orderitem"),
@@ -142,6 +154,12 @@ def _lines(sql: Sql, order: str, quantity: str, table: str) -> list[Line]:
     # An item outlives its product.
     rows = sql(f"SELECT {order}, product_id, {quantity} FROM {table} WHERE product_id IS NOT NULL")
     return [Line(as_hex(row[0]), row[1], row[2]) for row in rows]
+
+
+def _json(value: Any) -> Json | None:
+    """SQLite keeps it as text, and so does PostgreSQL for Django."""
+    found: Json | None = json.loads(value) if isinstance(value, str) else value
+    return found
 
 
 def as_hex(value: Any) -> str:
