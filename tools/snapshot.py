@@ -33,9 +33,16 @@ class OrderRow:
     discount_cents: int
     shipping_cents: int
     tax_cents: int
+    refunded_from: str
     offer: Json | None
     shipped_at: Any
     goods_cents: int
+
+    @property
+    def is_sold(self) -> bool:
+        """Whether it was paid as it was offered; what the merchant had to look at was not."""
+        is_refunded = self.status == "REFUNDED" and self.refunded_from != "REVIEW"
+        return self.status == "PAID" or is_refunded
 
 
 @dataclass(frozen=True)
@@ -120,13 +127,12 @@ class Snapshot(Rows):
 def read_rows(sql: Sql) -> Rows:
     return Rows(
         orders=[
-            OrderRow(
-                as_hex(row[0]), as_hex(row[1]), *row[2:-3], _json(row[-3]), row[-2], int(row[-1])
-            )
+            _order(row)
             for row in sql(
                 "SELECT id, shopper, status, session_id, payment_intent, total_cents, "
                 "received_cents, currency, refunded_cents, disputed_at, dispute_result, "
-                "review_reason, discount_cents, shipping_cents, tax_cents, offer, shipped_at, "
+                "review_reason, discount_cents, shipping_cents, tax_cents, refunded_from, offer, "
+                "shipped_at, "
                 "(SELECT COALESCE(SUM(unit_price_cents * quantity), 0) FROM checkout_orderitem "
                 "WHERE order_id = checkout_order.id) "
                 "FROM checkout_order ORDER BY created_at, id"
@@ -148,6 +154,12 @@ def read_rows(sql: Sql) -> Rows:
             )
         ],
     )
+
+
+def _order(row: Sequence[Any]) -> OrderRow:
+    id, shopper, *others, offer, shipped_at, goods = row
+    known = {"offer": _json(offer), "shipped_at": shipped_at, "goods_cents": int(goods)}
+    return OrderRow(as_hex(id), as_hex(shopper), *others, **known)
 
 
 def _lines(sql: Sql, order: str, quantity: str, table: str) -> list[Line]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from tools.stripe_stand_in import ledger
+from tools.stripe_stand_in.amounts import reckon
 from tools.stripe_stand_in.shapes import Json
 
 PARCEL, EXPRESS = ("Parcel", "DE", 490), ("Express", "DE", 990)
@@ -49,15 +49,15 @@ WRONG: dict[str, dict[str, int]] = {
 @contextmanager
 def stripe_reckons(wrong: str) -> Iterator[None]:
     """Let the stand-in take something else than the session says; nothing for no name."""
-    right = ledger.reckon
 
-    def reckon(session: Json, *arguments: Any) -> tuple[Json, list[Json]]:
-        amounts, changes = right(session, *arguments)
+    def reckon_wrong(session: Json, *arguments: Any) -> tuple[Json, list[Json]]:
+        amounts, changes = reckon(session, *arguments)
         amounts["amount_subtotal"] = session["amount_subtotal"]
         for name, cents in WRONG[wrong].items():
             place = amounts if name in amounts else amounts["total_details"]
             place[name] = max(place[name] + cents, 0)
         return amounts, changes
 
-    with mock.patch.object(ledger, "reckon", reckon) if wrong else nullcontext():
+    place = "tools.stripe_stand_in.ledger.reckon"
+    with mock.patch(place, reckon_wrong) if wrong else nullcontext():
         yield
