@@ -20,7 +20,7 @@ Status = Order.Status
 PAGE_SIZE = 10
 LAST_PAGE = 1_000
 FIELDS = (
-    *("status", "superseded_at", "created_at", "paid_at", "shopper"),
+    *("status", "superseded_at", "created_at", "paid_at", "shipped_at", "shopper"),
     *("total_cents", "discount_cents", "shipping_cents", "tax_cents", "currency"),
     *("refunded_cents", "disputed_at"),
     *("session_id", "session_url", "session_expires_at", "put_back_at", "returned_at"),
@@ -119,6 +119,7 @@ class OrderPanel:
             (
                 *(order.pk.hex, order.status, order.refunded_cents, order.disputed_at),
                 *(order.total_cents, order.discount_cents, order.shipping_cents, order.tax_cents),
+                order.shipped_at,
                 *(order.is_being_confirmed, order.is_slow, order.is_offered),
             )
             for order in self.orders

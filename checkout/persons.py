@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
+from django.utils.module_loading import import_string
 
 from checkout import receipts
 from checkout.models import Order
@@ -47,7 +49,15 @@ def forget(address: str) -> list[Order]:
         # Of each order another one, so that they can't be told to be one person's.
         rows = Order.objects.filter(pk=order.pk)
         rows.update(email="", link_nonce="", shopper=uuid4(), **NOWHERE)
+    forget_elsewhere(order.pk for order in orders)
     return orders
+
+
+def forget_elsewhere(orders: Iterable[UUID]) -> None:
+    """Let what stands above the checkout forget the persons of these orders too."""
+    keys = [*orders]
+    for name in settings.FORGETS_PERSONS:
+        import_string(name)(keys)
 
 
 def orders_of(address: str, among: QuerySet[Order] | None = None) -> QuerySet[Order]:
@@ -110,4 +120,10 @@ def _exported(order: Order) -> dict[str, Any]:
             {"id": event.event_id, "type": event.type, "created": event.created}
             for event in order.events.all()
         ],
+        **_known_elsewhere(order),
     }
+
+
+def _known_elsewhere(order: Order) -> dict[str, Any]:
+    found = (import_string(name)(order) for name in settings.EXPORTS_PERSONS)
+    return {name: value for known in found for name, value in known.items()}

@@ -28,7 +28,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from checkout.models import Order, StripeEvent
-from checkout.persons import NOWHERE
+from checkout.persons import NOWHERE, forget_elsewhere
 from storefront.models import CartLine, Reservation
 
 BATCH = 100
@@ -149,23 +149,27 @@ def purgeable_orders(before: datetime) -> QuerySet[Order]:
     )
 
 
+@transaction.atomic
 def _forget_emails(before: datetime) -> int:
-    """Take the e-mail address out of orders that stay, and the phone number with it.
+    """Take the e-mail address out of orders that stay, with phone and parcels' numbers.
 
-    The number goes with the address, if there is one.
+    The phone number goes with the address, if there is one.
     """
     rows = Order.objects.filter(created_at__lt=before).exclude(email="").order_by("created_at")
     keys = list(rows.values_list("pk", flat=True)[:BATCH])
+    forget_elsewhere(keys)
     Order.objects.filter(pk__in=keys, ship_to__isnull=True).update(phone="")
     return Order.objects.filter(pk__in=keys).update(email="")
 
 
+@transaction.atomic
 def _forget_addresses(before: datetime) -> int:
     """Take the address out of orders that stay, unless they have to be sent there yet."""
     rows = Order.objects.filter(created_at__lt=before, ship_to__isnull=False).order_by("created_at")
     keys = list(rows.exclude(MAY_BE_SENT).values_list("pk", flat=True)[:BATCH])
     # Again, for it may have been paid since.
     rows = Order.objects.exclude(MAY_BE_SENT).filter(pk__in=keys)
+    forget_elsewhere(rows.values_list("pk", flat=True))
     return rows.update(**NOWHERE)
 
 

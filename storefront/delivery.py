@@ -86,6 +86,16 @@ class Delivery:
         return free_from - self.goods_cents if free_from and self.cents else 0
 
     @property
+    def is_choice(self) -> bool:
+        """Whether there is something to choose."""
+        return len(self.countries) > 1 or len(self.ways) > 1
+
+    @property
+    def has_note(self) -> bool:
+        """Whether there may be more to say than what it costs; its room is kept."""
+        return len(self.ways) == 1 or self.free_from_cents is not None
+
+    @property
     def cheapest(self) -> ShippingRate:
         """What costs least; to fetch it oneself is free, but says nothing of a delivery."""
         rates = [way.rate for way in self.ways]

@@ -49,8 +49,9 @@ INSTALLED_APPS = [
     "storefront.ops",
     "storefront",
     "checkout",
+    "merchant",
     "django_htmx",
-    "django.contrib.admin",
+    "merchant.desk.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -152,6 +153,9 @@ PROMOTION_CODES = env.flag("PROMOTION_CODES")
 ASK_PHONE = env.flag("ASK_PHONE")
 EXCLUDE_PAYMENT_METHODS = stripe_keys.excluded_payment_methods()
 
+# Where each carrier shows a parcel, by its {number}.
+TRACKING_URLS = env.link_patterns("TRACKING_URLS", "{number}")
+
 # --- Retention: checkout/purging.py -----------------------------------------------------
 KEEP_CARTS = timedelta(days=env.number("KEEP_CARTS_DAYS", 90, least=1, most=3_650))
 # For 30 days Stripe keeps an event that it could not deliver, and its order must still be there.
@@ -159,6 +163,10 @@ KEEP_UNPAID_ORDERS = timedelta(days=env.number("KEEP_UNPAID_DAYS", 90, least=35,
 # 0 is for ever: how long a merchant needs them is for the merchant's country to say.
 KEEP_EMAILS = timedelta(days=env.number("KEEP_EMAILS_DAYS", 0, least=0, most=36_500))
 KEEP_EVENTS = timedelta(days=env.number("KEEP_EVENTS_DAYS", 90, least=35, most=3_650))
+
+# What the floors above the checkout know of the persons of orders, and how they forget it.
+EXPORTS_PERSONS = ["merchant.persons.exported"]
+FORGETS_PERSONS = ["merchant.persons.forget"]
 
 # What has to be run once a backup was restored, and when it was saved.
 AFTER_RESTORE = ["migrate", "reconcile_orders --since {moment}"]
@@ -264,6 +272,7 @@ LOGGING = {
     "loggers": {
         "storefront": {"level": LOG_LEVEL},
         "checkout": {"level": LOG_LEVEL},
+        "merchant": {"level": LOG_LEVEL},
         "django": {"level": "INFO", "handlers": []},
         # storefront.ops.request_log logs every answer, by its route and in the shop's own form.
         "django.request": {"level": "ERROR"},

@@ -341,12 +341,12 @@ def _changed_delivery(request: HtmxRequest, choice: Choice, notice: Notice) -> H
     context: dict[str, Any] = {
         "cart": cart,
         "is_answer": True,
-        "delivery_error": notice.error,
+        "delivery_error" if cart.delivery else "cart_error": notice.error,
         "sent": _sent(request.POST),
         "back_to": notice.page,
     }
     if notice.page == reverse("storefront:cart"):
-        context |= cart_page(cart, notice) | {"is_cart_page": True}
+        context = cart_page(cart) | context | {"is_cart_page": True}
         context["others"] = [card for line, card in context["rows"] if line.product.is_for_sale]
     elif shown:
         context |= {"offered": offer_of(shown, cart)} | delivery_of(shown, shown.kinds, cart)

@@ -35,6 +35,7 @@ GROWING = (
     "checkout_orderitem",
     "checkout_stripeevent",
     "storefront_cartline",
+    "merchant_parcel",
 )
 # They read no table that grows.
 QUIET = {"brand", "robots", "sitemap", "sitemap-part"}
@@ -266,6 +267,8 @@ class TestTheWorker:
 
 class TestTheMerchant:
     LISTS = {
+        "/admin/": [""],
+        "/admin/to-ship/": ["", "?page=2", "slips/?order={order.pk}"],
         "/admin/checkout/order/": [
             "",
             "?p=3",

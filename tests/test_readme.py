@@ -144,7 +144,7 @@ class TestTheExample:
 
     def start(self, folder: Path, dot_env: str) -> subprocess.CompletedProcess[str]:
         """Start a copy of the shop that has this `.env` and knows nothing else."""
-        for part in ("storefront", "checkout", "templates", "static"):
+        for part in ("storefront", "checkout", "merchant", "templates", "static"):
             shutil.copytree(ROOT / part, folder / part)
         shutil.copy(ROOT / "manage.py", folder)
         (folder / ".env").write_text(dot_env, encoding="utf-8")

@@ -25,6 +25,8 @@ HOST = re.compile(r"\*|\.?[\w.-]+|\[[0-9a-fA-F:.]+\]", re.ASCII)
 HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.ASCII)
 PORTS = {"http": 80, "https": 443}
 LINKS = ("https://", "http://", "mailto:")
+PATTERN = re.compile(r"(?P<origin>https://[^/?#{}\s]+)(?P<rest>[/?#]\S{1,400})")
+LONGEST_TITLE = 60
 
 env = Env()
 
@@ -149,11 +151,21 @@ def colour(name: str) -> str:
 
 def links(name: str) -> dict[str, str]:
     """Return addresses by title, in the order given: `Imprint=https://…, Terms=https://…`."""
-    pairs = [pair.partition("=") for pair in comma_separated(name)]
-    found = {title.strip(): address.strip() for title, _, address in pairs}
+    found = dict(_titled(name))
     if not all(title and address.startswith(LINKS) for title, address in found.items()):
         raise refusal(name, "Imprint=https://your.site/imprint, more of them with commas between")
     return found
+
+
+def link_patterns(name: str, hole: str) -> dict[str, str]:
+    """Return https addresses by title, as `links` does; each has a hole, to be filled later."""
+    found = _titled(name)
+    titles = {title.casefold() for title, _ in found}
+    if len(titles) < len(found) or not all(
+        0 < len(title) <= LONGEST_TITLE and _is_pattern(address, hole) for title, address in found
+    ):
+        raise refusal(name, f"DHL=https://your.carrier/track?code={hole}, more with commas between")
+    return dict(found)
 
 
 def static_file(name: str, folder: Path, default: str) -> str:
@@ -167,6 +179,17 @@ def static_file(name: str, folder: Path, default: str) -> str:
 def refusal(name: str, allowed: str) -> ImproperlyConfigured:
     """Name the variable but not its value: it may be a secret, and this ends up in logs."""
     return ImproperlyConfigured(f"{name} can't be read. Allowed: {allowed}.")
+
+
+def _titled(name: str) -> list[tuple[str, str]]:
+    pairs = [pair.partition("=") for pair in comma_separated(name)]
+    return [(title.strip(), address.strip()) for title, _, address in pairs]
+
+
+def _is_pattern(address: str, hole: str) -> bool:
+    """Whether it leads to one host by https, whatever fills the hole."""
+    found = PATTERN.fullmatch(address)
+    return bool(found and _origin(found["origin"]) and found["rest"].count(hole) == 1)
 
 
 def _parsed(name: str, parse: Callable[[str], Any], allowed: str) -> Any:

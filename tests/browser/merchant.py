@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from playwright.sync_api import Page, expect
+
 from tools.shop_process import ShopProcess
 
+PASSWORD = "known to the merchant alone"
 MOUSE = "products/mouse.svg"
 HUNDRED_LETTERS = (
     "A lamp for the desk, the shelf and the windowsill, with a shade of linen and oak " * 2
@@ -28,7 +31,15 @@ class Merchant:
 
     def __init__(self, shop: ShopProcess) -> None:
         self.shop = shop
-        self.has_a_lamp = False
+        self.has_a_lamp = self.delivers = False
+
+    def sends_parcels(self) -> None:
+        """To Germany, for $4.90."""
+        self.delivers = True
+        self._do(
+            "from storefront.models import ShippingRate;"
+            "ShippingRate.objects.create(name='Parcel', countries='DE', amount_cents=490)"
+        )
 
     def sells_a_lamp(self, stock: int | None = None) -> None:
         self.has_a_lamp = True
@@ -60,6 +71,10 @@ class Merchant:
     def clears_the_shelf(self) -> None:
         if self.has_a_lamp:
             self._do("Product.objects.filter(position=9).delete()")
+        if self.delivers:
+            self._do(
+                "from storefront.models import ShippingRate; ShippingRate.objects.all().delete()"
+            )
 
     def sells_odd_things(self) -> None:
         """Put the eight beside the rest; each page address is the key, with dashes."""
@@ -68,6 +83,22 @@ class Merchant:
             for key, fields in ODD_PRODUCTS.items()
         ]
         self._do(f"Product.objects.bulk_create([Product(**fields) for fields in {products!r}])")
+
+    def opens_the_desk(self, page: Page) -> None:
+        """Log in; what other tests have sold is shipped by now."""
+        self._do(
+            "from django.contrib.auth.models import User;"
+            "from django.utils import timezone;"
+            "from checkout.models import Order;"
+            "User.objects.filter(username='merchant').exists()"
+            f" or User.objects.create_superuser('merchant', password='{PASSWORD}');"
+            "Order.objects.update(shipped_at=timezone.now())"
+        )
+        page.goto(f"{self.shop.url}/admin/")
+        page.get_by_label("Username").fill("merchant")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Log in").click()
+        expect(page.get_by_role("link", name="View shop")).to_be_visible()
 
     def _do(self, code: str) -> None:
         code = f"from storefront.models import Product; {code}"

@@ -162,6 +162,16 @@ def order_that_is_paid(visit: Visit) -> None:
     visit.order_page()
 
 
+def order_that_waits_to_be_sent(visit: Visit) -> None:
+    visit.merchant.sends_parcels()
+    visit.ada.fills_the_cart("$64.88")
+    visit.ada.goes_to_stripe()
+    visit.ada.presses("Pay")
+    visit.ada.sees_order("PAID")
+    visit.order_page()
+    expect(visit.ada.page.get_by_role("heading", name="Ship to")).to_be_visible()
+
+
 def order_with_a_private_link(visit: Visit) -> None:
     order_that_is_paid(visit)
     visit.ada.page.get_by_role("button", name="Make a private link").click()
@@ -234,6 +244,53 @@ def admin_login(visit: Visit) -> None:
     visit.ada.visits("/admin/login/")
 
 
+def desk(visit: Visit) -> None:
+    visit.merchant.opens_the_desk(visit.ada.page)
+    returned_and_paid(visit)
+    visit.ada.visits("/admin/")
+
+
+def desk_to_ship(visit: Visit) -> None:
+    desk(visit)
+    visit.ada.page.get_by_role("link", name="To ship", exact=True).click()
+    expect(visit.ada.page.get_by_role("button", name="Mark as shipped").first).to_be_visible()
+
+
+def desk_with_nothing_to_ship(visit: Visit) -> None:
+    visit.merchant.opens_the_desk(visit.ada.page)
+    visit.ada.visits("/admin/to-ship/")
+    expect(visit.ada.page.get_by_text("No order waits to be shipped.")).to_be_visible()
+
+
+def desk_with_a_refused_link(visit: Visit) -> None:
+    desk_to_ship(visit)
+    visit.ada.page.get_by_text("Another link").click()
+    visit.ada.page.get_by_label("Link").fill("http://carrier.example")
+    visit.ada.page.get_by_role("button", name=re.compile("^Mark as shipped .")).click()
+    expect(visit.ada.page.get_by_text("A link begins with https://")).to_be_visible()
+
+
+def desk_with_a_shipped_order(visit: Visit) -> None:
+    desk_to_ship(visit)
+    visit.ada.page.get_by_label("Tracking number").fill("0034")
+    visit.ada.page.get_by_role("button", name=re.compile("^Mark as shipped .")).click()
+    expect(visit.ada.page.get_by_role("status")).to_contain_text("is marked as shipped")
+    visit.ada.page.get_by_role("link", name="Change or undo").click()
+    expect(visit.ada.page.get_by_role("button", name="Add a parcel")).to_be_visible()
+
+
+def desk_parcel(visit: Visit) -> None:
+    desk_with_a_shipped_order(visit)
+    visit.ada.page.get_by_role("link", name="Change 0034").click()
+    expect(visit.ada.page.get_by_role("button", name="Save")).to_be_visible()
+
+
+def packing_slip(visit: Visit) -> None:
+    desk_to_ship(visit)
+    visit.ada.page.get_by_role("link", name=re.compile("^Packing slip")).click()
+    expect(visit.ada.page.get_by_role("heading", name=re.compile("^Order "))).to_be_visible()
+
+
 # How each page is reached, and the status that its browser complains about.
 PAGES: dict[Callable[[Visit], None], int | None] = {
     home: None,
@@ -255,6 +312,7 @@ PAGES: dict[Callable[[Visit], None], int | None] = {
     order_that_waits: None,
     order_that_is_paid: None,
     order_that_is_refunded: None,
+    order_that_waits_to_be_sent: None,
     order_with_a_private_link: None,
     receipt_by_its_link: None,
     no_such_page: 404,
@@ -269,6 +327,13 @@ PAGES: dict[Callable[[Visit], None], int | None] = {
     cart_page: None,
     cart_page_without_anything: None,
     admin_login: None,
+    desk: None,
+    desk_to_ship: None,
+    desk_with_nothing_to_ship: None,
+    desk_with_a_refused_link: 422,
+    desk_with_a_shipped_order: None,
+    desk_parcel: None,
+    packing_slip: None,
 }
 
 

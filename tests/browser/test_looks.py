@@ -51,6 +51,7 @@ OUTLINED: list[Reach] = [
     pages.failed_at_the_bank,
     pages.no_orders,
     pages.order_that_is_paid,
+    pages.order_that_waits_to_be_sent,
     pages.order_with_a_private_link,
     pages.receipt_by_its_link,
     pages.no_such_page,
@@ -61,6 +62,7 @@ PICTURED: list[Reach] = [
     pages.home_with_a_cart,
     pages.cart_page,
     pages.order_that_is_paid,
+    pages.order_that_waits_to_be_sent,
     pages.no_such_page,
 ]
 # The layout goes by the width alone and the colours by the scheme alone.

@@ -9,6 +9,7 @@ from django.core.management import call_command
 
 from checkout import receipts
 from checkout.models import Order
+from merchant.models import Parcel
 from storefront.models import CartLine, Product
 from tests.cast import Shopper, deliver, event_about
 from tools.stripe_stand_in import StandIn
@@ -93,8 +94,23 @@ class TestExport:
         known = export("ada@example.com")
         assert (len(known["orders"]), known["carts"]) == (1, [])
 
+    def test_holds_the_parcels(self, adas: Order, bos: Order):
+        Parcel.objects.create(order=adas, carrier="DHL", number="0034", url="https://dhl.example")
+        Parcel.objects.create(order=bos, number="of Bo")
+        [order] = export("ada@example.com")["orders"]
+        [parcel] = order["parcels"]
+        del parcel["shipped_at"]
+        assert parcel == {"carrier": "DHL", "number": "0034", "url": "https://dhl.example"}
+
 
 class TestForgetting:
+    def test_leaves_no_number_that_leads_to_the_person(self, adas: Order, bos: Order):
+        for order in (adas, bos):
+            Parcel.objects.create(order=order, carrier="DHL", number="1", url="https://dhl.example")
+        say("forget_person", "ada@example.com")
+        said = Parcel.objects.values_list("order", "carrier", "number", "url")
+        assert {*said} == {(adas.pk, "", "", ""), (bos.pk, "DHL", "1", "https://dhl.example")}
+
     def test_leaves_the_order_in_the_books_without_the_person(
         self, adas: Order, ada: Shopper, bos: Order, bo: Shopper
     ):

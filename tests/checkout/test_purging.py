@@ -17,6 +17,7 @@ from pytest_django import Settings
 from checkout import purging
 from checkout.management.commands import reconcile_orders
 from checkout.models import Order, OrderItem, StripeEvent
+from merchant.models import Parcel
 from storefront.models import CartLine, Product, Reservation
 from tests.cast import Shopper, deliver, event_about
 from tools.stripe_stand_in import StandIn
@@ -145,6 +146,23 @@ class TestAddresses:
         self.made(settings, shipping_name="", ship_to=None)
         forget()
         assert self.left() == ("", "", None, "")
+
+
+class TestParcels:
+    """Their numbers lead to a name and an address, so they go as those do."""
+
+    @pytest.mark.parametrize("left", [{"email": "a@b.c"}, {"ship_to": {"city": "Graz"}}])
+    @pytest.mark.parametrize(("days", "number"), [(99, "0034"), (101, "")])
+    def test_keep_their_numbers_as_long_as_the_person_is_known(
+        self, settings: Settings, left: dict[str, Any], days: int, number: str
+    ):
+        settings.KEEP_EMAILS = timedelta(days=100)
+        known = {"total_cents": 1, "currency": "usd", "shipped_at": days_ago(days)} | left
+        order = Order.objects.create(shopper=uuid4(), created_at=days_ago(days), **known)
+        parcel = Parcel.objects.create(order=order, number=number or "0034")
+        forget()
+        parcel.refresh_from_db()
+        assert parcel.number == number
 
 
 class TestCarts:

@@ -105,6 +105,17 @@ def setting(name: str, **environment: str) -> str:
         ({"SHOP_LOGO": "../manage.py"}, "SHOP_LOGO can't be read"),
         ({"SHOP_LINKS": "Imprint"}, "SHOP_LINKS can't be read. Allowed: Imprint=https://"),
         ({"SHOP_LINKS": "Imprint=javascript:alert(1)"}, "SHOP_LINKS can't be read"),
+        ({"TRACKING_URLS": "DHL"}, "TRACKING_URLS can't be read. Allowed: DHL=https://"),
+        ({"TRACKING_URLS": "https://dhl.example/{number}"}, "TRACKING_URLS can't be read"),
+        ({"TRACKING_URLS": "DHL=http://dhl.example/{number}"}, "TRACKING_URLS can't be read"),
+        ({"TRACKING_URLS": "DHL=javascript:alert({number})"}, "TRACKING_URLS can't be read"),
+        ({"TRACKING_URLS": "DHL=https://dhl.example/"}, "TRACKING_URLS can't be read"),
+        ({"TRACKING_URLS": "DHL=https://{number}.example/"}, "TRACKING_URLS can't be read"),
+        ({"TRACKING_URLS": "DHL=https://dhl.example/{code}"}, "TRACKING_URLS can't be read"),
+        (
+            {"TRACKING_URLS": "DHL=https://a.example/{number},dhl=https://b.example/{number}"},
+            "TRACKING_URLS can't be read",
+        ),
         ({"HSTS_SECONDS": "-1"}, "HSTS_SECONDS can't be read. Allowed: a whole number"),
         ({"TRUST_PROXY": "2"}, "TRUST_PROXY can't be read"),
         ({"STRIPE_SECRET_KEY": "sk_test_1"}, "STRIPE_PUBLISHABLE_KEY is not set"),
@@ -310,6 +321,13 @@ class TestTheMerchantsOwnLook:
         links = "Terms=https://a.example/?x=1, Imprint = https://a.example/i"
         found = "{'Terms': 'https://a.example/?x=1', 'Imprint': 'https://a.example/i'}"
         assert setting("SHOP_LINKS", SHOP_LINKS=links) == found
+
+    def test_carriers_keep_their_order_and_the_place_of_the_number(self):
+        carriers = "UPS = https://ups.example/?n={number}&x=1, DHL=https://dhl.example#{number}"
+        found = (
+            "{'UPS': 'https://ups.example/?n={number}&x=1', 'DHL': 'https://dhl.example#{number}'}"
+        )
+        assert setting("TRACKING_URLS", TRACKING_URLS=carriers) == found
 
     def test_colour_and_logo_are_taken_as_they_are(self):
         own = {"SHOP_ACCENT": "#A30", "SHOP_LOGO": "products/mouse.svg"}

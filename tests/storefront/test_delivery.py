@@ -129,7 +129,25 @@ class TestTheCart:
         text = ada.get(path).text
         assert "Delivery to Germany free" in words(text)
         assert "more for free delivery" not in text
+        assert "Parcel, 2–4 working days. Free from $60.00" in text.replace("</bdi>", "")
         assert '<output id="cart-total">$89.97</output>' in text
+
+
+@pytest.mark.parametrize(("cents", "cost"), [(5_999, 490), (6_000, 0), (6_001, 0)])
+def test_it_is_free_from_the_amount_that_the_merchant_says(
+    parcel: ShippingRate, cents: int, cost: int
+):
+    delivery = quote(cents)
+    assert delivery
+    assert (delivery.cents, delivery.cents_to_free) == (cost, 6_000 - cents if cost else 0)
+
+
+def test_a_country_of_its_own_rates_has_no_others(parcel: ShippingRate, world: ShippingRate):
+    german, swiss = quote(0, Choice("DE")), quote(0, Choice("CH"))
+    assert german
+    assert swiss
+    assert [way.rate for way in german.ways] == [parcel]
+    assert [way.rate for way in swiss.ways] == [world]
 
 
 class TestWhatNeedsNoDelivery:
@@ -145,6 +163,13 @@ class TestWhatNeedsNoDelivery:
         text = ada.get(path).text
         assert "elivery" not in text
         assert '<output id="cart-total">$25.00</output>' in text
+
+    def test_takes_a_choice_for_later_and_refuses_what_is_none(self, ada: Shopper):
+        answer = chooses(ada, htmx=True, country="AT")
+        assert 'innerHTML">Total $25.00.</p>' in answer.text
+        answer = chooses(ada, htmx=True, country="CH")
+        assert (answer.status_code, answer.text.count('role="alert"')) == (422, 1)
+        assert "We don’t ship to Switzerland" in answer.text
 
     def test_counts_among_the_goods_beside_what_does(self, ada: Shopper, mouse: Product):
         ada.puts(mouse, 1)
