@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
@@ -37,6 +37,8 @@ from pytest_django import Settings
 from checkout import events, outbox, rebuilding, reconciling
 from checkout.management.commands.reconcile_orders import Command
 from checkout.models import Heartbeat, Order, OrderItem, Refund, StripeEvent
+from merchant.models import Parcel
+from merchant.shipping import NotShipped, ship
 from storefront.admin import _restock
 from storefront.cart import cart_of
 from storefront.delivery import Choice
@@ -67,6 +69,7 @@ SECOND, MINUTE, HOUR, DAY = 1, 60, 60 * 60, 24 * 60 * 60
 STRIPE_KEEPS_EVENTS = 30 * DAY
 TABLES: tuple[type[Model], ...] = (
     *(ShippingRate, Product, Order, OrderItem, Refund, StripeEvent, CartLine, Reservation),
+    Parcel,
 )
 PAUSES = [SECOND, SECOND, MINUTE, 6 * MINUTE, 36 * MINUTE, 7 * HOUR, 3 * DAY]
 CREATE, SESSION, EVENTS = "/v1/checkout/sessions", "/v1/checkout/sessions/cs_", "/v1/events"
@@ -338,6 +341,16 @@ class TheShop(RuleBasedStateMachine):
     def merchant_edits_delivery(self, which: int, change: dict[str, Any]) -> None:
         way = latest(list(ShippingRate.objects.all()), which)
         ShippingRate.objects.filter(pk=way.pk).update(**change)
+
+    @precondition(lambda self: self.witness.orders)
+    @rule(which=nth)
+    def merchant_ships(self, which: int) -> None:
+        """What waits for it, and in vain what doesn't."""
+        order = latest(list(Order.objects.order_by("created_at", "pk")), which)
+        waits = order.status == "PAID" and order.needs_shipping and not order.shipped_at
+        with nullcontext() if waits else pytest.raises(NotShipped):
+            ship(order, Parcel(carrier="DHL"), self.moment())
+        assert Order.objects.get(pk=order.pk).status == order.status, "Shipping moved a payment."
 
     def restock(self, product: Product, more: int, sold_meanwhile: int) -> None:
         """By the desk's form, which may have been opened before the last sales."""
