@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from checkout.models import Order, OrderItem
 from storefront.countries import country_name
@@ -43,6 +44,21 @@ def delivery_name(order: Order) -> str:
     """Return the way of delivery that the shopper chose, as it was called then."""
     ways = (order.offer or {}).get("shipping") or [{}]
     return str(ways[0].get("name") or "")
+
+
+def tax_to_come(order: Order) -> str:
+    """Return the kind of tax that the payment will bring, if it is to bring one."""
+    taxes = str((order.offer or {}).get("tax") or "off")
+    return taxes if order.is_waiting and taxes != "off" else ""
+
+
+def ship_to(order: Order) -> dict[str, Any]:
+    """Return what its shopper reads of where the order goes: before it is paid, the country."""
+    if order.status == Order.Status.PENDING:
+        return {"country": country_name(order.country)}
+    if not order.paid_at and order.status != Order.Status.PROCESSING:
+        return {}
+    return {"address": address_lines(order), "phone": order.phone}
 
 
 def address_lines(order: Order) -> list[str]:

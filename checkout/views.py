@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from checkout import limits
-from checkout.bills import address_lines, bill_of, delivery_name
+from checkout.bills import bill_of, delivery_name, ship_to, tax_to_come
 from checkout.buy_forms import wanted_by_form, wanted_by_json
 from checkout.gateway import failures
 from checkout.models import Order, OrderItem
@@ -115,10 +115,10 @@ def order_page(request: HtmxRequest, order: Order, *, is_shared: bool = False) -
     context |= _link(request, order)
     if not is_shared:  # a licence, say, or where somebody lives: the buyer's alone
         context["after_payment"] = after_payment(order)
-        if order.paid_at or order.status == Order.Status.PROCESSING:
-            context |= {"address": address_lines(order), "phone": order.phone}
+        context |= ship_to(order)
     context["items"] = items = _lines(order)
     context |= {"bill": bill_of(order, items), "delivery_name": delivery_name(order)}
+    context["tax_to_come"] = tax_to_come(order)
     return page(request, "checkout/order.html", context, partial="order-update")
 
 

@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from checkout.admin import NewestPages
@@ -87,7 +88,8 @@ def shipment(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.warning(request, str(reason))
     else:
         _note(request, order, "Marked as shipped.")
-        messages.success(request, f"Order {order.reference} is marked as shipped.")
+        words = 'Order {} is marked as shipped. <a href="{}">Change or undo</a>'
+        messages.success(request, format_html(words, order.reference, _shipment(order)))
     if "to-ship" in request.POST:
         return SeeOther(reverse("admin:to-ship"))
     return _to_shipment(order)
@@ -201,7 +203,11 @@ def _let_in(request: HttpRequest, *, to_change: bool = False) -> None:
 
 
 def _to_shipment(order: Order) -> HttpResponse:
-    return SeeOther(reverse("admin:shipment", args=[order.pk]))
+    return SeeOther(_shipment(order))
+
+
+def _shipment(order: Order) -> str:
+    return reverse("admin:shipment", args=[order.pk])
 
 
 def _note(request: HttpRequest, order: Order, words: str) -> None:

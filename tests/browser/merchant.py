@@ -31,7 +31,15 @@ class Merchant:
 
     def __init__(self, shop: ShopProcess) -> None:
         self.shop = shop
-        self.has_a_lamp = False
+        self.has_a_lamp = self.delivers = False
+
+    def sends_parcels(self) -> None:
+        """To Germany, for $4.90."""
+        self.delivers = True
+        self._do(
+            "from storefront.models import ShippingRate;"
+            "ShippingRate.objects.create(name='Parcel', countries='DE', amount_cents=490)"
+        )
 
     def sells_a_lamp(self, stock: int | None = None) -> None:
         self.has_a_lamp = True
@@ -63,6 +71,10 @@ class Merchant:
     def clears_the_shelf(self) -> None:
         if self.has_a_lamp:
             self._do("Product.objects.filter(position=9).delete()")
+        if self.delivers:
+            self._do(
+                "from storefront.models import ShippingRate; ShippingRate.objects.all().delete()"
+            )
 
     def sells_odd_things(self) -> None:
         """Put the eight beside the rest; each page address is the key, with dashes."""
@@ -89,5 +101,4 @@ class Merchant:
         expect(page.get_by_role("link", name="View shop")).to_be_visible()
 
     def _do(self, code: str) -> None:
-        code = f"from storefront.models import Product; {code}"
-        self.shop.manage("shell", "--no-imports", "--command", code)
+        self.shop.runs(f"from storefront.models import Product; {code}")

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
+from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
 from tests.browser.test_shop_front import nothing_moved
 from tools.stripe_stand_in import StandIn
@@ -114,6 +115,24 @@ class TestPayingByCard:
         ada.sees_order("PAID")
         ada.visits()
         expect(ada.total).to_have_text("$0.00")
+
+    @pytest.mark.parametrize("width", [360, 1280])
+    def test_the_address_comes_with_the_payment_and_moves_nothing(
+        self, ada: Shopper, stripe: StandIn, merchant: Merchant, width: int
+    ):
+        merchant.sends_parcels()
+        ada.page.set_viewport_size({"width": width, "height": 800})
+        stripe.hold()
+        ada.fills_the_cart("$64.88")
+        ada.goes_to_stripe()
+        ada.presses("Pay")
+        ada.orders.get_by_role("link", name=re.compile("^Order ")).click()
+        goes_to = ada.page.locator("#order-ship-to")
+        expect(goes_to).to_contain_text("Germany Stripe asks for the address")
+        before = ada.page.evaluate(TOPS)
+        stripe.deliver_normally()
+        expect(goes_to).to_contain_text("1 Example Street12345 ExampleGermany")
+        assert ada.page.evaluate(TOPS) == before
 
     @pytest.mark.parametrize("width", [360, 1280])
     def test_the_order_page_turns_paid_too(self, ada: Shopper, stripe: StandIn, width: int):

@@ -1,17 +1,21 @@
 """Where an order goes: what an event says of it is kept, shown to its shopper, and to no other."""
 
 import re
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client
+from pytest_django import Settings
 
 from checkout import reading, receipts
 from checkout.bills import address_lines
 from checkout.models import Order
 from storefront.models import Product
-from tests.cast import Shopper, deliver, event_about, poll_url
+from tests.cast import Shopper, deliver, event_about, leads_to_payment, poll_url, rate
+from tools.stripe_stand_in import StandIn
 
 DELAYED = "checkout.session.async_payment_succeeded"
 ADDRESS = {
@@ -243,7 +247,9 @@ class TestTheReceipt:
         return f"/orders/{order.pk}/"
 
     def test_shows_the_address_to_its_shopper_alone(self, order: Order, page: str, ada: Shopper):
-        assert "Ship to" not in ada.get(page).text
+        waiting = ada.get(page).text
+        assert re.search(r"<h2>Ship to</h2>\s*<p>Germany</p>", waiting)
+        assert "Lindenstraße" not in waiting
         arrives(order, sent_to())
         receipts.make_link(order)
         merchant = Client()
@@ -267,7 +273,7 @@ class TestTheReceipt:
         arrives(order, sent_to())
         update = ada.asks_by_htmx(ask).text
         assert 'id="order-lines" class="receipt-lines" hx-swap-oob="true"' in update
-        assert re.search('id="order-ship-to" hx-swap-oob="true"><h2>Ship to</h2>', update)
+        assert re.search(r'id="order-ship-to" hx-swap-oob="true">\s*<h2>Ship to</h2>', update)
 
     def test_shows_it_no_more_when_the_bank_has_failed(self, order: Order, page: str, ada: Shopper):
         arrives(order, sent_to() | WAITS)
@@ -276,6 +282,31 @@ class TestTheReceipt:
         arrives(order, sent_to() | WAITS, "checkout.session.async_payment_failed")
         assert 'id="order-ship-to" hx-swap-oob="true"></div>' in ada.asks_by_htmx(ask).text
         assert "Ship to" not in ada.get(page).text
+
+    @pytest.mark.parametrize("tax", ["inclusive", "exclusive"])
+    def test_says_that_tax_is_to_come(self, pending_order: Order, ada: Shopper, tax: str):
+        offered(pending_order, {"tax": tax}, country="")
+        label = {"inclusive": "incl. tax", "exclusive": "plus tax"}[tax]
+        page = ada.get(f"/orders/{pending_order.pk}/").text
+        assert sums(page)[label] == "worked out at payment"
+        assert "Ship to" not in page
+
+    @pytest.mark.parametrize("codes", [False, True])
+    def test_keeps_room_in_my_orders_for_what_may_come(
+        self, pending_order: Order, ada: Shopper, settings: Settings, codes: bool
+    ):
+        settings.PROMOTION_CODES = codes
+        room = '<span class="order-parts"></span>'
+        for _ in range(2):
+            assert (room in ada.get(f"/?order={pending_order.pk}").text) == codes
+            assert room not in ada.get("/").text
+            arrives(pending_order, {})
+
+    def test_of_what_is_not_sent_shows_the_phone_number(self, pending_order: Order, ada: Shopper):
+        arrives(pending_order, {"customer_details": CUSTOMER})
+        page = ada.get(f"/orders/{pending_order.pk}/").text
+        assert re.search(rf"<h2>Phone</h2>\s*<p><bdi>{re.escape(PHONE)}</bdi></p>", page)
+        assert "Ship to" not in page
 
     def test_by_its_link_is_brought_up_to_date_without_the_address(self, order: Order):
         receipts.make_link(order)
@@ -288,7 +319,8 @@ class TestTheReceipt:
     @pytest.mark.parametrize(
         ("offer", "parts", "total", "shown"),
         [
-            ({}, {}, 2_999, {"Total": "$29.99"}),
+            (None, {}, 2_999, {"Total": "$29.99"}),
+            ({}, {}, 2_999, {"Subtotal": "$29.99", "Total": "$29.99"}),
             (
                 {"codes": True},
                 {"amount_discount": 500},
@@ -331,12 +363,13 @@ class TestTheReceipt:
         self,
         pending_order: Order,
         ada: Shopper,
-        offer: dict[str, Any],
+        offer: dict[str, Any] | None,
         parts: dict[str, int],
         total: int,
         shown: dict[str, str],
     ):
-        offered(pending_order, offer, country="")
+        if offer is not None:
+            offered(pending_order, offer, country="")
         how = {} if total else {"payment_status": "no_payment_required", "payment_intent": None}
         arrives(pending_order, {"amount_total": total, "total_details": NO_PARTS | parts, **how})
         assert (pending_order.status, pending_order.received_cents) == ("PAID", total)
@@ -384,3 +417,155 @@ def test_the_desk_shows_amounts_and_the_address(order: Order, ada: Shopper):
         assert words in text
     assert "minor units" not in text
     assert "line1" not in text
+
+
+class TestAllTheWay:
+    """As the stand-in plays it: chosen in the cart, paid on Stripe's page, read on the receipt."""
+
+    ALL: dict[str, Any] = {"code": "ALL"}
+    KINDS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, str]]] = {
+        "delivery": (
+            {},
+            {},
+            {"Subtotal": "$29.99", "Delivery, Parcel": "$4.90", "Total": "$34.89"},
+        ),
+        "a code": (
+            {"PROMOTION_CODES": True},
+            {"code": "TEN"},
+            {
+                "Subtotal": "$29.99",
+                "Discount": "−$3.00",
+                "Delivery, Parcel": "$4.90",
+                "Total": "$31.89",
+            },
+        ),
+        "a code for all": (
+            {"PROMOTION_CODES": True},
+            ALL,
+            {
+                "Subtotal": "$29.99",
+                "Discount": "−$29.99",
+                "Delivery, Parcel": "$4.90",
+                "Total": "$4.90",
+            },
+        ),
+        "tax on top": (
+            {"TAX": "exclusive", "PROMOTION_CODES": True},
+            {"code": "TEN"},
+            {
+                "Subtotal": "$29.99",
+                "Discount": "−$3.00",
+                "Delivery, Parcel": "$4.90",
+                "plus tax": "$6.06",
+                "Total": "$37.95",
+            },
+        ),
+        "tax within": (
+            {"TAX": "inclusive"},
+            {},
+            {
+                "Subtotal": "$29.99",
+                "Delivery, Parcel": "$4.90",
+                "Total": "$34.89",
+                "incl. tax": "$5.57",
+            },
+        ),
+    }
+
+    @pytest.fixture
+    def ada(self, ada: Shopper, mouse: Product) -> Shopper:
+        ada.puts(mouse, 1)
+        return ada
+
+    def buys(self, stripe: StandIn, ada: Shopper, settings: Settings, **changes: Any) -> str:
+        for name, value in changes.items():
+            setattr(settings, name, value)
+        stripe.promotion_code("TEN", percent_off=10)
+        stripe.promotion_code("ALL", percent_off=100)
+        assert leads_to_payment(ada.buys())
+        return ada.order.session_id or ""
+
+    def hears(self, stripe: StandIn) -> None:
+        for event in stripe.events:
+            assert deliver(event).status_code == 200
+
+    @pytest.mark.parametrize("is_delayed", [False, True])
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_each_part_is_paid_told_and_given_back(
+        self, stripe: StandIn, ada: Shopper, settings: Settings, kind: str, is_delayed: bool
+    ):
+        rate("Parcel", "DE", 490)
+        changes, told, shown = self.KINDS[kind]
+        session = self.buys(stripe, ada, settings, ASK_PHONE=True, **changes)
+        if is_delayed:
+            stripe.pay_later(session, phone=PHONE, **told)
+            self.hears(stripe)
+            assert (ada.order.status, ada.order.phone) == ("PROCESSING", PHONE)
+            stripe.settle(session)
+        else:
+            stripe.pay(session, phone=PHONE, **told)
+        self.hears(stripe)
+        order, paid = ada.order, stripe.session(session)
+        assert (order.status, order.review_reason) == ("PAID", "")
+        assert order.received_cents == order.total_cents == paid["amount_total"]
+        assert order.ship_to == paid["collected_information"]["shipping_details"]["address"]
+        assert sums(ada.get(f"/orders/{order.pk}/").text) == shown
+        stripe.refund(session)
+        self.hears(stripe)
+        assert (ada.order.status, ada.order.refunded_cents) == ("REFUNDED", order.total_cents)
+
+    def test_what_a_code_makes_free_has_no_payment_and_is_shown_all_the_same(
+        self, stripe: StandIn, ada: Shopper, settings: Settings
+    ):
+        Product.objects.update(needs_shipping=False)
+        session = self.buys(stripe, ada, settings, PROMOTION_CODES=True)
+        stripe.pay(session, **self.ALL)
+        self.hears(stripe)
+        self.hears(stripe)
+        order = ada.order
+        assert (order.status, order.review_reason, order.payment_intent) == ("PAID", "", "")
+        assert (order.total_cents, order.received_cents, ada.cart) == (0, 0, {})
+        receipts.make_link(order)
+        merchant = Client()
+        merchant.force_login(User.objects.create_superuser("merchant"))
+        desk = merchant.get(f"/admin/checkout/order/{order.pk}/change/")
+        assert desk.status_code == 200
+        pages = [ada.get("/orders/"), ada.get(f"/orders/{order.pk}/")]
+        for page in (*pages, Client().get(receipts.address_of(order))):
+            assert "There was nothing to pay" in page.text
+            assert "−$29.99" in page.text
+        other = dict(event_about(order, "charge.refunded", payment_intent=None))
+        assert deliver(other).status_code == 200
+        assert ada.order.status == "PAID"
+
+    def test_what_the_webhook_missed_is_fetched_with_its_address(
+        self, stripe: StandIn, ada: Shopper, settings: Settings
+    ):
+        rate("Parcel", "DE", 490)
+        stripe.pay(self.buys(stripe, ada, settings, ASK_PHONE=True), phone=PHONE)
+        call_command("reconcile_orders", older_than=0, stdout=StringIO())
+        assert (ada.order.status, ada.order.phone) == ("PAID", PHONE)
+        assert address_lines(ada.order)[-2:] == ["12345 Example", "Germany"]
+
+    def test_an_address_elsewhere_is_paid_and_to_be_looked_at(
+        self, stripe: StandIn, ada: Shopper, settings: Settings
+    ):
+        rate("Parcel", "DE", 490)
+        session = self.buys(stripe, ada, settings)
+        stripe.pay(session)
+        for event in stripe.events_of("checkout.session.completed"):
+            thing = event["data"]["object"]
+            thing["collected_information"]["shipping_details"]["address"]["country"] = "FR"
+            deliver(event)
+        assert (ada.order.status, (ada.order.ship_to or {})["country"]) == ("PAID", "FR")
+        assert "in another country" in ada.order.review_reason
+
+    def test_a_tax_that_fails_is_paid_and_to_be_looked_at(
+        self, stripe: StandIn, ada: Shopper, settings: Settings
+    ):
+        session = self.buys(stripe, ada, settings, TAX="exclusive")
+        stripe.configure(tax="failed")
+        stripe.pay(session)
+        self.hears(stripe)
+        assert (ada.order.status, ada.order.tax_cents) == ("PAID", 0)
+        assert "did not work out the tax" in ada.order.review_reason

@@ -7,10 +7,11 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from checkout import demo
+from checkout.bills import address_lines
 from checkout.checks import real_money
 from checkout.models import StripeEvent
 from storefront.models import Product
-from tests.cast import Shopper
+from tests.cast import Shopper, rate
 from tools.stripe_stand_in import StandIn
 
 
@@ -58,6 +59,31 @@ class TestTheDemoShop:
         ada.puts(mouse, 1)
         ada.buys()
         assert ada.order.status == "PAID"
+
+    @pytest.mark.parametrize("tax", ["off", "inclusive", "exclusive"])
+    @pytest.mark.parametrize("cents", [0, 490])
+    @pytest.mark.parametrize(("asks", "phone"), [(False, ""), (True, demo.MADE_UP_PHONE)])
+    def test_sends_to_a_made_up_address_and_fits_what_was_offered(
+        self, ada: Shopper, mouse: Product, settings: Settings, tax: str, cents: int, asks, phone
+    ):
+        settings.TAX, settings.PROMOTION_CODES, settings.ASK_PHONE = tax, True, asks
+        rate("Parcel", "AT", cents)
+        ada.puts(mouse, 1)
+        ada.buys()
+        order = ada.order
+        assert (order.status, order.review_reason, order.phone) == ("PAID", "", phone)
+        assert (order.total_cents, order.shipping_cents) == (2_999 + cents, cents)
+        assert order.has_to_be_shipped
+        assert address_lines(order) == [
+            *("Ada Example", "1 Example Street", "12345 Example", "Austria")
+        ]
+
+    def test_asks_for_no_address_of_what_is_not_sent(self, ada: Shopper, mouse: Product):
+        rate("Parcel", "AT", 490)
+        Product.objects.update(needs_shipping=False)
+        ada.puts(mouse, 1)
+        ada.buys()
+        assert (ada.order.status, ada.order.ship_to) == ("PAID", None)
 
     def test_says_so_on_every_page(self, ada: Shopper, mouse: Product):
         ada.puts(mouse, 1)

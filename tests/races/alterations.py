@@ -21,6 +21,8 @@ from checkout.gateway import calls
 from checkout.models import Order, StripeEvent
 from checkout.reading import Json
 from checkout.requested import CannotOrder, RequestedOrder
+from merchant import shipping
+from merchant.models import Parcel
 from storefront import stock, views
 from storefront.models import CartLine, Product, Reservation
 from storefront.ops import bulkhead
@@ -254,3 +256,15 @@ def stock_is_released_by_every_caller() -> None:
             )
 
     setattr(stock, "release", release)  # noqa: B010
+
+
+def shipping_reads_then_writes() -> None:
+    def ship(order: Order, parcel: Parcel, now: datetime) -> None:
+        if not shipping.orders_to_ship().filter(pk=order.pk).exists():
+            raise shipping.NotShipped
+        time.sleep(WINDOW_SECONDS)
+        Order.objects.filter(pk=order.pk).update(shipped_at=now)
+        parcel.order, parcel.shipped_at = order, now
+        parcel.save()
+
+    setattr(shipping, "ship", ship)  # noqa: B010

@@ -39,6 +39,7 @@ def lists() -> dict[str, Callable[[], Any]]:
     )
     order = Order.objects.filter(status="PAID").order_by("shopper")[0]
     addresses = {
+        "orders to ship": "/admin/to-ship/",
         "orders": ORDERS,
         "orders, page 5": f"{ORDERS}?p=5",
         "orders that need a look": f"{ORDERS}?look=yes",
