@@ -69,8 +69,13 @@ FOR_EVER = "public, max-age=31536000, immutable"
 
 product_of = CompiledQuery(lambda pk: Product.objects.with_family().unread().filter(pk=pk), int)
 UNSAID: dict[str, Any] = {
-    **{"is_more": False, "offered": None, "shelf_news": ""},
-    **{"is_answer": False, "delivery_error": "", "product_delivery": None, "sent": {}},
+    "is_more": False,
+    "offered": None,
+    "shelf_news": "",
+    "is_answer": False,
+    "delivery_error": "",
+    "product_delivery": None,
+    "sent": {},
 }
 """What most pages don't say: a name that is nowhere takes a template long to miss."""
 
