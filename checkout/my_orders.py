@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import FETCH_RAISE, Case, Q, Value, When
 from django.urls import reverse
 from django.utils import timezone
@@ -164,6 +165,11 @@ class OrderPanel:
             for order in self.orders
             if shown.get(order.reference, waits_for(order)) != waits_for(order)
         ]
+
+    @property
+    def parts_may_come(self) -> bool:
+        """Whether a payment can bring what was not known before: room is kept for it."""
+        return settings.PROMOTION_CODES or settings.TAX != "off"
 
     @property
     def announcement(self) -> str:

@@ -19,14 +19,14 @@ from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 from django.utils import timezone
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from checkout import purging
 from checkout.comparing import LOOKS_BACK, compare
 from checkout.models import Order, OrderItem, StripeEvent
 from storefront.models import CartLine, Category, Product
 from storefront.shelf import _of_large
-from tests.cast import Shopper, deliver, event_about, picture_of
+from tests.cast import Shopper, deliver, event_about, picture_of, rate
 from tools.growth.fill import fill
 from tools.stripe_stand_in import StandIn
 
@@ -43,9 +43,18 @@ QUIET = {"brand", "robots", "sitemap", "sitemap-part"}
 Query = tuple[str, Any]
 
 
+@pytest.fixture(scope="module")
+def crowd(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        fill(orders=2_000, shoppers=500, waiting=200, carts=300)
+    yield
+    with django_db_blocker.unblock():
+        call_command("flush", interactive=False, verbosity=0)
+
+
 @pytest.fixture
-def shop(stripe: StandIn, db: None) -> None:
-    fill(orders=2_000, shoppers=500, waiting=200, carts=300)
+def shop(crowd: None, stripe: StandIn, db: None) -> None:
+    """A shop that has grown."""
 
 
 @pytest.fixture
@@ -179,6 +188,10 @@ class TestAShopper:
             "category": lambda: ada.get(a_category().get_absolute_url()),
             "cart": lambda: (Shopper().get("/cart/"), ada.get("/cart/")),
             "cart-line": lambda: (ada.puts(mouse, 5), ada.puts(mouse, 0), ada.puts(mouse, 3)),
+            "delivery": lambda: (
+                rate("Post", "AT", 500),
+                ada.browser.post("/cart/delivery/", {"country": "AT"}),
+            ),
             "home": lambda: (Shopper().get("/"), ada.get("/"), ada.get(f"/?order={order.pk}")),
             "product": lambda: ada.get(mouse.get_absolute_url()),
             "picture": lambda: ada.get(picture_of(mouse).shown.largest),

@@ -27,6 +27,11 @@ class TestTheEndOfAProcess:
         shop.stop()
         assert time.monotonic() - began < AT_ONCE_SECONDS
 
+    def test_a_text_that_fails_in_its_shell_is_named(self, shop: ShopProcess):
+        shop.runs("from storefront.models import Product; Product.objects.create(price_cents=1)")
+        with pytest.raises(RuntimeError, match="failed at:\nno_such_name"):
+            shop.runs("no_such_name")
+
     def test_a_command_ends_when_its_work_is_done(self, shop: ShopProcess):
         began = time.monotonic()
         shop.manage("shell", "--command", "Product.objects.count()")

@@ -28,6 +28,17 @@ STOPPING_SECONDS = 30
 # How systemd hands over a socket: as number 3, to a process that knows its own number.
 HAND_OVER = 'exec 3<&"$0"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
 
+# Django's shell, open for more than one text; each comes as a literal on a line of its own.
+SHELL = """
+import ast, sys
+import django
+from django.db import connection
+django.setup()
+for line in sys.stdin:
+    exec(ast.literal_eval(line), {})
+    connection.close()
+    print("done", flush=True)
+"""
 PICTURE = """
 from io import BytesIO
 from PIL import Image
@@ -73,12 +84,15 @@ class ShopProcess:
         self.seconds_to_start = 0.0
         self._socket: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._shell: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_exception: object) -> None:
         self.kill()
+        if self._shell:
+            self._shell.communicate()  # which ends its input
 
     @property
     def webhook_url(self) -> str:
@@ -154,6 +168,22 @@ class ShopProcess:
         if result.returncode:
             raise RuntimeError(f"manage.py {' '.join(arguments)} failed:\n{result.stdout}")
         return result.stdout
+
+    def runs(self, code: str) -> None:
+        """Run the code on the shop's database as `manage.py shell` would, which starts but once."""
+        self._shell = self._shell or subprocess.Popen(
+            [sys.executable, "-c", SHELL],
+            cwd=self.folder,
+            env={"DJANGO_SETTINGS_MODULE": "storefront.settings", **self.environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._shell.stdin
+        assert self._shell.stdout
+        print(repr(code), file=self._shell.stdin, flush=True)
+        if self._shell.stdout.readline() != "done\n":
+            raise RuntimeError(f"The shop's shell failed at:\n{code}")
 
     def prepare(self) -> Self:
         """Make the tables and put the seed products on the shelf."""

@@ -101,5 +101,4 @@ class Merchant:
         expect(page.get_by_role("link", name="View shop")).to_be_visible()
 
     def _do(self, code: str) -> None:
-        code = f"from storefront.models import Product; {code}"
-        self.shop.manage("shell", "--no-imports", "--command", code)
+        self.shop.runs(f"from storefront.models import Product; {code}")

@@ -1,4 +1,7 @@
-"""Every page, in each of its states: accessible, quiet, small, and without scripts of its own."""
+"""Every page, in each of its states: accessible, quiet, small, and without scripts of its own.
+
+The main ones look, and read to a screen reader, as they did when a person looked last.
+"""
 
 import re
 from collections.abc import Callable
@@ -11,9 +14,12 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Page, Request, expect
 
 from storefront.ops.error_pages import EXPIRED_FORM, WORDS, Words, error_page
+from tests.browser.conftest import NewShopper
 from tests.browser.console import Console
+from tests.browser.looks import STILL, looks_as_it_did, reads_as_it_did
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
+from tools.pictures import HOLD_STILL
 from tools.stripe_stand_in import StandIn
 
 # Without wcag22aa axe looks at no target sizes.
@@ -22,6 +28,9 @@ RULES = {
     "resultTypes": ["violations"],
 }
 KILOBYTE = 1024
+WITHOUT_ITS_FRAME = "document.querySelectorAll('body > :not(main)').forEach(node => node.remove())"
+
+Reach = Callable[["Visit"], None]
 
 
 @dataclass
@@ -292,7 +301,7 @@ def packing_slip(visit: Visit) -> None:
 
 
 # How each page is reached, and the status that its browser complains about.
-PAGES: dict[Callable[[Visit], None], int | None] = {
+PAGES: dict[Reach, int | None] = {
     home: None,
     home_with_a_cart: None,
     home_with_a_bad_quantity: 422,
@@ -337,6 +346,48 @@ PAGES: dict[Callable[[Visit], None], int | None] = {
 }
 
 
+OUTLINED: set[Reach] = {
+    home,
+    home_with_a_cart,
+    home_with_a_bad_quantity,
+    home_with_a_refused_purchase,
+    removed_with_undo,
+    cart_with_a_new_price,
+    product_page,
+    cart_page,
+    cart_page_without_anything,
+    returned_and_waiting,
+    returned_and_paid,
+    canceled,
+    failed_at_the_bank,
+    no_orders,
+    order_that_is_paid,
+    order_that_waits_to_be_sent,
+    order_with_a_private_link,
+    receipt_by_its_link,
+    no_such_page,
+}
+PICTURED: set[Reach] = {
+    home,
+    product_page,
+    home_with_a_cart,
+    cart_page,
+    order_that_is_paid,
+    order_that_waits_to_be_sent,
+    no_such_page,
+}
+
+
+@pytest.fixture
+def ada(new_shopper: NewShopper) -> Shopper:
+    return new_shopper(**STILL)
+
+
+@pytest.fixture
+def visit(ada: Shopper, stripe: StandIn, merchant: Merchant) -> Visit:
+    return Visit(ada, stripe, merchant)
+
+
 @pytest.fixture
 def scripts(ada: Shopper) -> list[str]:
     """The scripts that the browser asks for; Django's desk for merchants has its own."""
@@ -350,19 +401,8 @@ def scripts(ada: Shopper) -> list[str]:
     return asked
 
 
-@pytest.fixture(params=PAGES, ids=lambda page: page.__name__.replace("_", "-"))
-def page_shown(
-    request: pytest.FixtureRequest,
-    ada: Shopper,
-    stripe: StandIn,
-    merchant: Merchant,
-    console: Console,
-    scripts: list[str],
-) -> Page:
-    if status := PAGES[request.param]:
-        console.expect_status(status)
-    request.param(Visit(ada, stripe, merchant))
-    return ada.page
+def name_of(reach: Reach) -> str:
+    return reach.__name__.replace("_", "-")
 
 
 def violations(page: Page) -> list[str]:
@@ -373,15 +413,28 @@ def violations(page: Page) -> list[str]:
 class TestEveryPage:
     """That none of them makes the browser report an error is checked by the fixture."""
 
-    def test_is_accessible_and_has_no_script_but_htmx(self, page_shown: Page, scripts: list[str]):
-        assert violations(page_shown) == []
-        page_shown.emulate_media(color_scheme="dark")
-        page_shown.set_viewport_size({"width": 360, "height": 740})
-        assert violations(page_shown) == []
+    @pytest.mark.parametrize("reach", PAGES, ids=name_of)
+    def test_looks_as_it_did_is_accessible_and_has_no_script_but_htmx(
+        self, visit: Visit, console: Console, scripts: list[str], reach: Reach
+    ):
+        if status := PAGES[reach]:
+            console.expect_status(status)
+        reach(visit)
+        page = visit.ada.page
+        page.evaluate(HOLD_STILL)
+        if reach in OUTLINED:
+            reads_as_it_did(name_of(reach), page.locator("main"))
+        assert violations(page) == []
+        page.emulate_media(color_scheme="dark")
+        page.set_viewport_size({"width": 360, "height": 740})
+        assert violations(page) == []
         assert [url for url in scripts if "/django_htmx/htmx" not in url] == []
-        assert page_shown.locator("script:not([src])").count() == 0
-        width = page_shown.evaluate("document.documentElement.scrollWidth")
+        assert page.locator("script:not([src])").count() == 0
+        width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= 360, "It can be pushed sideways on a small phone."
+        if reach in PICTURED:
+            page.evaluate(WITHOUT_ITS_FRAME)
+            looks_as_it_did(name_of(reach), page)
 
 
 ERRORS = [*WORDS.items(), (HTTPStatus.FORBIDDEN, EXPIRED_FORM)]

@@ -26,9 +26,9 @@ SIZES = [{"width": 360, "height": 740}, {"width": 1280, "height": 900}]
 
 @pytest.fixture(autouse=True)
 def shelf(shop: ShopProcess) -> Iterator[None]:
-    shop.manage("shell", "-v0", "-c", FILL)
+    shop.runs(FILL)
     yield
-    shop.manage("shell", "-v0", "-c", CLEAR)
+    shop.runs(CLEAR)
 
 
 def field(shopper: Shopper) -> Locator:

@@ -1,10 +1,12 @@
 """Where an order goes: what an event says of it is kept, shown to its shopper, and to no other."""
 
 import re
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client
 from pytest_django import Settings
 
@@ -289,6 +291,17 @@ class TestTheReceipt:
         assert sums(page)[label] == "worked out at payment"
         assert "Ship to" not in page
 
+    @pytest.mark.parametrize("codes", [False, True])
+    def test_keeps_room_in_my_orders_for_what_may_come(
+        self, pending_order: Order, ada: Shopper, settings: Settings, codes: bool
+    ):
+        settings.PROMOTION_CODES = codes
+        room = '<span class="order-parts"></span>'
+        for _ in range(2):
+            assert (room in ada.get(f"/?order={pending_order.pk}").text) == codes
+            assert room not in ada.get("/").text
+            arrives(pending_order, {})
+
     def test_of_what_is_not_sent_shows_the_phone_number(self, pending_order: Order, ada: Shopper):
         arrives(pending_order, {"customer_details": CUSTOMER})
         page = ada.get(f"/orders/{pending_order.pk}/").text
@@ -524,6 +537,15 @@ class TestAllTheWay:
         other = dict(event_about(order, "charge.refunded", payment_intent=None))
         assert deliver(other).status_code == 200
         assert ada.order.status == "PAID"
+
+    def test_what_the_webhook_missed_is_fetched_with_its_address(
+        self, stripe: StandIn, ada: Shopper, settings: Settings
+    ):
+        rate("Parcel", "DE", 490)
+        stripe.pay(self.buys(stripe, ada, settings, ASK_PHONE=True), phone=PHONE)
+        call_command("reconcile_orders", older_than=0, stdout=StringIO())
+        assert (ada.order.status, ada.order.phone) == ("PAID", PHONE)
+        assert address_lines(ada.order)[-2:] == ["12345 Example", "Germany"]
 
     def test_an_address_elsewhere_is_paid_and_to_be_looked_at(
         self, stripe: StandIn, ada: Shopper, settings: Settings

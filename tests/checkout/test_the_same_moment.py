@@ -4,8 +4,6 @@
 two is the same in every run. Real processes at once are in tests/races.
 """
 
-import threading
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
@@ -21,6 +19,7 @@ from checkout.models import Order, StripeEvent
 from checkout.purging import PurgeReport, purge
 from storefront.models import CartLine, CartLineQuerySet, Product, Reservation
 from tests.cast import Shopper, deliver, event_about, leads_to_payment, product, rate
+from tests.locks import held_up
 from tools.stripe_stand_in import StandIn
 
 CREATE = "/v1/checkout/sessions"
@@ -267,11 +266,9 @@ class TestForgetting:
         old = timezone.now() - timedelta(days=91)
         times = {"created_at": old, "attempt_at": old, "session_expires_at": old}
         Order.objects.update(status="EXPIRED", **times)
-        forgetting = threading.Thread(target=forget_and_leave)
         with transaction.atomic():
             Order.objects.update(status="PAID", paid_at=timezone.now())
-            forgetting.start()
-            time.sleep(0.5)
+            forgetting = held_up(lambda: purge(timezone.now()))
         forgetting.join()
         assert ada.order.status == "PAID"
 
@@ -297,22 +294,10 @@ class TestTwoRefunds:
         deliver(event_about(ada.order))
         intent, now = ada.order.payment_intent, timezone.now()
         older = event_about(ada.order, "charge.refunded", payment_intent=intent, amount_refunded=1)
-        delivery = threading.Thread(target=deliver_and_leave, args=[older])
         with transaction.atomic():
             Order.objects.select_for_update().get()
-            delivery.start()
-            time.sleep(0.5)
+            delivery = held_up(lambda: deliver(older))
             newer = {"charge_refunded_cents": 2, "charge_refunded_at": now + timedelta(hours=1)}
             Order.objects.update(refunded_cents=2, **newer)
         delivery.join()
         assert ada.order.refunded_cents == 2
-
-
-def forget_and_leave() -> None:
-    purge(timezone.now())
-    connection.close()
-
-
-def deliver_and_leave(event: object) -> None:
-    deliver(event)
-    connection.close()

@@ -246,15 +246,25 @@ def test_text_from_outside_is_text_and_no_code(stripe: StandIn, ada: Shopper, ad
     code = '"><script>alert(1)</script>'
     ada.puts(product(name=code, description=code, slug="code"), 1)
     ada.buys()
-    deliver(event_about(ada.order, customer_details={"email": code}, payment_intent=code))
+    person = {"email": code, "phone": code}
+    address = {"shipping_details": {"name": code, "address": {"line1": code, "country": code}}}
+    deliver(
+        event_about(
+            ada.order,
+            customer_details=person,
+            collected_information=address,
+            payment_intent=code,
+        )
+    )
     order = f"/orders/{ada.order.pk}/"
     ada.browser.post(f"{order}link/")
     pages = [ada.get(address) for address in ("/", order, f"/products/code/?seen={code}")]
     pages += [ada.get(f"/?order={code}"), ada.get(f"/{code}/")]
-    desk = ("storefront/product/", "checkout/order/", f"checkout/order/{ada.order.pk}/change/")
+    of_it = [f"checkout/order/{ada.order.pk}/{what}/" for what in ("change", "shipment", "slip")]
+    desk = ("storefront/product/", "checkout/order/", "to-ship/", *of_it)
     pages += [admin_client.get(f"/admin/{address}") for address in desk]
     assert all(code not in page.text for page in pages)
-    assert sum("&lt;script&gt;alert(1)&lt;/script&gt;" in page.text for page in pages) >= 5
+    assert sum("&lt;script&gt;alert(1)&lt;/script&gt;" in page.text for page in pages) >= 8
 
 
 def test_a_cookie_without_a_flag_would_be_noticed():

@@ -32,6 +32,7 @@ Places = dict[str, tuple[Any, str]]
 BUYING: Places = {
     "buying": (checkout.views, "buy"),
     "closing other sessions": (superseding, "close_other_sessions"),
+    "closing what another tab opened": (superseding, "close_those_beside"),
     "closing a session": (gateway, "close_session"),
     "superseding an order": (Order, "supersede"),
     "placing the order": (ordering, "place_order"),

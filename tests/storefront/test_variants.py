@@ -1,8 +1,6 @@
 """Kinds of a product: each is a product itself, and the shelf shows one card of a family."""
 
 import re
-import threading
-import time
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -13,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from checkout.models import OrderItem
 from storefront.models import LONGEST_NAME, CartLine, Product
 from tests.cast import Shopper, product
+from tests.locks import held_up
 
 Row = dict[str, object]
 
@@ -349,15 +348,11 @@ def test_two_forms_at_once_make_no_chain(mouse: Product):
                 other.save()
         except ValidationError as refusal:
             refusals.extend(refusal.messages)
-        finally:
-            connection.close()
 
-    thread = threading.Thread(target=another_form)
     with transaction.atomic():
         cap.variant_of, cap.variant = mouse, "red"
         cap.full_clean()
-        thread.start()
-        time.sleep(0.5)
+        thread = held_up(another_form)
         cap.save()
     thread.join()
     assert refusals == ["This has variants, so it can't be a variant of another product."]
