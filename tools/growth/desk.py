@@ -40,7 +40,6 @@ def lists() -> dict[str, Callable[[], Any]]:
     )
     order = Order.objects.filter(status="PAID").order_by("shopper")[0]
     addresses = {
-        "orders to ship": "/admin/to-ship/",
         "orders to ship": TO_SHIP,
         "orders": ORDERS,
         "orders, page 5": f"{ORDERS}?p=5",
