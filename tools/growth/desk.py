@@ -17,7 +17,6 @@ from checkout import outbox, purging, reconciling
 from checkout.models import Order
 
 ORDERS, EVENTS = "/admin/checkout/order/", "/admin/checkout/stripeevent/"
-TO_SHIP = "/admin/to-ship/"
 LOOKS = 5
 BATCHES = 40
 
@@ -40,7 +39,7 @@ def lists() -> dict[str, Callable[[], Any]]:
     )
     order = Order.objects.filter(status="PAID").order_by("shopper")[0]
     addresses = {
-        "orders to ship": TO_SHIP,
+        "orders to ship": "/admin/to-ship/",
         "orders": ORDERS,
         "orders, page 5": f"{ORDERS}?p=5",
         "orders that need a look": f"{ORDERS}?look=yes",
