@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 
 from merchant.models import Parcel, carrier_named, tracking_url
 
@@ -20,6 +21,8 @@ class ParcelForm(forms.ModelForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         parcel = self.instance
+        if not parcel.pk and len(settings.TRACKING_URLS) == 1:
+            self.initial["carrier"] = next(iter(settings.TRACKING_URLS))
         if parcel.pk and parcel.url == tracking_url(parcel.carrier, parcel.number):
             self.initial["url"] = ""  # it is made again, from what the number is by then
 

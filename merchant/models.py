@@ -49,4 +49,5 @@ def carrier_named(name: str) -> str:
 def tracking_url(carrier: str, number: str) -> str:
     """Return where the carrier shows the parcel, or nothing if that is not known."""
     pattern = settings.TRACKING_URLS.get(carrier_named(carrier), "")
-    return pattern.replace("{number}", quote(number, safe="")) if number else ""
+    # People write numbers in groups, as they stand on the label.
+    return pattern.replace("{number}", quote("".join(number.split()), safe="")) if number else ""

@@ -110,9 +110,9 @@ class Delivery:
 
     @property
     def cache_key(self) -> tuple[object, ...]:
-        """All that the sums and the ways show of it."""
+        """All that is shown of it but for what the goods come to."""
         ways = tuple((values_of(way.rate), way.cents) for way in self.ways)
-        return self.goods_cents, self.country, ways, self.chosen.rate.pk
+        return self.country, ways, self.chosen.rate.pk
 
 
 def quote(goods_cents: int, choice: Choice = UNCHOSEN) -> Delivery | None:

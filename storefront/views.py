@@ -68,8 +68,16 @@ PRODUCT, CART = "storefront/product.html", "storefront/cart.html"
 FOR_EVER = "public, max-age=31536000, immutable"
 
 product_of = CompiledQuery(lambda pk: Product.objects.with_family().unread().filter(pk=pk), int)
-UNSAID: dict[str, Any] = {"is_more": False, "offered": None, "shelf_news": ""}
-"""What most pages of the shelf don't say: a name that is nowhere takes a template long to miss."""
+UNSAID: dict[str, Any] = {
+    "is_more": False,
+    "offered": None,
+    "shelf_news": "",
+    "is_answer": False,
+    "delivery_error": "",
+    "product_delivery": None,
+    "sent": {},
+}
+"""What most pages don't say: a name that is nowhere takes a template long to miss."""
 
 categories_of = CompiledQuery(lambda product: Category.objects.filter(products=product)[:1], int)
 
@@ -161,7 +169,7 @@ def product(request: HtmxRequest, slug: str) -> HttpResponse:
 def cart(request: HtmxRequest) -> HttpResponse:
     notice = notice_for(request)
     shown = cart_of(shopper_of(request), choice=choice_of(request))
-    context = cart_page(shown, notice) | {"removed": notice.removed_from(shown)}
+    context = UNSAID | cart_page(shown, notice) | {"removed": notice.removed_from(shown)}
     response = page(request, CART, context)
     return forget_notice(request, response) if notice.page else response
 
@@ -247,6 +255,7 @@ def product_page(
     show_pictures([product, *cart.products, *related])
     read_kinds([product, *related])
     return {
+        **UNSAID,
         "cart": cart,
         "card": ProductCard(product, cart, notice),
         "categories": categories,
@@ -264,7 +273,7 @@ def delivery_of(product: Product, kinds: list[Product], cart: Cart) -> dict[str,
     """What the page of a product says about its delivery; nothing if it is not sent."""
     is_sent = any(kind.needs_shipping for kind in (kinds if product.is_choice else [product]))
     if not is_sent:
-        return {}
+        return {"product_delivery": None}
     found = cart.delivery if cart.is_sent else quote(0, cart.choice)
     cents = found.chosen.rate.cents_for(product.price_cents) if found else 0
     return {"product_delivery": found, "product_delivery_cents": cents}
@@ -316,6 +325,7 @@ def _changed_parts(
     show_pictures(cart.products)
     card = ProductCard(product, cart, notice)
     context: dict[str, Any] = {
+        **UNSAID,
         "cart": cart,
         "card": card,
         "is_answer": True,
@@ -339,6 +349,7 @@ def _changed_delivery(request: HtmxRequest, choice: Choice, notice: Notice) -> H
     cart = cart_of(shopper_of(request), [shown] if shown else [], choice)
     show_pictures(cart.products)
     context: dict[str, Any] = {
+        **UNSAID,
         "cart": cart,
         "is_answer": True,
         "delivery_error" if cart.delivery else "cart_error": notice.error,

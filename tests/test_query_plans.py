@@ -334,6 +334,14 @@ class TestTheMerchant:
                 address = path + search.format(order=order)
                 look(partial(desk.get, address))
 
+    def test_lists_what_is_to_be_shipped_by_an_index_of_that_alone(self, desk: Client, shop: None):
+        plan = _on_sqlite if connection.vendor == "sqlite" else _on_postgresql
+        with queries() as seen:
+            desk.get("/admin/to-ship/")
+        lists = [query for query in seen if '"shipped_at" IS NULL' in query[0]]
+        assert lists
+        assert [plan(*query)[1] for query in lists] == [["orders_to_ship"]] * len(lists)
+
     def test_finds_an_order_by_its_names(self, desk: Client, shop: None):
         order = Order.objects.filter(status="PAID").latest("created_at")
         for name in (order.reference, order.pk, order.email.upper(), order.session_id):

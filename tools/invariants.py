@@ -38,8 +38,63 @@ def no_payment_is_invented(seen: Snapshot) -> Iterator[str]:
         own = [session for session in paid if session["id"] == order.session_id]
         money = [(session["amount_total"], session["currency"]) for session in own]
         price = order.total_cents, order.currency
-        if order.status in SOLD and money != [price]:
+        if order.is_sold and money != [price]:
             yield f"Order {order.id} costs {price}, and its session brought {money}."
+
+
+def the_parts_make_the_total(seen: Snapshot) -> Iterator[str]:
+    """What was received is goods, less the discount, and delivery, and tax that is not within."""
+    for order in seen.orders:
+        if not order.is_sold:
+            continue
+        tax = order.tax_cents if _offered(order)["tax"] == "exclusive" else 0
+        parts = order.goods_cents - order.discount_cents + order.shipping_cents + tax
+        if not parts == order.total_cents == order.received_cents:
+            total, received = order.total_cents, order.received_cents
+            yield f"Order {order.id} costs {total}, its parts {parts}, and {received} came in."
+
+
+def nothing_is_sold_for_what_was_not_offered(seen: Snapshot) -> Iterator[str]:
+    for order in seen.orders:
+        session = seen.sessions.get(order.session_id or "")
+        if not order.is_sold or not session or order.offer is None:
+            continue
+        offer, took = _offered(order), session["total_details"]
+        rate = (session["shipping_cost"] or {}).get("shipping_rate")
+        ways = offer["shipping"] or [{"cents": 0, "rate": rate}]
+        fits = {
+            "goods": session["amount_subtotal"] == order.goods_cents,
+            "delivery": any(
+                way["cents"] == took["amount_shipping"] and way["rate"] in ("", rate)
+                for way in ways
+            ),
+            "discount": offer["codes"] or not took["amount_discount"],
+            "tax": offer["tax"] != "off" or not took["amount_tax"],
+        }
+        for part in (part for part, is_right in fits.items() if not is_right):
+            yield f"Order {order.id} is {order.status} with other {part} than was offered."
+
+
+def what_stripe_took_is_kept(seen: Snapshot) -> Iterator[str]:
+    for order in seen.orders:
+        session = seen.sessions.get(order.session_id or "")
+        if not order.is_sold or not session or order.offer is None:
+            continue
+        ours = order.discount_cents, order.shipping_cents, order.tax_cents
+        took = session["total_details"]
+        theirs = tuple(took[f"amount_{part}"] for part in ("discount", "shipping", "tax"))
+        if ours != theirs:
+            yield f"Stripe took {theirs} besides the goods, and order {order.id} says {ours}."
+
+
+def _offered(order: OrderRow) -> Json:
+    return {"shipping": [], "codes": False, "tax": "off", **(order.offer or {})}
+
+
+def what_is_shipped_is_paid(seen: Snapshot) -> Iterator[str]:
+    for order in seen.orders:
+        if order.shipped_at and order.status not in SOLD:
+            yield f"Order {order.id} is {order.status} and was shipped."
 
 
 def no_dispute_is_invented(seen: Snapshot) -> Iterator[str]:
@@ -145,18 +200,19 @@ def no_payment_is_lost(seen: Snapshot) -> Iterator[str]:
 
 
 def _is_price_of(session: Json, order: OrderRow) -> bool:
-    return order.status in SOLD and order.session_id == session["id"]
+    return order.is_sold and order.session_id == session["id"]
 
 
 def _is_marked_on(session: Json, order: OrderRow) -> bool:
     """Whether the merchant sees on the order what came in, in figures or in words."""
-    is_own = order.status == "REVIEW" and order.session_id == session["id"]
+    is_held = order.status in MONEY_ARRIVED and not order.is_sold
+    is_own = is_held and order.session_id == session["id"]
     is_in_words = session["id"] in order.review_reason.replace(",", " ").split()
     return is_in_words or (is_own and order.received_cents == session["amount_total"])
 
 
 def the_money_adds_up(seen: Snapshot) -> Iterator[str]:
-    prices = {order.session_id: order.total_cents for order in seen.orders if order.status in SOLD}
+    prices = {order.session_id: order.total_cents for order in seen.orders if order.is_sold}
     marked = sum(
         session["amount_total"]
         for session in seen.paid_sessions
@@ -268,6 +324,10 @@ def disputes_are_as_in_the_ledger(seen: Snapshot) -> Iterator[str]:
 
 ALWAYS: tuple[Invariant, ...] = (
     no_payment_is_invented,
+    the_parts_make_the_total,
+    nothing_is_sold_for_what_was_not_offered,
+    what_stripe_took_is_kept,
+    what_is_shipped_is_paid,
     no_dispute_is_invented,
     a_session_belongs_to_one_order,
     stock_adds_up,

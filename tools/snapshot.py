@@ -1,5 +1,6 @@
 """What the shop's database and Stripe's ledger say at one moment, read past the shop's code."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,19 @@ class OrderRow:
     disputed_at: Any
     dispute_result: str
     review_reason: str
+    discount_cents: int
+    shipping_cents: int
+    tax_cents: int
+    refunded_from: str
+    offer: Json | None
+    shipped_at: Any
+    goods_cents: int
+
+    @property
+    def is_sold(self) -> bool:
+        """Whether it was paid as it was offered; what the merchant had to look at was not."""
+        is_refunded = self.status == "REFUNDED" and self.refunded_from != "REVIEW"
+        return self.status == "PAID" or is_refunded
 
 
 @dataclass(frozen=True)
@@ -121,11 +135,15 @@ class Snapshot(Rows):
 def read_rows(sql: Sql) -> Rows:
     return Rows(
         orders=[
-            OrderRow(as_hex(row[0]), as_hex(row[1]), *row[2:])
+            _order(row)
             for row in sql(
                 "SELECT id, shopper, status, session_id, payment_intent, total_cents, "
                 "received_cents, currency, refunded_cents, disputed_at, dispute_result, "
-                "review_reason FROM checkout_order ORDER BY created_at, id"
+                "review_reason, discount_cents, shipping_cents, tax_cents, refunded_from, offer, "
+                "shipped_at, "
+                "(SELECT COALESCE(SUM(unit_price_cents * quantity), 0) FROM checkout_orderitem "
+                "WHERE order_id = checkout_order.id) "
+                "FROM checkout_order ORDER BY created_at, id"
             )
         ],
         items=_lines(sql, "order_id", "quantity", "checkout_orderitem"),
@@ -150,10 +168,22 @@ def read_rows(sql: Sql) -> Rows:
     )
 
 
+def _order(row: Sequence[Any]) -> OrderRow:
+    id, shopper, *others, offer, shipped_at, goods = row
+    known = {"offer": _json(offer), "shipped_at": shipped_at, "goods_cents": int(goods)}
+    return OrderRow(as_hex(id), as_hex(shopper), *others, **known)
+
+
 def _lines(sql: Sql, order: str, quantity: str, table: str) -> list[Line]:
     # An item outlives its product.
     rows = sql(f"SELECT {order}, product_id, {quantity} FROM {table} WHERE product_id IS NOT NULL")
     return [Line(as_hex(row[0]), row[1], row[2]) for row in rows]
+
+
+def _json(value: Any) -> Json | None:
+    """SQLite keeps it as text, and so does PostgreSQL for Django."""
+    found: Json | None = json.loads(value) if isinstance(value, str) else value
+    return found
 
 
 def as_hex(value: Any) -> str:

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("needs_shipping", True), ("shipped_at", None), ("status", "PAID")
                 ),
-                fields=["paid_at"],
+                fields=["status", "paid_at"],
                 name="orders_to_ship",
             ),
         )

@@ -199,8 +199,9 @@ class Order(models.Model):
                 condition=~Q(disputed_at=None),
                 name="orders_in_dispute",
             ),
+            # With the state, for the same reason: it would look among all that were ever paid.
             models.Index(
-                fields=("paid_at",),
+                fields=("status", "paid_at"),
                 condition=Q(status="PAID", needs_shipping=True, shipped_at=None),
                 name="orders_to_ship",
             ),

@@ -8,9 +8,9 @@ import os
 import random
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -18,6 +18,7 @@ from unittest import mock
 from uuid import UUID
 
 import pytest
+from django.conf import settings as shop_settings
 from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.db.models import Model
@@ -36,10 +37,14 @@ from pytest_django import Settings
 from checkout import events, outbox, rebuilding, reconciling
 from checkout.management.commands.reconcile_orders import Command
 from checkout.models import Heartbeat, Message, Order, OrderItem, Refund, StripeEvent
+from merchant.models import Parcel
+from merchant.shipping import NotShipped, ship
 from storefront.admin import _restock
-from storefront.models import CartLine, Product, Reservation
+from storefront.cart import cart_of
+from storefront.delivery import Choice
+from storefront.models import CartLine, Product, Reservation, ShippingRate
 from storefront.ops.mailing import Down
-from tests.cast import Shopper, leads_to_payment
+from tests.cast import Shopper, chooses, leads_to_payment, rate
 from tests.proof.crashes import (
     BUYING,
     RECEIVING,
@@ -49,9 +54,11 @@ from tests.proof.crashes import (
     Death,
     deaths,
 )
+from tests.proof.offering import CODES, COUNTRIES, OFFERS, WRONG, Offering, stripe_reckons
 from tests.proof.possible import Possible
 from tests.proof.stage import API, new_stand_in, set_for
 from tests.proof.witness import Witness, stock_of
+from tools.stripe_stand_in import Refusal
 from tools.stripe_stand_in.webhooks import SECRET
 
 IS_LONG = bool(os.environ.get("PROVE"))
@@ -62,7 +69,8 @@ EXAMPLES_PER_RUN = 200 if IS_LONG else 50
 SECOND, MINUTE, HOUR, DAY = 1, 60, 60 * 60, 24 * 60 * 60
 STRIPE_KEEPS_EVENTS = 30 * DAY
 TABLES: tuple[type[Model], ...] = (
-    *(Product, Order, OrderItem, Refund, StripeEvent, Message, CartLine, Reservation),
+    *(ShippingRate, Product, Order, OrderItem, Refund, StripeEvent, Message),
+    *(CartLine, Reservation, Parcel),
 )
 PAUSES = [SECOND, SECOND, MINUTE, 6 * MINUTE, 36 * MINUTE, 7 * HOUR, 3 * DAY]
 CREATE, SESSION, EVENTS = "/v1/checkout/sessions", "/v1/checkout/sessions/cs_", "/v1/events"
@@ -120,6 +128,7 @@ class TheShop(RuleBasedStateMachine):
         self.people: dict[str, Shopper] = {}
         self.goods: dict[str, Product] = {}
         self.totals_seen: dict[str, str] = {}
+        self.choices: defaultdict[str, Choice] = defaultdict(Choice)
         self.returns: set[UUID] = set()
         self.backup: tuple[datetime, dict[type[Model], list[Any]], dict[str, Any]] | None = None
         self.undo = ExitStack()
@@ -157,6 +166,7 @@ class TheShop(RuleBasedStateMachine):
         visits=st.lists(st.tuples(people, goods, st.integers(1, 3), goals), min_size=2, max_size=4),
         ending=st.sampled_from(["reconciled", "in order", "in reverse", "shuffled", "twice"]),
         chance=st.integers(0, 2**16),
+        offering=st.sampled_from(OFFERS),
     )
     def begins(
         self,
@@ -164,9 +174,14 @@ class TheShop(RuleBasedStateMachine):
         visits: list[tuple[str, str, int, str]],
         ending: str,
         chance: int,
+        offering: Offering,
     ) -> None:
         Figures.examples += 1
-        for setting in (set_for(self.stand_in), self._watching(), self.crashes.installed()):
+        for setting in (
+            *(set_for(self.stand_in), self._watching(), self.crashes.installed()),
+            mock.patch.object(shop_settings, "PROMOTION_CODES", offering.has_codes),
+            mock.patch.object(shop_settings, "TAX", offering.tax),
+        ):
             self.undo.enter_context(setting)
         # It counts how often an address buys in an hour, and thousands do here.
         cache.clear()
@@ -176,8 +191,14 @@ class TheShop(RuleBasedStateMachine):
         self.ending, self.chance = ending, random.Random(chance)
         prices = {"mouse": 2_999, "laptop": 99_999, "sticker": 100}
         for (name, cents), stock in zip(prices.items(), stocks, strict=True):
-            self.goods[name] = Product.objects.create(name=name, price_cents=cents, stock=stock)
+            self.goods[name] = Product.objects.create(
+                name=name, price_cents=cents, stock=stock, needs_shipping=name != "sticker"
+            )
             self.witness.merchant_counted(self.goods[name])
+        for position, way in enumerate(offering.ways):
+            rate(*way, position=position, free_from_cents=6_000)
+        for code, percent in CODES.items():
+            self.stand_in.promotion_code(code, percent_off=percent)
         for name in ("ada", "bo", "cy"):
             self.people[name] = Shopper()
             self.puts(name, "mouse", 0)
@@ -222,6 +243,7 @@ class TheShop(RuleBasedStateMachine):
         goal=goals,
         troubles=in_buying,
         death=deaths(BUYING, often="opening a session"),
+        says=st.booleans(),
     )
     def buys_by_json(
         self,
@@ -231,24 +253,45 @@ class TheShop(RuleBasedStateMachine):
         goal: str,
         troubles: Troubles,
         death: Death | None,
+        says: bool,
     ) -> None:
-        items = [{"product_id": self.goods[what].pk, "quantity": quantity}]
+        asked: dict[str, Any] = {
+            "items": [{"product_id": self.goods[what].pk, "quantity": quantity}]
+        }
+        if says:
+            choice = self.choices[name]
+            asked |= {"country": choice.country, "delivery": choice.rate}
         with self.stripe_in(troubles), self.crashes.survived(death):
-            answer = self.people[name].buys_by_json({"items": items})
+            answer = self.people[name].buys_by_json(asked)
             assert answer.status_code in (200, 400, 503, 502)
             if answer.status_code == 200:
                 self.goes_on(answer.json()["url"], goal)
 
+    @rule(name=people, country=st.sampled_from(COUNTRIES), which=nth)
+    def chooses(self, name: str, country: str, which: int) -> None:
+        """Where to, and by which of the rates, be they possible or not."""
+        ways = list(ShippingRate.objects.all())
+        way = ways[which % len(ways)] if ways and which else None
+        chooses(self.people[name], country, way)
+        self.choices[name] = Choice(country, way.pk if way else 0)
+        self.totals_seen[name] = self.total_of(name)
+
     def total_of(self, name: str) -> str:
-        lines = CartLine.objects.filter(shopper=self.people[name].id, product__is_on_sale=True)
+        """What stands above Buy."""
+        shopper = self.people[name].id
+        lines = CartLine.objects.filter(shopper=shopper, product__is_on_sale=True)
         prices = lines.values_list("quantity", "product__price_cents")
-        return str(sum(quantity * cents for quantity, cents in prices))
+        delivery = cart_of(shopper, choice=self.choices[name]).delivery
+        goods = sum(quantity * cents for quantity, cents in prices)
+        return str(goods + (delivery.cents if delivery else 0))
 
     def goes_on(self, url: str, goal: str) -> None:
         """The shopper is at Stripe's page now."""
         order = Order.objects.get(session_url=url)
         session = self.ledger.sessions[order.session_id or ""]
-        assert session["amount_total"] == order.total_cents
+        if session["status"] == "open":  # else a code may have made it less
+            delivery = session["total_details"]["amount_shipping"]
+            assert session["amount_subtotal"] + delivery == order.total_cents
         if goal.startswith("pay") and session["id"] in self.possible.payments():
             getattr(self.stand_in, goal)(session["id"])
 
@@ -290,6 +333,27 @@ class TheShop(RuleBasedStateMachine):
             Product.objects.filter(pk=product.pk).update(**change)
         self.witness.merchant_counted(product)
 
+    @precondition(lambda self: ShippingRate.objects.exists())
+    @rule(
+        which=nth,
+        change=st.sampled_from([{"amount_cents": cents} for cents in (0, 490, 1_290)])
+        | st.sampled_from([{"is_on": True}, {"is_on": True}, {"is_on": False}])
+        | st.sampled_from([{"free_from_cents": cents} for cents in (None, 3_000)]),
+    )
+    def merchant_edits_delivery(self, which: int, change: dict[str, Any]) -> None:
+        way = latest(list(ShippingRate.objects.all()), which)
+        ShippingRate.objects.filter(pk=way.pk).update(**change)
+
+    @precondition(lambda self: self.witness.orders)
+    @rule(which=nth)
+    def merchant_ships(self, which: int) -> None:
+        """What waits for it, and in vain what doesn't."""
+        order = latest(list(Order.objects.order_by("created_at", "pk")), which)
+        waits = order.status == "PAID" and order.needs_shipping and not order.shipped_at
+        with nullcontext() if waits else pytest.raises(NotShipped):
+            ship(order, Parcel(carrier="DHL"), self.moment())
+        assert Order.objects.get(pk=order.pk).status == order.status, "Shipping moved a payment."
+
     def restock(self, product: Product, more: int, sold_meanwhile: int) -> None:
         """By the desk's form, which may have been opened before the last sales."""
         now = stock_of(product)
@@ -309,11 +373,29 @@ class TheShop(RuleBasedStateMachine):
             self.deliver(id)
 
     @precondition(lambda self: self.possible.payments())
-    @rule(
-        which=nth, how=st.sampled_from(["pay", "pay_later", "decline", "expire"]), sending=sending
-    )
+    @rule(which=nth, how=st.sampled_from(["decline", "expire"]), sending=sending)
     def session_goes_on(self, which: int, how: str, sending: str) -> None:
         self.happens(how, latest(self.possible.payments(), which), sending)
+
+    @precondition(lambda self: self.possible.payments())
+    @rule(
+        which=nth,
+        how=st.sampled_from(["pay", "pay", "pay_later"]),
+        sending=sending,
+        code=st.sampled_from(["", *CODES]),
+        wrong=st.sampled_from(["", "", ""]) | st.sampled_from([*WRONG]),
+    )
+    def shopper_pays(self, which: int, how: str, sending: str, code: str, wrong: str) -> None:
+        id = latest(self.possible.payments(), which)
+        takes_codes = self.ledger.sessions[id]["allow_promotion_codes"]
+        # Of a debit that differs nobody hears until it is paid.
+        with stripe_reckons(wrong if how == "pay" else ""):
+            try:
+                self.happens(how, id, sending, code=code if takes_codes else "")
+            except Refusal as refusal:
+                # Too little is left, or nothing to pay later.
+                if refusal.param not in ("code", "session"):
+                    raise
 
     @precondition(lambda self: self.possible.bank_decisions())
     @rule(which=nth, how=st.sampled_from(["settle", "fail"]), sending=sending)

@@ -27,6 +27,7 @@ from tools.stripe_stand_in.webhooks import RETRIES
 
 SHOPPERS, PAYERS = 6, 2
 IN_STOCK = 12
+CODE = "TEN"
 SCARCE_AT_A_TIME = 3
 STRIKES_PER_PRODUCT = 7
 PURCHASES_BETWEEN_STRIKES = 3
@@ -90,12 +91,24 @@ class Chaos:
         for table in TABLES:
             self.stage.sql(f"DELETE FROM {table}")
         self.stage.post.reset()
+        self.offer_delivery()
         count = SCARCE_AT_A_TIME + strikes // STRIKES_PER_PRODUCT
         self.scarce = self.stage.add_products(count)
         self.plenty = self.stage.add_products(SCARCE_AT_A_TIME)
         self.initial = dict.fromkeys(self.scarce, IN_STOCK)
         for product in self.scarce:
             self.stage.sql(f"UPDATE storefront_product SET stock = {IN_STOCK} WHERE id = {product}")
+
+    def offer_delivery(self) -> None:
+        """Parcels, which some carts get for nothing, and a code for who pays at Stripe's."""
+        self.stage.sql("DELETE FROM storefront_shippingrate")
+        self.stage.sql(
+            "INSERT INTO storefront_shippingrate "
+            "(name, countries, amount_cents, free_from_cents, position, is_on) "
+            "VALUES ('Parcel', 'DE', 490, 2000, 0, true)"
+        )
+        if CODE not in self.stage.stripe.ledger.codes:
+            self.stage.stripe.promotion_code(CODE, percent_off=10)
 
     # What is struck down
 
@@ -231,14 +244,16 @@ class Chaos:
         elif action == "refund" and (session := self._one_of(dice, is_paid)):
             self._refund(dice, session)
         elif session := self._one_of(dice, lambda session: session["status"] == "open"):
+            takes_codes = stripe.session(session)["allow_promotion_codes"]
+            code = dice.choice(("", CODE)) if takes_codes else ""
             if dice.random() < 0.1:
                 stripe.decline(session)
             elif action == "later":
-                stripe.pay_later(session)
+                stripe.pay_later(session, code=code)
             elif action == "expire":
                 stripe.expire(session)
             else:
-                stripe.pay(session)
+                stripe.pay(session, code=code)
 
     def _refund(self, dice: random.Random, session: str) -> None:
         part = dice.choice((None, None, 100, 450))

@@ -52,6 +52,21 @@ def with_session(**changes: Any) -> Tampering:
     return tamper
 
 
+def with_details(**amounts: int) -> Tampering:
+    """Stripe took something else, in the same total."""
+
+    def tamper(seen: Snapshot) -> Snapshot:
+        session = seen.sessions[str(paid(seen).session_id)]
+        return with_session(total_details=session["total_details"] | amounts)(seen)
+
+    return tamper
+
+
+def without_codes_in_its_offer(seen: Snapshot) -> Snapshot:
+    offer = {**(paid(seen).offer or {}), "codes": False}
+    return with_order(offer=offer)(with_details(amount_discount=1)(seen))
+
+
 def an_order_is_gone(seen: Snapshot) -> Snapshot:
     return replace(seen, orders=[order for order in seen.orders if order is not paid(seen)])
 
@@ -116,6 +131,15 @@ TAMPERINGS: list[tuple[Tampering, str]] = [
     (with_order(refunded_cents=7), "says 7"),
     (with_order(status="REFUNDED"), r"Stripe gave \d+ of \d+ back: \w+ is REFUNDED"),
     (with_order(status="PENDING"), "is PENDING and should be PAID"),
+    (with_order(discount_cents=1), r"costs \d+, its parts \S+, and \d+ came in"),
+    (with_order(goods_cents=1), r"costs \d+, its parts \S+, and \d+ came in"),
+    (with_order(received_cents=1), "and 1 came in"),
+    (with_order(goods_cents=1), "is PAID with other goods than was offered"),
+    (with_details(amount_shipping=1), "is PAID with other delivery than was offered"),
+    (with_details(amount_tax=1), "is PAID with other tax than was offered"),
+    (without_codes_in_its_offer, "is PAID with other discount than was offered"),
+    (with_order(tax_cents=1), r"Stripe took \(\d+, \d+, 0\) besides .* says \(\d+, \d+, 1\)"),
+    (with_order(shipped_at="today", status="FAILED"), "is FAILED and was shipped"),
     (with_session(payment_status="unpaid", status="expired"), "is PAID without a payment"),
     (with_session(amount_total=1), r"and its session brought \[\(1,"),
     (with_session(id="cs_second"), "is paid 2 times and does not say so"),

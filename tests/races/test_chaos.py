@@ -23,8 +23,10 @@ PURCHASES_BETWEEN_RESTARTS = 15
 
 @pytest.fixture(scope="module", autouse=True)
 def long_checkouts() -> Iterator[None]:
+    """And codes, so that what is paid is not always what the order came to."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CHECKOUT_MINUTES", CHECKOUT_MINUTES)
+        environment.setenv("PROMOTION_CODES", "true")
         yield
 
 
