@@ -177,7 +177,7 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
     def mail(self, order: Order) -> str:
         """Whether the shopper has what was written."""
         refused = order.messages.failed().filter(tries__gt=0).exclude(error="").first()
-        return f"can’t be reached by mail: {refused.error}" if refused else "no trouble"
+        return f"can't be reached by mail: {refused.error}" if refused else "no trouble"
 
     @admin.display(description="private link")
     def private_link(self, order: Order) -> str:

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 Kind = Message.Kind
 
 BATCH = 100
+LONGEST_HEADER = 200
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 # An order is confirmed while it is news: a shop that gets its MAIL_URL after a year writes nobody
 # about last year's orders.
@@ -191,9 +192,9 @@ def _envelope(message: Message) -> EmailMessage:
     sender, _, domain = (settings.MAIL_FROM or f"orders@{_host()}").rpartition("@")
     answers_to = settings.MERCHANT_MAIL if not message.is_to_merchant else ""
     mail = EmailMultiAlternatives(
-        " ".join(written.subject.split()),
+        " ".join(written.subject.split())[:LONGEST_HEADER],
         written.text,
-        str(Address(settings.SHOP_NAME, sender, domain)),
+        str(Address(settings.SHOP_NAME[:LONGEST_HEADER], sender, domain)),
         [message.to],
         reply_to=[answers_to] if answers_to else None,
         headers=headers,

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -103,10 +103,18 @@ def _sold(order: Order) -> None:
     for product in counted.filter(stock__isnull=False).order_by("pk"):
         reserved = Reservation.objects.filter(product=product).aggregate(n=Sum("quantity"))["n"]
         left = (product.stock or 0) + (reserved or 0)
-        if left < settings.LOW_STOCK <= left + sold[product.pk]:
+        has_become_low = left < settings.LOW_STOCK <= left + sold[product.pk]
+        if has_become_low or (left < settings.LOW_STOCK and not _was_told_lately(product)):
             about = {"product": product.pk, "name": product.full_name, "left": left}
             cause = f"{product.pk}/{order.pk.hex}"
             _write(*_to_merchant(Kind.LOW_STOCK, None, cause, about))
+
+
+def _was_told_lately(product: Product) -> bool:
+    """Whether the merchant read within a month that there is little left of it."""
+    since = timezone.now() - timedelta(days=30)
+    told = Message.objects.filter(order=None, created_at__gt=since, kind=Kind.LOW_STOCK)
+    return told.filter(about__product=product.pk).exists()
 
 
 def _to_shopper(kind: Kind, order: Order, *rest: Any) -> list[Message]:

@@ -133,6 +133,13 @@ class TestTheHeaders:
         assert sent["X-Auto-Response-Suppress"] == "OOF, AutoReply"
         assert not sent["List-Unsubscribe"]
 
+    def test_take_a_name_that_does_not_end(
+        self, paid: Order, settings: Settings, mails: list[EmailMessage]
+    ):
+        settings.SHOP_NAME = "x" * 10_000
+        assert send() == 1
+        assert max(map(len, mails[0].message().as_bytes().splitlines())) < 998
+
     def test_have_the_same_id_at_each_try_and_bind_the_mails_of_an_order(
         self, paid: Order, mails: list[EmailMessage], goes_wrong: Callable[..., None]
     ):

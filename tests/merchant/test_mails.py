@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -221,7 +222,7 @@ class TestTheMerchant:
 
     @pytest.mark.parametrize(
         ("stock", "buys", "told"),
-        [(5, [1], 0), (5, [2], 0), (5, [3], 1), (5, [3, 1], 1), (2, [1], 0)],
+        [(5, [1], 0), (5, [2], 0), (5, [3], 1), (5, [3, 1], 1), (2, [1], 1)],
     )
     def test_reads_once_that_little_is_left(
         self, stripe: StandIn, ada: Shopper, stock: int, buys: list[int], told: int
@@ -233,7 +234,9 @@ class TestTheMerchant:
             deliver(event_about(ada.order))
         assert kinds()["merchant_low_stock"] == told
         if told:
-            assert written(Kind.LOW_STOCK).about == {"product": tea.pk, "name": "Tea", "left": 2}
+            about = written(Kind.LOW_STOCK).about or {}
+            assert (about["product"], about["name"]) == (tea.pk, "Tea")
+            assert about["left"] == stock - buys[0] < 3
 
     def test_reads_nothing_of_what_is_only_reserved(self, stripe: StandIn, ada: Shopper):
         tea = product("Tea", 100, stock=4)
@@ -436,7 +439,7 @@ class TestReadingThemAtTheDesk:
         Message.objects.filter(kind=Kind.ORDER_CONFIRMED).update(to="ada at example")
         outbox.send_due(timezone.now())
         text = desk.get(f"/admin/checkout/order/{paid.pk}/change/").text
-        assert "can’t be reached by mail" in text
+        assert "can't be reached by mail" in unescape(text)
 
     def test_says_what_waits_without_a_way_to_mail_and_what_is_unsure(
         self, desk: Client, paid: Order
