@@ -101,8 +101,14 @@ class Message(models.Model):
                 condition=Q(sent_at=None, claimed_at=None, due_at__isnull=False),
                 name="messages_to_send",
             ),
+            # By id, as the desk lists them: or else SQLite would as soon look among all.
             models.Index(
-                fields=("claimed_at",),
+                fields=("id",),
+                condition=Q(sent_at=None, claimed_at=None, due_at__isnull=False),
+                name="messages_that_wait",
+            ),
+            models.Index(
+                fields=("id",),
                 condition=Q(sent_at=None, claimed_at__isnull=False, due_at__isnull=False),
                 name="messages_begun",
             ),
