@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
-from checkout import outbox
+from checkout import outbox, persons
 from checkout.admin import LargeTableAdmin, ReadOnly, message_actions, with_reference
 from checkout.models import Message
 from merchant.samples import sample
@@ -52,7 +52,7 @@ class MessageAdmin(ReadOnly, LargeTableAdmin):
     list_filter = (ByState, "kind")
     list_select_related = ("order",)
     ordering = ("-id",)
-    search_help_text = "An e-mail address or the reference of an order, in full"
+    search_help_text = "The e-mail address or the reference of an order, in full"
     fields = (
         *("kind", "order", "to", "state_in_words", "error", "mail"),
         *("created_at", "due_at", "tries", "claimed_at", "sent_at", "is_demo"),
@@ -69,7 +69,8 @@ class MessageAdmin(ReadOnly, LargeTableAdmin):
         return message_actions(message)
 
     def search(self, rows: Any, term: str) -> Any:
-        return rows.filter(to=term) if "@" in term else rows.filter(order__in=with_reference(term))
+        orders = persons.orders_of(term) if "@" in term else with_reference(term)
+        return rows.filter(order__in=orders.order_by())
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.method == "GET":
