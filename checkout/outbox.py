@@ -243,9 +243,10 @@ def _note_no_outage() -> None:
 
 def _adopt(now: datetime) -> None:
     """Write what servers of the last release noted with the event; they may still be at work."""
-    # Not by id alone: planners can't know how few events are due, and would go through all.
+    # Neither by id alone nor joined with the orders: planners can't know how few events are due,
+    # and would go through all events for the one, and through all orders for the other.
     in_turn = F("follow_up_after").asc(nulls_first=True)
-    noted = StripeEvent.objects.due(now).select_related("order").order_by(in_turn, "id")
+    noted = StripeEvent.objects.due(now).order_by(in_turn, "id")
     for event in noted[:BATCH]:
         with transaction.atomic():
             row = StripeEvent.objects.filter(pk=event.pk)

@@ -140,6 +140,7 @@ def _order(rolls: random.Random, shopper: UUID, status: str, created_at: datetim
 
 
 def _event(number: int, kind: str, order: Row | None, at: datetime | None = None) -> Row:
+    is_payment = bool(order and order["payment_intent"] and kind.startswith("checkout"))
     received_at = at or (order["created_at"] + timedelta(minutes=1) if order else None)
     return {
         "event_id": f"evt_{number:024}",
@@ -149,6 +150,8 @@ def _event(number: int, kind: str, order: Row | None, at: datetime | None = None
         "created": received_at,
         "received_at": received_at,
         "payment_intent": order["payment_intent"] if order else "",
+        "follow_up": "order paid" if is_payment else "",  # as the last release noted it
+        "follow_up_done_at": received_at if is_payment else None,
     }
 
 
