@@ -136,6 +136,22 @@ def no_orders(visit: Visit) -> None:
     visit.ada.visits("/orders/")
 
 
+def orders_with_a_reference_that_is_none(visit: Visit) -> None:
+    visit.ada.visits("/orders/")
+    visit.ada.page.get_by_label("Reference").fill("K7M2")
+    visit.ada.page.get_by_label("E-mail address").fill("ada@example.com")
+    visit.ada.page.get_by_role("button", name="Mail me the link").click()
+    expect(visit.ada.page.get_by_text("A reference looks like")).to_be_visible()
+
+
+def orders_with_a_link_that_is_mailed(visit: Visit) -> None:
+    visit.ada.visits("/orders/")
+    visit.ada.page.get_by_label("Reference").fill("K7M2-PQ4X")
+    visit.ada.page.get_by_label("E-mail address").fill("ada@example.com")
+    visit.ada.page.get_by_role("button", name="Mail me the link").click()
+    expect(visit.ada.page.get_by_text("It may take a minute")).to_be_focused()
+
+
 def some_orders(visit: Visit) -> None:
     returned_and_paid(visit)
     visit.ada.visits("/orders/")
@@ -294,6 +310,14 @@ def desk_parcel(visit: Visit) -> None:
     expect(visit.ada.page.get_by_role("button", name="Save")).to_be_visible()
 
 
+def desk_mails(visit: Visit) -> None:
+    desk(visit)
+    visit.ada.visits("/admin/checkout/message/")
+    expect(visit.ada.page.get_by_text("no mail is sent")).to_be_visible()
+    visit.ada.page.get_by_role("link", name="What the mails look like").click()
+    expect(visit.ada.page.get_by_role("link", name="Order confirmed", exact=True)).to_be_visible()
+
+
 def packing_slip(visit: Visit) -> None:
     desk_to_ship(visit)
     visit.ada.page.get_by_role("link", name=re.compile("^Packing slip")).click()
@@ -316,6 +340,8 @@ PAGES: dict[Reach, int | None] = {
     failed_at_the_bank: None,
     canceled: None,
     no_orders: None,
+    orders_with_a_reference_that_is_none: 422,
+    orders_with_a_link_that_is_mailed: None,
     some_orders: None,
     orders_with_a_refund: None,
     order_that_waits: None,
@@ -342,6 +368,7 @@ PAGES: dict[Reach, int | None] = {
     desk_with_a_refused_link: 422,
     desk_with_a_shipped_order: None,
     desk_parcel: None,
+    desk_mails: None,
     packing_slip: None,
 }
 
