@@ -156,10 +156,10 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
             messages.error(request, f"{note}.")
         return super().changelist_view(request, extra_context)
 
-    @admin.display(description="private link", empty_value="none")
+    @admin.display(description="private link")
     def private_link(self, order: Order) -> str:
         """What a customer can be shown of an order that their browser doesn't know."""
-        return receipts.address_of(order)
+        return receipts.address_of(order) or "none"
 
     @admin.display(description="goods")
     def goods(self, order: Order) -> str:
@@ -170,9 +170,9 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
         """How it was to be delivered, and where to."""
         return ", ".join(filter(None, (delivery_name(order), country_name(order.country))))
 
-    @admin.display(description="ship to", empty_value="no address")
+    @admin.display(description="ship to")
     def address(self, order: Order) -> str:
-        return "\n".join(address_lines(order))
+        return "\n".join(address_lines(order)) or "no address"
 
     def get_urls(self) -> Any:
         preview = path(

@@ -33,11 +33,10 @@ def bill_of(order: Order, items: Iterable[OrderItem]) -> Bill:
     Whether tax was added or lies within the prices shows in the total, so that a list of orders
     needs to read no offers.
     """
-    goods, tax = sum(item.amount_cents for item in items), order.tax_cents
-    beside = order.total_cents - goods + order.discount_cents
-    delivery = order.shipping_cents or (0 if tax else max(beside, 0))
-    is_added = tax > 0 and beside == delivery + tax
-    return Bill(goods, order.discount_cents, delivery, tax, is_added, order.total_cents)
+    goods, total = sum(item.amount_cents for item in items), order.total_cents
+    discount, delivery, tax = order.discount_cents, order.shipping_cents, order.tax_cents
+    is_added = tax > 0 and total == goods - discount + delivery + tax
+    return Bill(goods, discount, delivery, tax, is_added, total)
 
 
 def delivery_name(order: Order) -> str:

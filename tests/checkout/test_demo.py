@@ -4,12 +4,13 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from pytest_django import Settings
 
 from checkout import demo
 from checkout.bills import address_lines
 from checkout.checks import real_money
-from checkout.models import StripeEvent
+from checkout.models import Order, StripeEvent
 from storefront.models import Product
 from tests.cast import Shopper, rate
 from tools.stripe_stand_in import StandIn
@@ -77,6 +78,14 @@ class TestTheDemoShop:
         assert address_lines(order) == [
             *("Ada Example", "1 Example Street", "12345 Example", "Austria")
         ]
+
+    def test_does_not_pretend_that_a_parcel_is_on_its_way(self, ada: Shopper, mouse: Product):
+        ada.puts(mouse, 1)
+        ada.buys()
+        page = f"/orders/{ada.order.pk}/"
+        assert "This is a demo, so nothing is shipped." in ada.get(page).text
+        Order.objects.update(shipped_at=timezone.now())
+        assert "This is a demo, so nothing is really on its way." in ada.get(page).text
 
     def test_asks_for_no_address_of_what_is_not_sent(self, ada: Shopper, mouse: Product):
         rate("Parcel", "AT", 490)
