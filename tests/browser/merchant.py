@@ -41,6 +41,15 @@ class Merchant:
             "ShippingRate.objects.create(name='Parcel', countries='DE', amount_cents=490)"
         )
 
+    def sends_two_ways(self) -> None:
+        """To Germany and Austria for $4.90, and to Austria faster for $12.90."""
+        self.delivers = True
+        self._do(
+            "from storefront.models import ShippingRate as Rate;"
+            "Rate.objects.create(name='Parcel', countries='DE AT', amount_cents=490);"
+            "Rate.objects.create(name='Express', countries='AT', amount_cents=1290, position=1)"
+        )
+
     def sells_a_lamp(self, stock: int | None = None) -> None:
         self.has_a_lamp = True
         lamp = f"name='Lamp', price_cents=4000, position=9, stock={stock}"

@@ -117,8 +117,11 @@ class TestAChoice:
         assert region.evaluate("node => node.isConnected")
         expect(ada.in_header).to_have_text(re.compile(r"\(2\)\s+\$72\.88"))
 
-    def test_moves_nothing_that_is_chosen_from(self, ada: Shopper):
+    @pytest.mark.parametrize("height", [560, 800])
+    def test_moves_nothing_that_is_chosen_from(self, ada: Shopper, height: int):
+        ada.page.set_viewport_size({"width": 1280, "height": height})
         let_the_network_be_slow(ada.page, latency=50)
+        way(ada, "Express").scroll_into_view_if_needed()
         before = boxes(ada.page, "#delivery :is(select, input, label)")
         way(ada, "Express").check()
         expect(ada.total).to_have_text("$72.88")
