@@ -88,8 +88,9 @@ def shipment(request: HttpRequest, pk: UUID) -> HttpResponse:
         messages.warning(request, str(reason))
     else:
         _note(request, order, "Marked as shipped.")
-        words = 'Order {} is marked as shipped. <a href="{}">Change or undo</a>'
-        messages.success(request, format_html(words, order.reference, _shipment(order)))
+        words = f"Order {order.reference} is marked as shipped."
+        link = format_html('{} <a href="{}">Change or undo</a>', words, _shipment(order))
+        messages.success(request, link if "to-ship" in request.POST else words)
     if "to-ship" in request.POST:
         return SeeOther(reverse("admin:to-ship"))
     return _to_shipment(order)

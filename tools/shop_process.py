@@ -1,6 +1,8 @@
 """The shop as it runs in production: gunicorn, in a process of its own, that tests may kill."""
 
+import atexit
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -186,10 +189,18 @@ class ShopProcess:
             raise RuntimeError(f"The shop's shell failed at:\n{code}")
 
     def prepare(self) -> Self:
-        """Make the tables and put the seed products on the shelf."""
+        """Make the tables and the seed products; a new file of SQLite is a copy of one."""
+        file = Path(self.environment["DATABASE_URL"].removeprefix("sqlite:///"))
+        is_new = file.suffix == ".sqlite3" and not file.exists()
+        if is_new and file.parent.exists() and self.folder == PROJECT:
+            shutil.copyfile(prepared_file(), file)
+        else:
+            self._make_tables()
+        return self
+
+    def _make_tables(self) -> None:
         self.manage("migrate", "--no-input")
         self.manage("seed_products")
-        return self
 
     def adds_picture(self, colour: str) -> str:
         """Give the first product a picture, as another process does; return its digest."""
@@ -230,6 +241,16 @@ def _kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
         return
+
+
+@cache
+def prepared_file() -> Path:
+    """Return a file of SQLite to be copied: to migrate one takes longer than most tests."""
+    folder = Path(tempfile.mkdtemp(prefix="prepared-"))
+    atexit.register(shutil.rmtree, folder)
+    file = folder / "shop.sqlite3"
+    ShopProcess(f"sqlite:///{file}")._make_tables()
+    return file
 
 
 @contextmanager
