@@ -9,6 +9,8 @@ from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
 from tests.browser.test_shop_front import nothing_moved
 from tools.stripe_stand_in import StandIn
+from tools.stripe_stand_in.tests.shop import opened
+from tools.stripe_stand_in.tests.test_extras import taxed
 
 A_MINUTE = 60_000
 
@@ -238,3 +240,19 @@ class TestWhenStripeIsInTrouble:
         ada.goes_to_stripe()
         ada.presses("Pay")
         ada.sees_order("PAID")
+
+
+def test_the_stand_ins_page_tells_the_total_before_it_is_paid(ada: Shopper, stripe: StandIn):
+    stripe.promotion_code("TEN", percent_off=10)
+    page, code = ada.page, ada.page.get_by_label("Promotion code")
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto(f"{stripe.url}/c/pay/{opened(stripe, **taxed('exclusive'))}")
+    page.get_by_label("City").fill("Zwickau")
+    for typed, words in (("none", ["This code is invalid."]), ("ten", [])):
+        code.fill(typed)
+        code.press("Enter")
+        expect(ada.alert).to_have_text(words)
+        expect(page.get_by_label("City")).to_have_value("Zwickau")
+        expect(code).to_have_value(typed)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Pay 27.25 USD")
+    assert page.evaluate("document.documentElement.scrollWidth") == 360

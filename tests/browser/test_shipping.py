@@ -45,6 +45,7 @@ def buys_by_express(ada: Shopper, scripts: bool) -> None:
     ada.page.get_by_label("Deliver to").select_option("AT")
     if not scripts:
         ada.page.get_by_role("button", name="Update the country").click()
+    expect(ada.cart).to_contain_text("Delivery to Austria")
     expect(ada.total).to_have_text("$34.89")
     ada.page.get_by_role("radio", name=re.compile("^Express")).check()
     if not scripts:

@@ -23,6 +23,7 @@ HONEST_REFUSALS = re.compile(
     "left. Lower its quantity|is sold out|Your cart is empty|is still paying|is being paid|"
     "has been bought with other quantities|The total has changed"
 )
+ALERT = re.compile(r'role="alert"[^>]*>(.*?)</', re.DOTALL)
 UNTIL_RESTARTED = 0.3
 IN_STOCK = 300
 
@@ -100,7 +101,8 @@ class Rollout(Chaos):
         if is_purchase and answer.status == 303:
             is_served = answer.leads_to_payment
         if not is_served and not HONEST_REFUSALS.search(answer.text):
-            self.failures.append(f"{answer.status} {answer.text[-300:]}")
+            words = " ".join(ALERT.findall(answer.text)) or answer.text[-300:]
+            self.failures.append(f"{answer.status} {words}")
 
 
 @contextmanager

@@ -5,16 +5,15 @@ import re
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from html import unescape
 from itertools import cycle, islice
 
 from tools.http_shopper import HTMX, Answer, HttpShopper
-from tools.shop_process import ShopProcess
 from tools.signed_events import WEBHOOK, signed
 from tools.stage import Stage
-from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.shapes import Json
 
 WARM_UPS = 2
@@ -29,6 +28,13 @@ INSERT INTO storefront_product
     (name, slug, description, price_cents, picture, is_on_sale, position)
 VALUES ('{name}', '{slug}', 'Good company on a desk, made to be used for years.', 4500,
     'products/mouse.svg', true, 9)
+"""
+
+RATES = """
+INSERT INTO storefront_shippingrate
+    (name, countries, amount_cents, free_from_cents, position, is_on)
+VALUES ('Parcel', 'DE AT', 490, 20000, 0, false), ('Express', 'DE', 990, NULL, 1, false),
+    ('Abroad', '*', 1490, NULL, 2, false)
 """
 
 LONG_AGO = """
@@ -62,8 +68,9 @@ class Figures:
 class Bench:
     """One shop with one worker, Stripe's stand-in, and all who are needed to ask."""
 
-    def __init__(self, shop: ShopProcess, stripe: StandIn, products: list[int]) -> None:
-        self.shop, self.stripe, self.products = shop, stripe, products
+    def __init__(self, stage: Stage, products: list[int]) -> None:
+        self.stage, self.products = stage, products
+        self.shop, self.stripe = stage.shop, stage.stripe
         self.accountant = self._a_browser()
         self.customers = [self._a_customer() for _ in range(CUSTOMERS)]
         self.ada, self.bo = self.customers[0], self._a_customer()
@@ -72,7 +79,7 @@ class Bench:
         [order, *_] = re.findall(r'data-order="(.*?)"', self.bo.sees().text)
         address = f"/?order={order}&since={int(time.time()) - 400}"
         self.bo.sees(address)
-        shop.manage("shell", "--no-imports", "--command", LONG_AGO)
+        self.shop.manage("shell", "--no-imports", "--command", LONG_AGO)
         home = self.bo.sees(address)
         [address] = re.findall(r'id="my-orders".*?hx-get="(.*?)"', home.text)
         self.poll = unescape(address)
@@ -95,10 +102,13 @@ class Bench:
         first, ada = self.products[0], self.ada
         yield "bare SELECT", [lambda: ada.sees(f"/bare/select/{first}/")] * count
         yield "unchanged poll", [self._poll] * count
-        shoppers = islice(cycle(self.customers), count)
-        yield "home", [partial(shopper.sees, "/") for shopper in shoppers]
+        yield "home", self._looks(count)
+        with self._rates_on():
+            yield "home with rates", self._looks(count)
         yield "bare page of 8 KB", [lambda: ada.sees("/bare/page/")] * count
         yield "cart update", [self._change_the_cart] * count
+        with self._rates_on():
+            yield "cart update with rates", [self._change_the_cart] * count
         yield "bare UPDATE", [lambda: ada.posts(f"/bare/update/{first}/")] * count
         buyers = [self._a_browser() for _ in range(count // 4)]
         for buyer in buyers:
@@ -107,6 +117,17 @@ class Bench:
         yield "Buy", [buyer.buys for buyer in buyers]
         events = [self._paid(session) for session in self.stripe.sessions if session not in known]
         yield "webhook", [partial(self._deliver, event) for event in events]
+
+    def _looks(self, count: int) -> list[Request]:
+        shoppers = islice(cycle(self.customers), count)
+        return [partial(shopper.sees, "/") for shopper in shoppers]
+
+    @contextmanager
+    def _rates_on(self) -> Iterator[None]:
+        """Deliver at three rates, two of them to the country that shoppers see first."""
+        self.stage.sql("UPDATE storefront_shippingrate SET is_on = true")
+        yield
+        self.stage.sql("UPDATE storefront_shippingrate SET is_on = false")
 
     def _cpu_seconds_for(self, kind: str, requests: Sequence[Request]) -> float:
         before = self.usage()["cpu"]
@@ -150,7 +171,8 @@ class Bench:
 
 
 def fill_the_shelf(stage: Stage) -> list[int]:
-    """Bring the shelf to twelve products and return their ids."""
+    """Bring the shelf to twelve products and return their ids; add rates, which are off."""
+    stage.sql(RATES)
     for number in range(PRODUCTS - len(stage.sql("SELECT id FROM storefront_product"))):
         stage.sql(MORE_PRODUCTS.format(name=f"Desk lamp {number}", slug=f"desk-lamp-{number}"))
     return [row[0] for row in stage.sql("SELECT id FROM storefront_product ORDER BY position, id")]

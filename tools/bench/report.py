@@ -21,7 +21,9 @@ BARE = ("bare SELECT", "bare UPDATE", "bare page of 8 KB")
 GOALS = {
     "unchanged poll": ("bare SELECT", 1.2),
     "cart update": ("bare SELECT", 3.0),
+    "cart update with rates": ("cart update", 1.15),
     "home": ("bare SELECT", 2.5),
+    "home with rates": ("home", 1.1),
     "webhook": ("bare UPDATE", 2.2),
     "Buy": ("bare UPDATE", None),
 }
@@ -102,6 +104,7 @@ def _bench(url: str, folder: Path) -> Iterator[tuple[Bench, float]]:
         )
         shop.manage("collectstatic", "--no-input", "--verbosity=0")
         shop.prepare()
-        products = fill_the_shelf(Stage(shop, stripe, url))
+        stage = Stage(shop, stripe, url)
+        products = fill_the_shelf(stage)
         undo.enter_context(shop)
-        yield Bench(shop, stripe, products), shop.seconds_to_start
+        yield Bench(stage, products), shop.seconds_to_start
