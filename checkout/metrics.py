@@ -141,10 +141,16 @@ def _messages(now: datetime) -> Metric:
     count = GaugeMetricFamily(
         "shop_messages", "Messages that have not been sent, by how they stand.", labels=["state"]
     )
-    rows, is_late = Message.objects.all(), Q(due_at__lte=now - LATE)
-    count.add_metric(["late"], rows.waiting().filter(is_late | Q(tries__gt=0)).count())
-    count.add_metric(["unsure"], rows.unsure(now).count())
+    unsent = cache.get_or_set("checkout.messages", lambda: _unsent(now), COUNTS_HOLD_SECONDS)
+    for state, number in (unsent or _unsent(now)).items():
+        count.add_metric([state], number)
     return count
+
+
+def _unsent(now: datetime) -> dict[str, int]:
+    rows, is_late = Message.objects.all(), Q(due_at__lte=now - LATE)
+    late = rows.waiting().filter(is_late | Q(tries__gt=0))
+    return {"late": late.count(), "unsure": rows.unsure(now).count()}
 
 
 def _books() -> Metric:

@@ -6,6 +6,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.core.mail import EmailMessage
 from django.core.management import call_command
 from django.db import transaction
@@ -34,6 +35,7 @@ def only() -> Message:
 
 
 def unsent() -> dict[str, float]:
+    cache.clear()
     samples = metrics._messages(timezone.now()).samples
     return {sample.labels["state"]: sample.value for sample in samples}
 

@@ -281,6 +281,7 @@ class TestMoneyUnderReview:
         deliver_all([event_about(pending_order, amount_total=amount_total)])
         pending_order.refresh_from_db()
         before = pending_order.status
+        StripeEvent.objects.filter(outcome="applied").update(follow_up="order paid")
         refund = {"id": "re_1", "amount": pending_order.received_cents}
         deliver_all([event_about(pending_order, "refund.created", **refund)])
         Order.objects.update(refunded_from="", review_reason="Money arrived.")

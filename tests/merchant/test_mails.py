@@ -171,6 +171,10 @@ class TestTheShopper:
         undo(paid, timezone.now())
         outbox.send_due(timezone.now())
         assert not [mail for mail in mails if "on its way" in mail.subject]
+        assert (written(Kind.ORDER_SHIPPED).state, written(Kind.ORDER_SHIPPED).tries) == (
+            "failed",
+            0,
+        )
 
 
 class TestTheMerchant:
