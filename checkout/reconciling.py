@@ -61,6 +61,12 @@ class ReconcileReport:
     def is_complete(self) -> bool:
         return not (self.problem or self.applied["failed"])
 
+    @property
+    def has_news(self) -> bool:
+        """Whether something was found or done; orders may wait for long."""
+        done = self.replayed, self.undelivered, self.released, self.followed_up, self.stuck
+        return bool(any(done) or self.applied or self.problem)
+
     def __str__(self) -> str:
         if self.is_demo:
             return f"Demo shop: Stripe is not asked; {self.followed_up} follow-ups done."
