@@ -13,6 +13,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
+from storefront.ops.companion import Companion
 from storefront.ops.logs import JsonFormatter, as_utf8
 
 # One idle connection, such as browsers keep open, would block a sync worker.
@@ -94,6 +95,8 @@ def when_ready(server: Any) -> None:
         if deferring and listener.sock.family != socket.AF_UNIX:
             listener.sock.setsockopt(socket.IPPROTO_TCP, deferring, 60 * 60)
 
+    stands_beside(server)
+
 
 def post_worker_init(worker: Any) -> None:
     """Exempt what is loaded for good from garbage collection.
@@ -102,6 +105,40 @@ def post_worker_init(worker: Any) -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+# --- The worker of the shop, which is no worker of gunicorn's: WORKER says who starts it ---
+
+
+def stands_beside(server: Any) -> None:
+    """Keep the worker beside the server, whose loop calls manage_workers about once a second."""
+    worker = [sys.executable, str(Path(__file__).with_name("manage.py")), "work"]
+    server.companion = companion = Companion(
+        [*worker, "--beside-a-server"],
+        server.log.warning,
+        {"WORKER_SLOT": "worker"},  # counts in a file of its own
+        user=server.cfg.uid,
+        group=server.cfg.gid,
+    )
+    # Otherwise it is in .env, if anywhere, which the worker reads.
+    is_off = os.environ.get("WORKER", "").strip().lower() in ("process", "off")
+    manage_workers, stop = server.manage_workers, server.stop
+
+    def manage_both() -> None:
+        manage_workers()
+        is_beside_its_successor = server.master_pid != 0  # until the old server ends
+        if not is_off and not is_beside_its_successor:
+            companion.keep()
+
+    def stop_both(graceful: bool = True) -> None:
+        companion.end()
+        stop(graceful)
+
+    server.manage_workers, server.stop = manage_both, stop_both
+
+
+def on_reload(server: Any) -> None:
+    server.companion.replace()
 
 
 # --- Metrics: the workers count in files of one folder ---
@@ -123,9 +160,11 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 
 def post_fork(server: Any, worker: Any) -> None:
+    server.companion.leave()
     os.environ["WORKER_SLOT"] = str(worker.slot)
     os.environ["WORKER_THREADS"] = str(worker.cfg.threads)  # for checkout/gateway/
 
 
 def on_exit(server: Any) -> None:
+    server.companion.wait()
     shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

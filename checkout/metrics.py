@@ -129,12 +129,14 @@ def _last_event() -> Iterator[Metric]:
 
 
 def _last_round() -> Iterator[Metric]:
-    rounds = Heartbeat.objects.filter(name=Heartbeat.Name.ROUND)
-    if at := rounds.values_list("at", flat=True).first():
-        help_text = "When reconcile_orders, which the worker runs, last came to its end."
+    at = Heartbeat.last_round()
+    if at:
+        help_text = "When the worker, or reconcile_orders, last came to the end of a round."
         yield GaugeMetricFamily(
             "shop_last_round_timestamp_seconds", help_text, value=at.timestamp()
         )
+    help_text = "1 if no round came to its end for ten minutes, as no worker runs; else 0."
+    yield GaugeMetricFamily("shop_worker_missing", help_text, value=Heartbeat.is_late(at))
 
 
 def _messages(now: datetime) -> Metric:

@@ -25,6 +25,7 @@ from django.utils.module_loading import import_string
 
 from checkout import telling
 from checkout.models import Message, Order, StripeEvent
+from checkout.models.message import MessageQuerySet
 from storefront.ops import logs
 from storefront.ops.mailing import Down, MayHaveArrived, NotSent, Post, Refused
 from storefront.ops.pages import own_url
@@ -86,8 +87,7 @@ def send_due(now: datetime, *, seconds: float = inf) -> int:
     _adopt(now)
     began, sent = time.monotonic(), 0
     had_their_turn: set[int] = set()
-    due = Message.objects.due(now).select_related("order").order_by("due_at", "id")
-    due = due if has_a_way() else due.filter(is_demo=True)
+    due = _due(now).select_related("order").order_by("due_at", "id")
     with closing(Post()) as post:
         # Whatever becomes of a message, it isn't due after it; in any case it has had its turn.
         while batch := [message for message in due[:BATCH] if message.pk not in had_their_turn]:
@@ -104,6 +104,11 @@ def send_due(now: datetime, *, seconds: float = inf) -> int:
     return sent
 
 
+def is_due(now: datetime) -> bool:
+    """Whether there is something to send."""
+    return _due(now).exists() or StripeEvent.objects.due(now).exists()
+
+
 def unsure(now: datetime) -> int:
     """Return of how many messages nobody knows whether they were sent."""
     return Message.objects.unsure(now).count()
@@ -118,6 +123,11 @@ def mail_of(message: Message) -> Mail:
     """Return the words of a message, as they are today."""
     mail: Mail = import_string(settings.WRITES_MAILS)(message)
     return mail
+
+
+def _due(now: datetime) -> MessageQuerySet:
+    due = Message.objects.due(now)
+    return due if has_a_way() else due.filter(is_demo=True)
 
 
 def _send(message: Message, now: datetime, post: Post) -> bool:

@@ -173,6 +173,13 @@ KEEP_UNPAID_ORDERS = timedelta(days=env.number("KEEP_UNPAID_DAYS", 90, least=35,
 KEEP_EMAILS = timedelta(days=env.number("KEEP_EMAILS_DAYS", 0, least=0, most=36_500))
 KEEP_EVENTS = timedelta(days=env.number("KEEP_EVENTS_DAYS", 90, least=35, most=3_650))
 
+# --- The worker: checkout/management/commands/work.py -----------------------------------
+# Whether the server starts it, or it has a process of its own, or cron runs its commands.
+WORKER = env.choice("WORKER", "inline", ("inline", "process", "off"))
+ROUND = timedelta(minutes=1)
+# So long after its holder was killed, another process goes on.
+LEASE = timedelta(seconds=30)
+
 # What the floors above the checkout know of the persons of orders, and how they forget it.
 EXPORTS_PERSONS = ["merchant.persons.exported"]
 FORGETS_PERSONS = ["merchant.persons.forget"]

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -54,7 +54,7 @@ class Platform:
     @contextmanager
     def running(self, line: str) -> Iterator[None]:
         """Run one that stays, and end it as platforms do."""
-        log = self.folder / f"{line}.log"
+        log = self.folder / f"{line}-{self.port}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 self.command(line),
@@ -129,6 +129,7 @@ def platform(built: Path) -> Iterator[Platform]:
             "DATABASE_URL": database,
             "TRUST_PROXY": "true",
             "WEB_CONCURRENCY": "2",
+            "WORKER": "process",
             **real_mode_with(stripe.url),
         }
         platform = Platform(built, environment, free_port(), stripe)
@@ -169,13 +170,20 @@ def test_a_purchase_goes_through_behind_the_router(platform: Platform, ada: Http
     assert is_paid(ada)
 
 
-def test_the_worker_finds_what_stripe_could_not_deliver(platform: Platform, ada: HttpShopper):
+@pytest.mark.parametrize(("line", "starts_it"), [("worker", "process"), ("web", "inline")])
+def test_the_worker_finds_what_stripe_could_not_deliver(
+    platform: Platform, ada: HttpShopper, line: str, starts_it: str
+):
+    forget_rounds = "from checkout.models import Heartbeat; Heartbeat.objects.all().delete()"
+    shell = [sys.executable, "manage.py", "shell", "--no-imports", "--command", forget_rounds]
+    run(shell, platform.folder, platform.environment)
     # The router is passed by, so the shop refuses the host, and Stripe counts that as undelivered.
     platform.stripe.listen(f"{platform.url}/stripe/webhook/")
     buys_and_pays(ada, platform)
     wait_until(lambda: platform.stripe.attempts, "Stripe does not try")
     assert not is_paid(ada)
-    with platform.running("worker"):
+    environment = platform.environment | {"WORKER": starts_it}
+    with replace(platform, environment=environment, port=free_port()).running(line):
         wait_until(lambda: is_paid(ada), "the worker does not find it")
 
 
@@ -220,11 +228,11 @@ def test_the_lines_are_those_that_platforms_ask_for():
 
 
 def test_render_asks_for_what_only_the_merchant_knows():
-    groups, services = (PROJECT / "render.yaml").read_text().split("\nservices:\n")
-    web, worker = services.split("  - type: worker\n")
-    # Render passes over what a group leaves open.
-    assert "sync: false" not in groups
-    asked = re.findall(r"key: (\w+).*\n +sync: false\n", web)
+    asked = re.findall(r"key: (\w+).*\n +sync: false\n", (PROJECT / "render.yaml").read_text())
     assert {"SITE_URL", "STRIPE_SECRET_KEY"} <= set(asked)
-    from_web = r"key: (\w+)\n +fromService:\n +type: web\n +name: storefront\n +envVarKey: \1\n"
-    assert re.findall(from_web, worker) == asked
+
+
+def test_a_platform_pays_for_one_process():
+    formation = json.loads((PROJECT / "app.json").read_text())["formation"]
+    assert list(formation) == ["web"]
+    assert re.findall(r"- type: (\w+)", (PROJECT / "render.yaml").read_text()) == ["web"]

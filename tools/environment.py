@@ -17,6 +17,7 @@ OURS = {
     "DEBUG": "false",
     "SITE_URL": "http://testserver",
     "READ_DOT_ENV": "false",
+    "WORKER": "off",
     # One address plays all the shoppers here.
     "CHANGES_PER_MINUTE": "0",
     "BUYS_PER_MINUTE": "0",

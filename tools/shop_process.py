@@ -78,10 +78,10 @@ class ShopProcess:
         self.workers = workers
         self.threads = threads
         self.log = log or Path(tempfile.mkdtemp(prefix="shop-")) / "log"
-        options = {"SITE_URL": self.url, "DATABASE_URL": database_url, **environment}
+        options = {"WORKER": "off", "SITE_URL": self.url, "DATABASE_URL": database_url}
         self.environment = {
             name: value
-            for name, value in {**os.environ, **options}.items()
+            for name, value in {**os.environ, **options, **environment}.items()
             if value is not None and name not in ("PORT", "WEB_CONCURRENCY")
         }
         self.seconds_to_start = 0.0
@@ -139,7 +139,9 @@ class ShopProcess:
 
     def _command(self) -> list[str]:
         options = [f"--workers={self.workers}", f"--threads={self.threads}"]
-        gunicorn = [sys.executable, "-m", "gunicorn", "storefront.wsgi", *options]
+        # By its path, so that it can start itself anew (SIGUSR2).
+        program = str(Path(sys.executable).with_name("gunicorn"))
+        gunicorn = [sys.executable, program, "storefront.wsgi", *options]
         if self._socket:
             return ["bash", "-c", HAND_OVER, str(self._socket.fileno()), *gunicorn]
         return [*gunicorn, f"--bind=127.0.0.1:{self.port}"]

@@ -1,6 +1,7 @@
-"""Orders, refunds, what Stripe said about them and what was written to whom; and the rounds."""
+"""Orders, refunds, what Stripe said about them, what was written; and who does the rounds."""
 
 from checkout.models.heartbeat import Heartbeat
+from checkout.models.lease import Lease
 from checkout.models.message import Message
 from checkout.models.order import WAITING, Order, OrderQuerySet
 from checkout.models.order_item import OrderItem
@@ -10,6 +11,7 @@ from checkout.models.stripe_event import StripeEvent
 __all__ = [
     "WAITING",
     "Heartbeat",
+    "Lease",
     "Message",
     "Order",
     "OrderItem",

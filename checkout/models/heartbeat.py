@@ -1,8 +1,12 @@
 """When something that happens again and again happened last, and what came of it."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
 
 
 class Heartbeat(models.Model):
@@ -11,8 +15,11 @@ class Heartbeat(models.Model):
     class Name(models.TextChoices):
         BOOKS = "books", "the books were compared with Stripe"
         ROUND = "round", "the worker brought the orders up to date"
+        FORGET = "forget", "the worker deleted what is no longer needed"
 
     BOOKS_AGREE = "books and Stripe agree"
+    # Without a round for so long, no worker runs anywhere.
+    WORKER_MISSING_AFTER = timedelta(minutes=10)
 
     name = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField()
@@ -22,8 +29,12 @@ class Heartbeat(models.Model):
         return f"{self.name} at {self.at:%Y-%m-%d %H:%M}"
 
     @classmethod
-    def beat(cls, name: str, at: datetime, note: str = "") -> None:
-        cls.objects.update_or_create(name=name, defaults={"at": at, "note": note})
+    def beat(cls, name: str, at: datetime | None = None, note: str = "") -> None:
+        """Note that it happened, now unless another time is given; later news stays."""
+        new: dict[str, Any] = {"at": at or Now(), "note": note}
+        is_older = Q(at__lte=new["at"]) | Q(at__gt=Now())  # or by a clock that was wrong
+        if not cls.objects.filter(is_older, name=name).update(**new):
+            cls.objects.get_or_create(name=name, defaults=new)
 
     @classmethod
     def about_books(cls) -> str:
@@ -32,7 +43,29 @@ class Heartbeat(models.Model):
         return next((note for note in notes if not note.startswith(cls.BOOKS_AGREE)), "")
 
     @classmethod
+    def about_worker(cls) -> str:
+        """Return that no worker runs anywhere, if that is so."""
+        last = cls.last_round()
+        if not cls.is_late(last):
+            return ""
+        since = f"since {timezone.localtime(last):%Y-%m-%d %H:%M %Z}" if last else "yet"
+        return f"No worker has looked after the orders {since}"
+
+    @classmethod
+    def last_round(cls) -> datetime | None:
+        return cls.objects.filter(name=cls.Name.ROUND).values_list("at", flat=True).first()
+
+    @classmethod
+    def is_late(cls, last_round: datetime | None) -> bool:
+        return not last_round or last_round < timezone.now() - cls.WORKER_MISSING_AFTER
+
+    @classmethod
     def is_due(cls, name: str, now: datetime, every: timedelta) -> bool:
         """Whether it has not happened for so long; what never happened is due so long from now."""
         last, _ = cls.objects.get_or_create(name=name, defaults={"at": now})
         return last.at <= now - every
+
+    @classmethod
+    def has_been(cls, name: str, within: timedelta) -> bool:
+        """Whether it happened so short a time ago, by the database's clock."""
+        return cls.objects.filter(name=name, at__gt=Now() - within, at__lte=Now()).exists()

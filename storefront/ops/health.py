@@ -29,8 +29,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """The database answers and can be written to, and no migration is pending; 503 otherwise."""
     problem = "the database does not answer"
     try:
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if are_migrations_pending():
             return _not_ready("migrations are pending: run manage.py migrate")
         problem = "the database takes no changes"
         _write()
@@ -40,6 +39,11 @@ def readyz(request: HttpRequest) -> HttpResponse:
         give_up()
         return _not_ready(problem)
     return HttpResponse("ready\n", content_type="text/plain")
+
+
+def are_migrations_pending() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 @transaction.atomic

@@ -4,21 +4,24 @@ Where the shop lets the database decide, these read, wait and write, as one is t
 """
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
 import stripe
+from django.conf import settings
 from django.db import connections, transaction
 from django.db.models import F
 
-from checkout import events, limits, ordering, outbox, payments, superseding
+from checkout import events, leases, limits, ordering, outbox, payments, superseding
 from checkout.gateway import calls
-from checkout.models import Message, Order, StripeEvent
+from checkout.management.commands import reconcile_orders, work
+from checkout.models import Lease, Message, Order, StripeEvent
 from checkout.reading import Json
 from checkout.requested import CannotOrder, RequestedOrder
 from merchant import shipping
@@ -34,6 +37,7 @@ WINDOW_SECONDS = 0.05
 PAUSE = "Pausing before the commit."
 PAUSE_SECONDS = 30
 MOMENT_SECONDS = 0.3
+WORKER_OF_TESTS = ("the_worker_hurries", "rounds_leave_a_trace")
 
 logger = logging.getLogger("checkout")
 
@@ -281,3 +285,63 @@ def messages_are_read_then_sent() -> None:
         return True
 
     setattr(outbox, "_send", send)  # noqa: B010
+
+
+def leases_are_short() -> None:
+    settings.LEASE = timedelta(seconds=2)
+
+
+def the_worker_hurries() -> None:
+    leases_are_short()
+    settings.ROUND = timedelta(seconds=MOMENT_SECONDS)
+    setattr(work, "TICK_SECONDS", WINDOW_SECONDS)  # noqa: B010
+
+
+def rounds_leave_a_trace() -> None:
+    """Each takes a moment, and says in a file who began and ended it."""
+    go_round = reconcile_orders.Command._go_round
+
+    def trace(words: str) -> None:
+        with open(os.environ["TRACE"], "a") as file:
+            file.write(f"{os.getpid()} {words}\n")
+
+    def traced(self: reconcile_orders.Command, older_than: timedelta) -> None:
+        trace("begins")
+        time.sleep(MOMENT_SECONDS)
+        go_round(self, older_than)
+        trace("ends")
+
+    setattr(reconcile_orders.Command, "_go_round", traced)  # noqa: B010
+
+
+def every_process_has_the_lease() -> None:
+    setattr(Lease, "take", lambda name, holder: True)  # noqa: B010
+    setattr(Lease, "renew", lambda name, holder: True)  # noqa: B010
+
+
+def lost_leases_go_unnoticed() -> None:
+    setattr(leases, "end_when_lost", lambda: None)  # noqa: B010
+
+
+def messages_are_not_claimed() -> None:
+    def send(message: Message, now: datetime, post: Post) -> bool:
+        post.send(outbox._envelope(message))
+        return Message.objects.filter(pk=message.pk).update(claimed_at=now, sent_at=now) == 1
+
+    setattr(outbox, "_send", send)  # noqa: B010
+
+
+def messages_take_a_moment() -> None:
+    """It passes after the worker has seen that one is due, and before it is sent."""
+    send = outbox._send
+
+    def send_later(message: Message, now: datetime, post: Post) -> bool:
+        logger.info(PAUSE)
+        time.sleep(MOMENT_SECONDS * 10)
+        return send(message, now, post)
+
+    setattr(outbox, "_send", send_later)  # noqa: B010
+
+
+def the_worker_outlives_its_server() -> None:
+    setattr(work, "_watch_server", lambda is_over: None)  # noqa: B010

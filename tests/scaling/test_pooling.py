@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from tests.ops.test_migrate import OURS, failures_of
+from tests.races.crew import crew
 from tests.scaling.programs import pgbouncer
 from tools.at_once import at_once
 from tools.http_shopper import HttpShopper
@@ -99,3 +100,12 @@ def test_releases_that_begin_at_once_all_succeed(
     with pgbouncer(database) as pooled:
         monkeypatch.setenv("DATABASE_URL", pooled)
         assert failures_of(OURS, tmp_path) == []
+
+
+def test_of_three_workers_one_at_a_time_is_at_work(
+    pooled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("DATABASE_URL", pooled)
+    with crew(tmp_path) as servers:
+        servers.wait_for_rounds(6)
+        assert servers.begun_together() == 0

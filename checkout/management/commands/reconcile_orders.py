@@ -1,13 +1,15 @@
 """Brings orders up to what Stripe knows; once, or every so many seconds.
 
-Once a day it compares the books with Stripe. With --every it runs for ever, and once a day it
-deletes what is no longer needed as well. What search looks through follows what servers of another
-release have written meanwhile.
+One process at a time does so: another one waits for it. Once a day it compares the books with
+Stripe. With --every it runs for ever, and once a day it deletes what is no longer needed as well.
+What search looks through follows what servers of another release have written meanwhile.
 """
 
 import logging
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,10 +19,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError, ProgrammingError, close_old_connections
 from django.utils import timezone
 
-from checkout import comparing
+from checkout import comparing, leases
 from checkout.comparing import Comparison, compare
 from checkout.gateway import failures
-from checkout.models import Heartbeat
+from checkout.models import Heartbeat, Lease
 from checkout.outbox import send_due
 from checkout.purging import purge
 from checkout.reconciling import ReconcileReport, reconcile, recover
@@ -35,6 +37,8 @@ ONE_DAY = timedelta(days=1)
 PURGE_SECONDS = 20
 # Before there was any payment at Stripe.
 LONG_AGO = datetime(2010, 1, 1, tzinfo=UTC)
+LEASE = "orders"
+YOUNG = timedelta(minutes=5)  # the webhook comes first
 IN_DEMO = "Demo shop: Stripe is not asked."
 
 
@@ -44,13 +48,15 @@ class Command(BaseCommand):
         "stock that nobody will pay for, and does what is due. Once a day it compares the books "
         "with Stripe, and ends with 1 if they differ. Safe to run at any time."
     )
-    _purged_at: datetime | None = None
+    sends = True
+    """Whether a round sends what is due; the worker does that at another pace."""
+    _is_first = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--older-than",
             type=int,
-            default=5,
+            default=YOUNG // timedelta(minutes=1),
             metavar="MINUTES",
             help="ask about orders placed so long ago (default: 5)",
         )
@@ -82,19 +88,40 @@ class Command(BaseCommand):
         elif options.get("compare"):
             self._say(self._compare(timezone.now() - comparing.LOOKS_BACK))
         else:
-            self.stdout.write(str(self._run(older_than)))
-            Product.objects.fold_again()
-            self._say(self._compare_once_a_day(older_than))
+            with self._in_turn() as is_ours:
+                if is_ours:
+                    self.stdout.write(str(self._run(older_than)))
+                    Product.objects.fold_again()
+                    self._say(self._compare_once_a_day(older_than))
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[bool]:
+        """Wait for the process that is at it, which is there no more once its lease is over."""
+        until = time.monotonic() + settings.LEASE.total_seconds() * 1.2
+        if holder := Lease.holder_of(LEASE):
+            self.stdout.write(f"Another process is at this work, so this one waits ({holder}).")
+            self.stdout.flush()
+        while True:
+            with leases.held(LEASE) as is_ours:
+                if is_ours or time.monotonic() > until:
+                    yield is_ours
+                    break
+            time.sleep(0.2)
+        if not is_ours:
+            self.stdout.write("It goes on, so this one leaves the work to it: nothing was done.")
 
     def _recover(self, since: datetime) -> None:
         if settings.STRIPE_DEMO_MODE:
             self.stdout.write(IN_DEMO)
             return
-        report = recover(timezone.now(), since)
-        self.stdout.write(str(report))
-        if not report.is_complete:
-            raise CommandError("This is not all yet. Run it again: nothing is done twice.")
-        self._say(self._compare(since))
+        with self._in_turn() as is_ours:
+            if not is_ours:
+                raise CommandError("The other process does not end. Run this again once it has.")
+            report = recover(timezone.now(), since)
+            self.stdout.write(str(report))
+            if not report.is_complete:
+                raise CommandError("This is not all yet. Run it again: nothing is done twice.")
+            self._say(self._compare(since))
 
     def _say(self, found: Comparison | None) -> None:
         """Print what was found; raise CommandError if the books differ."""
@@ -132,26 +159,41 @@ class Command(BaseCommand):
     def _go_on_for_ever(self, older_than: timedelta, options: Any) -> None:
         log_mode()
         while True:
-            self._run_and_log(older_than)
+            is_away = False
+            try:
+                self.go_round(older_than)
+            except (DatabaseError, InterfaceError) as error:
+                if not may_pass(error):
+                    raise
+                give_up()
+                is_away = True
+                logger.error("The database did not answer (%s), so the next run goes on.", error)
             time.sleep(options["every"])
-            close_old_connections()
+            if not is_away:
+                close_old_connections()
 
-    def _run_and_log(self, older_than: timedelta) -> None:
-        """A restart of the database is no reason to end for good.
+    def go_round(self, older_than: timedelta, pause: timedelta | None = None) -> None:
+        """Do the round, unless another process is at it or has done one within the pause."""
+        if self._is_due(pause):
+            with leases.held(LEASE) as is_ours:
+                if is_ours and self._is_due(pause):
+                    self._go_round(older_than)
 
-        Nor is a lock held too long, or a table that the release is just about to make.
-        """
-        try:
-            report = self._run(older_than)
-            level = logging.WARNING if report.problem else logging.INFO
-            logger.log(level, "%s", report, extra={"fields": asdict(report)})
-            self._compare_and_log(older_than)
-            self._purge_once_a_day()
-        except (DatabaseError, InterfaceError) as error:
-            if not is_outage(error) and not isinstance(error, ProgrammingError):
-                raise
-            give_up()
-            logger.error("The database did not answer (%s), so the next run goes on.", error)
+    def _is_due(self, pause: timedelta | None) -> bool:
+        return not (pause and Heartbeat.has_been(Heartbeat.Name.ROUND, pause))
+
+    def _go_round(self, older_than: timedelta) -> None:
+        report = self._run(older_than)
+        logger.log(self._level(report), "%s", report, extra={"fields": asdict(report)})
+        self._compare_and_log(older_than)
+        self._purge_once_a_day()
+        self._is_first = False
+
+    def _level(self, report: ReconcileReport) -> int:
+        """The first round says that the worker runs, and later ones what they found."""
+        if report.problem:
+            return logging.WARNING
+        return logging.INFO if self._is_first or report.has_news else logging.DEBUG
 
     def _compare_and_log(self, older_than: timedelta) -> None:
         if found := self._compare_once_a_day(older_than):
@@ -159,24 +201,33 @@ class Command(BaseCommand):
 
     def _purge_once_a_day(self) -> None:
         """Go on after the next run of the orders if there was too much for one."""
-        now = timezone.now()
-        if self._purged_at and now < self._purged_at + ONE_DAY:
+        is_done = Heartbeat.has_been(Heartbeat.Name.FORGET, ONE_DAY)
+        if self._is_first or not is_done:
+            Product.objects.fold_again()
+        if is_done:
             return
-        Product.objects.fold_again()
-        report = purge(now, seconds=PURGE_SECONDS)
+        report = purge(timezone.now(), seconds=PURGE_SECONDS)
         logger.info("%s", report, extra={"fields": asdict(report)})
         if report.is_complete:
-            self._purged_at = now
+            Heartbeat.beat(Heartbeat.Name.FORGET, note=str(report))
 
     def _run(self, older_than: timedelta) -> ReconcileReport:
         now = timezone.now()
         if settings.STRIPE_DEMO_MODE:
-            report = ReconcileReport(sent=send_due(now), is_demo=True)
+            report = ReconcileReport(sent=send_due(now) if self.sends else 0, is_demo=True)
         else:
-            report = reconcile(now, older_than=older_than)
+            report = reconcile(now, older_than=older_than, sends=self.sends)
         Product.objects.filter(search_text="").fold_again()
-        Heartbeat.beat(Heartbeat.Name.ROUND, timezone.now(), str(report))
+        Heartbeat.beat(Heartbeat.Name.ROUND, note=str(report))
         return report
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the worker may go on: a restart of the database is no reason to end for good.
+
+    Nor is a lock held too long, or a table that the release is just about to make.
+    """
+    return is_outage(error) or isinstance(error, ProgrammingError)
 
 
 def _moment(text: str) -> datetime:

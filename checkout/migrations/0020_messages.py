@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("checkout", "0018_orders_to_ship"),
+        ("checkout", "0019_lease"),
     ]
 
     operations = [

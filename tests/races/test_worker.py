@@ -1,0 +1,262 @@
+"""Workers beside several servers share the work: one at a time, and nothing is done twice."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.races.alterations import PAUSE
+from tests.races.chaos import in_proof
+from tests.races.crew import Crew, crew, workers_of, working
+from tests.races.snapshots import take_snapshot
+from tools.invariants import AT_REST, complaints
+from tools.postgresql import free_port
+from tools.shop_process import PROJECT, ShopProcess, new_database
+from tools.stage import Stage
+from tools.waiting import PATIENCE_SECONDS, wait_until
+
+KILLS, STOPS, ROUNDS = in_proof(20, 3), in_proof(5, 1), in_proof(60, 10)
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
+    with crew(tmp_path_factory.mktemp("crew")) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
+    with crew(tmp_path_factory.mktemp("one"), size=1) as server:
+        yield server
+
+
+class TestOneHolder:
+    def test_is_at_work_at_any_time(self, servers: Crew):
+        servers.wait_for_rounds(ROUNDS)
+        assert servers.begun_together() == 0
+
+    def test_would_not_be_alone_without_the_lease(self, tmp_path: Path):
+        with crew(tmp_path, "every_process_has_the_lease") as unguarded:
+            wait_until(unguarded.begun_together, "They never met.")
+
+    def test_that_is_killed_or_stopped_leaves_its_work_to_others_and_nothing_is_done_twice(
+        self, servers: Crew, at_the_end: Callable[[str], None]
+    ):
+        struck: list[int] = []
+        for number in (signal.SIGKILL,) * KILLS + (signal.SIGSTOP,) * STOPS:
+            buys_and_pays(servers.stage, is_heard=len(struck) % 2 == 0)
+            worker = servers.strike_holder(number)
+            struck.append(worker)
+            servers.wait_for_rounds(1)
+            if number == signal.SIGSTOP:
+                os.kill(worker, signal.SIGCONT)
+                # It finds that another one took over, and its server starts a new one.
+                wait_until(lambda w=worker: w not in servers.workers(), "It goes on.")  # type: ignore[misc]
+        assert servers.begun_together(tuple(struck)) == 0
+        wait_until(lambda: all_is_told(servers.stage), "Not all is told.")
+        seen = take_snapshot(servers.stage, {})
+        assert complaints(seen, AT_REST) == []
+        assert len(seen.paid_sessions) == len(struck)
+        at_the_end(f"worker: {KILLS} killed at their work, {STOPS} stopped past their lease")
+
+
+class TestAStoppedHolderThatGoesOn:
+    """It was stopped after it had seen that something is due, and before it was done."""
+
+    ALTERED = ("messages_take_a_moment", "lost_leases_go_unnoticed")
+
+    def told(self, folder: Path, *alterations: str) -> int:
+        with crew(folder, *alterations, *self.ALTERED) as servers:
+            log, post = servers.stage.shop.log, servers.stage.post
+            buys_and_pays(servers.stage)
+            wait_until(lambda: PAUSE in log.read_text(), "Nothing is due.")
+            stopped = servers.holder("messages")
+            servers.stop(stopped)
+            assert not post.mails
+            wait_until(lambda: len(post.mails) == 1, "Nobody else takes over.")
+            os.kill(stopped, signal.SIGCONT)
+            wait_until(lambda: servers.holder("messages") in (0, stopped))
+            # A round later it has long come to its end.
+            servers.wait_for_rounds(2)
+            return len(post.mails)
+
+    def test_does_not_do_again_what_another_has_done(self, tmp_path: Path):
+        assert self.told(tmp_path) == 1
+
+    def test_would_without_the_claim(self, tmp_path: Path):
+        assert self.told(tmp_path, "messages_are_not_claimed") > 1
+
+
+class TestAWorkerAndItsServer:
+    def test_is_started_again_when_it_dies(self, server: Crew):
+        first = worker_of(server)
+        os.kill(first, signal.SIGKILL)
+        assert worker_of(server, besides=first)
+        server.wait_for_rounds(2)
+
+    def test_is_one_while_web_workers_come_and_go(self, server: Crew):
+        worker, [shop] = worker_of(server), server.shops
+        for web_worker in children_of(shop, besides=worker):
+            os.kill(web_worker, signal.SIGKILL)
+        wait_until(lambda: len(children_of(shop, besides=worker)) == 1, "It is not replaced.")
+        assert workers_of(shop) == [worker]
+
+    def test_is_one_after_a_graceful_restart_with_a_new_configuration(self, server: Crew):
+        first, [shop] = worker_of(server), server.shops
+        os.kill(shop.group, signal.SIGHUP)
+        assert worker_of(server, besides=first)
+        server.wait_for_rounds(2)
+        assert len(workers_of(shop)) == 1
+
+    def test_passes_to_the_new_server_of_an_upgrade(self, server: Crew):
+        first, [shop] = worker_of(server), server.shops
+        os.kill(shop.group, signal.SIGUSR2)
+        wait_until(lambda: shop.log.read_text().count("Starting gunicorn") > 1, "No new server.")
+        server.wait_for_rounds(2)
+        assert workers_in_group(shop) == [first]
+        os.kill(shop.group, signal.SIGTERM)
+        wait_until(lambda: workers_in_group(shop) not in ([], [first]), "No new worker.")
+        server.wait_for_rounds(2)
+        assert shop.is_ready()
+
+    @pytest.mark.parametrize(
+        ("number", "options"), [(signal.SIGTERM, ""), (signal.SIGKILL, "--preload")]
+    )
+    def test_ends_with_its_server(self, tmp_path: Path, number: signal.Signals, options: str):
+        with crew(tmp_path, size=1, GUNICORN_CMD_ARGS=options) as server:
+            worker = worker_of(server)
+            # A web worker that was forked beside it must not keep it alive.
+            for web_worker in children_of(server.shops[0], besides=worker):
+                os.kill(web_worker, signal.SIGKILL)
+            server.wait_for_rounds(2)
+            os.kill(server.shops[0].group, number)
+            wait_until(lambda: not is_working(worker), "It outlives its server.")
+            assert server.holder() == 0
+
+    def test_would_outlive_it_if_it_did_not_look(self, tmp_path: Path):
+        with crew(tmp_path, "the_worker_outlives_its_server", size=1) as server:
+            worker = worker_of(server)
+            server.wait_for_rounds(1)
+            os.kill(server.shops[0].group, signal.SIGKILL)
+            server.wait_for_rounds(2)
+            assert is_working(worker)
+
+    def test_of_a_developer_is_there_too(self, tmp_path: Path):
+        said, manage = tmp_path / "log", [sys.executable, "manage.py", "runserver", "--noreload"]
+        with new_database(tmp_path) as database, said.open("wb") as log:
+            shop = ShopProcess(database, DEBUG="true", WORKER="inline").prepare()
+            server = subprocess.Popen(
+                [*manage, str(free_port())],
+                cwd=PROJECT,
+                env=shop.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+            try:
+                wait_until(lambda: "0 messages sent" in said.read_text(), "No worker.")
+                [worker] = [pid for pid, parent in working() if parent == server.pid]
+            finally:
+                server.kill()
+                server.wait()
+            wait_until(lambda: not is_working(worker), "It outlives its server.")
+
+
+def test_what_is_to_be_told_does_not_wait_for_a_slow_stripe(server: Crew):
+    stripe, mails = server.stage.stripe, server.stage.post.mails
+    before = len(mails)
+    stripe.fault("GET", "/v1/events", hang=PATIENCE_SECONDS)
+    try:
+        wait_until(lambda: stripe.hanging, "The worker does not ask Stripe.")
+        buys_and_pays(server.stage)
+        wait_until(lambda: len(mails) > before, "Nobody tells it.")
+        assert stripe.hanging
+    finally:
+        stripe.clear_faults()
+
+
+class TestWhoStartsIt:
+    def test_is_said_in_the_environment(self, tmp_path: Path):
+        with crew(tmp_path, size=1, WORKER="process") as server:
+            assert server.workers() == []
+
+    def test_may_be_said_in_the_file_env(self, tmp_path: Path):
+        said = subprocess.run(
+            [sys.executable, "manage.py", "work", "--beside-a-server"],
+            cwd=PROJECT,
+            env=ShopProcess("sqlite:///:memory:").environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=True,
+        )
+        assert said.stdout == "WORKER is off: this server starts no worker.\n"
+
+
+def test_it_waits_for_the_tables(tmp_path: Path):
+    with new_database(tmp_path) as database:
+        shop, log = ShopProcess(database), tmp_path / "log"
+        with log.open("wb") as output:
+            worker = subprocess.Popen(
+                [sys.executable, "manage.py", "work"],
+                cwd=PROJECT,
+                env=shop.environment,
+                stdout=output,
+                stderr=output,
+            )
+        try:
+            wait_until(lambda: "so the worker waits" in log.read_text(), "It does not wait.")
+            shop.prepare()
+            wait_until(lambda: "0 messages sent" in log.read_text(), "It does not begin.")
+        finally:
+            worker.terminate()
+            assert worker.wait(PATIENCE_SECONDS) == 0
+        assert log.read_text().count("so the worker waits") == 1
+
+
+def buys_and_pays(stage: Stage, *, is_heard: bool = True) -> None:
+    """Stripe's word comes by webhook, or it is lost, and the worker has to ask for it."""
+    shopper = stage.shopper()
+    shopper.puts(stage.product("Mouse"), 1)
+    assert shopper.buys().leads_to_payment
+    [(_, session)] = stage.orders(shopper)
+    if not is_heard:
+        stage.stripe.lose()
+    stage.stripe.pay(session or "")
+    stage.stripe.wait_until_quiet(PATIENCE_SECONDS)
+    stage.stripe.deliver_normally()
+
+
+def all_is_told(stage: Stage) -> bool:
+    """Whether each paid order is told of, or a worker died at it."""
+    begun = "SELECT COUNT(*) FROM checkout_message WHERE claimed_at IS NOT NULL"
+    return stage.number(begun) == stage.number("SELECT COUNT(*) FROM checkout_order")
+
+
+def worker_of(server: Crew, besides: int = 0) -> int:
+    """Wait until there is one, and return it."""
+    wait_until(lambda: [w for w in server.workers() if w != besides], "There is no worker.")
+    [worker] = [w for w in server.workers() if w != besides]
+    return worker
+
+
+def children_of(shop: ShopProcess, besides: int) -> list[int]:
+    said = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+    )
+    rows = [tuple(map(int, line.split())) for line in said.stdout.splitlines()]
+    return [pid for pid, parent in rows if parent == shop.group and pid != besides]
+
+
+def workers_in_group(shop: ShopProcess) -> list[int]:
+    """Those beside an old and a new server."""
+    return [pid for pid, _ in working() if os.getpgid(pid) == shop.group]
+
+
+def is_working(worker: int) -> bool:
+    return worker in [pid for pid, _ in working()]
