@@ -1,8 +1,7 @@
 """A process beside a server, such as its worker: started again when it dies, and ended with it.
 
 Its standard input is a pipe whose other end the server holds: that closes with the server, however
-it dies, and the companion ends at that. What it says on its standard output is why it is not to be
-started again.
+it dies, and the companion ends at that. What it prints and logs goes where the server's goes.
 """
 
 import contextlib
@@ -19,6 +18,8 @@ NICENESS = 5
 STEADY_SECONDS = 60.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 GRACE_SECONDS = 8.0
+NOT_WANTED = 3
+"""The exit status of a companion that is not to be started again."""
 
 
 class Companion:
@@ -78,7 +79,6 @@ class Companion:
             self._process = subprocess.Popen(  # noqa: S603 (our own command)
                 self._command,
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
                 env={**os.environ, **self._environment},
                 **self._options,
             )
@@ -90,12 +90,10 @@ class Companion:
                 os.setpriority(os.PRIO_PROCESS, self._process.pid, NICENESS)
 
     def _bury(self, process: subprocess.Popen[bytes]) -> None:
-        reason = process.stdout.read().decode().strip() if process.stdout else ""
         self._close(process)
         self._process = None
-        if reason:
+        if process.returncode == NOT_WANTED:
             self._is_wanted = False
-            self._log(reason)
         elif self._is_to_change or not self._is_wanted:
             self._starts_at = time.monotonic()
         else:
@@ -114,6 +112,5 @@ class Companion:
 
     @staticmethod
     def _close(process: subprocess.Popen[bytes]) -> None:
-        for pipe in (process.stdin, process.stdout):
-            if pipe:
-                pipe.close()
+        if process.stdin:
+            process.stdin.close()

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import pytest
 
 from storefront.ops import companion
-from storefront.ops.companion import Companion
+from storefront.ops.companion import NOT_WANTED, Companion
 from tools.waiting import wait_until
 
 pytestmark = pytest.mark.once
 
 STAYS = "import sys; sys.stdin.read()"
 DIES = "import sys; sys.exit(1)"
-EXPLAINS = "print('Not here.')"
+GOES = f"import sys; sys.exit({NOT_WANTED})"
 IGNORES_SIGTERM = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(99)"
 )
@@ -108,13 +108,15 @@ def test_that_ran_for_long_is_started_again_soon(
     assert one._starts_at - clock.now == 1
 
 
-def test_that_says_why_is_not_started_again(clock: Clock, made: list[Companion], said: list[str]):
-    one = beside(made, said, EXPLAINS)
+def test_that_is_not_wanted_is_not_started_again(
+    clock: Clock, made: list[Companion], said: list[str]
+):
+    one = beside(made, said, GOES)
     clock.now += 1
     dies(one)
     clock.now += 100
     one.keep()
-    assert (one._process, said) == (None, ["Not here."])
+    assert (one._process, said) == (None, [])
 
 
 def test_ends_when_it_is_asked_to_and_stays_away(made: list[Companion], said: list[str]):

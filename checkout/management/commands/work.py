@@ -25,6 +25,7 @@ from django.utils import timezone
 from checkout import leases, outbox
 from checkout.management.commands import reconcile_orders
 from checkout.models import Lease
+from storefront.ops.companion import NOT_WANTED
 from storefront.ops.connections import give_up, limit_waiting
 from storefront.ops.health import are_migrations_pending
 from storefront.startup import log_mode
@@ -62,8 +63,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         is_beside = options["beside_a_server"]
         if is_beside and settings.WORKER != "inline":
-            self.stdout.write(f"WORKER is {settings.WORKER}: this server starts no worker.")
-            return
+            logger.info("WORKER is %s: this server starts no worker.", settings.WORKER)
+            sys.exit(NOT_WANTED)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _end)
         connection_created.connect(limit_waiting)
