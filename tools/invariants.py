@@ -174,6 +174,14 @@ def each_payment_is_applied_once(seen: Snapshot) -> Iterator[str]:
             yield f"Order {order.id} is {order.status}, with {count} confirmations."
 
 
+def each_payment_is_applied_by_an_event(seen: Snapshot) -> Iterator[str]:
+    """The note of it comes with the move: a second delivery of the event changes nothing."""
+    applied = {event.order for event in seen.events if event.is_applied}
+    for order in seen.orders:
+        if order.is_sold and order.id not in applied:
+            yield f"Order {order.id} is {order.status}, by no event."
+
+
 def no_order_is_confirmed_twice(seen: Snapshot) -> Iterator[str]:
     for order, count in Counter(seen.told).items():
         if count > 1:
@@ -334,6 +342,7 @@ ALWAYS: tuple[Invariant, ...] = (
     what_left_a_cart_is_being_paid,
     no_event_is_recorded_twice,
     each_payment_is_applied_once,
+    each_payment_is_applied_by_an_event,
     no_order_is_confirmed_twice,
 )
 AT_REST: tuple[Invariant, ...] = (

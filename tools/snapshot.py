@@ -49,6 +49,7 @@ class OrderRow:
 class EventRow:
     event_id: str
     order: str
+    is_applied: bool
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,8 @@ def read_rows(sql: Sql) -> Rows:
         reservations=_lines(sql, '"order"', "quantity", "storefront_hold"),
         stock={row[0]: row[1] for row in sql("SELECT id, stock FROM storefront_product")},
         events=[
-            EventRow(row[0], as_hex(row[1]))
-            for row in sql("SELECT event_id, order_id FROM checkout_stripeevent")
+            EventRow(row[0], as_hex(row[1]), row[2] == "applied")
+            for row in sql("SELECT event_id, order_id, outcome FROM checkout_stripeevent")
         ],
         messages=[
             MessageRow(as_hex(row[0]), bool(row[1]), bool(row[2]), row[3] is None)

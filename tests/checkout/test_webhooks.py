@@ -180,11 +180,11 @@ class TestWhatStripeDidNotSend:
         assert "ada@example.com" not in caplog.text
 
 
-def test_a_webhook_costs_at_most_six_queries(
+def test_a_webhook_costs_at_most_seven_queries(
     pending_order: Order, laptop: Product, ada: Shopper, django_assert_max_num_queries
 ):
     event = event_about(pending_order)
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         deliver(event)
     assert ada.cart == {}
     with django_assert_max_num_queries(6):

@@ -114,6 +114,10 @@ def an_event_is_sent_and_lost(seen: Snapshot) -> Snapshot:
     return replace(seen, sent=[*seen.sent, event])
 
 
+def no_event_is_applied(seen: Snapshot) -> Snapshot:
+    return replace(seen, events=[replace(event, is_applied=False) for event in seen.events])
+
+
 def every_order_is_confirmed_again(seen: Snapshot) -> Snapshot:
     return replace(seen, told=[*seen.told, *seen.told])
 
@@ -153,6 +157,7 @@ TAMPERINGS: list[tuple[Tampering, str]] = [
     (a_confirmation_is_gone, "is PAID, with 0 confirmations"),
     (a_confirmation_is_gone, "was confirmed, and nothing calls for it"),
     (a_confirmation_is_there_twice, ", with 2 confirmations"),
+    (no_event_is_applied, "is PAID, by no event"),
     (its_event_is_there_twice, "is recorded 2 times"),
     (with_event(event_id="evt_forged"), "evt_forged is recorded, and Stripe never sent it"),
     (an_event_is_sent_and_lost, "evt_lost is not recorded"),
