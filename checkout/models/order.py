@@ -148,6 +148,18 @@ class Order(models.Model):
         editable=False,
         help_text="The state that a full refund ended; a refund that fails leads back to it.",
     )
+    fee_cents = models.BigIntegerField(
+        null=True, editable=False, help_text="What Stripe kept, in the settlement currency."
+    )
+    net_cents = models.BigIntegerField(
+        null=True, editable=False, help_text="What Stripe pays out, before refunds."
+    )
+    settlement_currency = models.CharField(
+        max_length=3, blank=True, default="", db_default="", editable=False
+    )
+    note = models.TextField(
+        blank=True, default="", db_default="", help_text="For the merchant; no shopper sees it."
+    )
     disputed_at = models.DateTimeField(null=True, blank=True)
     dispute_id = models.CharField(max_length=255, blank=True)
     dispute_result = models.CharField(max_length=20, blank=True)
