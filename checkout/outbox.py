@@ -114,6 +114,18 @@ def unsure(now: datetime) -> int:
     return Message.objects.unsure(now).count()
 
 
+def send_test(to: str) -> str:
+    """Send a mail that says nothing but that it came; return what went wrong, if anything did."""
+    words = f"Mails of {settings.SHOP_NAME} leave the shop. This one tells of no order."
+    mail = EmailMessage("A test mail of your shop", f"{words}\n", _sender(), [to])
+    try:
+        with closing(Post()) as post:
+            post.send(mail)
+    except (MayHaveArrived, NotSent) as error:
+        return str(error)
+    return ""
+
+
 def has_a_way() -> bool:
     """Whether mails can leave at all."""
     return "default" in settings.MAILERS
@@ -199,18 +211,22 @@ def _envelope(message: Message) -> EmailMessage:
     }
     if message.order_id and (first := _first_of(message)) != message:
         headers["References"] = _message_id(first)
-    sender, _, domain = (settings.MAIL_FROM or f"orders@{_host()}").rpartition("@")
     answers_to = settings.MERCHANT_MAIL if not message.is_to_merchant else ""
     mail = EmailMultiAlternatives(
         " ".join(written.subject.split())[:LONGEST_HEADER],
         written.text,
-        str(Address(settings.SHOP_NAME[:LONGEST_HEADER], sender, domain)),
+        _sender(),
         [message.to],
         reply_to=[answers_to] if answers_to else None,
         headers=headers,
     )
     mail.attach_alternative(written.html, "text/html")
     return mail
+
+
+def _sender() -> str:
+    box, _, domain = (settings.MAIL_FROM or f"orders@{_host()}").rpartition("@")
+    return str(Address(settings.SHOP_NAME[:LONGEST_HEADER], box, domain))
 
 
 def _first_of(message: Message) -> Message:

@@ -17,7 +17,7 @@ class Desk(AdminSite):
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
-        from merchant import views
+        from merchant import health, views
 
         order = "checkout/order/<uuid:pk>/"
         pages: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
@@ -28,6 +28,7 @@ class Desk(AdminSite):
             "slip": (f"{order}slip/", views.slip),
             "parcels": (f"{order}parcels/", views.parcels),
             "parcel": (f"{order}parcels/<int:parcel>/", views.parcel),
+            "health": ("health/", health.health),
         }
         own = [path(at, self.admin_view(view), name=name) for name, (at, view) in pages.items()]
         return [*own, *super().get_urls()]

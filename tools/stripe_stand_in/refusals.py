@@ -42,6 +42,7 @@ FAULTS = {
     400: ("invalid_request_error", None, "The request was unacceptable."),
     401: ("invalid_request_error", None, "Invalid API Key provided: sk_test_****"),
     402: ("card_error", "card_declined", "Your card was declined."),
+    403: ("invalid_request_error", None, "The provided key does not have the permissions."),
     409: ("idempotency_error", "idempotency_key_in_use", "There is a request in progress."),
     429: ("invalid_request_error", "rate_limit", "Request rate limit exceeded."),
 }
