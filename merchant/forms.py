@@ -8,7 +8,8 @@ from django.conf import settings
 
 from checkout.models import Order, OrderItem
 from merchant.models import Parcel, RefundRequest, carrier_named, tracking_url
-from storefront.money import NotAnAmount, cents_written, decimal_amount, format_money
+from storefront.money import format_money
+from storefront.money_field import MoneyField
 
 
 class ParcelForm(forms.ModelForm):
@@ -46,9 +47,7 @@ class ParcelForm(forms.ModelForm):
 class RefundForm(forms.Form):
     """How much of the `left` goes back and why, and how many of each item into stock."""
 
-    amount = forms.CharField(
-        max_length=60, widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"})
-    )
+    amount = MoneyField()
     reason = forms.ChoiceField(choices=RefundRequest.Reason)
     note = forms.CharField(
         label="Note, for you alone",
@@ -64,7 +63,8 @@ class RefundForm(forms.Form):
         items: Iterable[tuple[OrderItem, int]],
         data: Any = None,
     ) -> None:
-        super().__init__(data, initial={"amount": decimal_amount(left, order.currency)})
+        super().__init__(data)
+        self.fields["amount"] = MoneyField(currency=order.currency, initial=left)
         self.order, self.left = order, left
         self.restockable = {f"restock-{item.pk}": item for item, _ in items}
         for item, most in items:
@@ -77,15 +77,11 @@ class RefundForm(forms.Form):
             )
 
     def clean_amount(self) -> int:
-        currency = self.order.currency
-        try:
-            cents = cents_written(self.cleaned_data["amount"], currency)
-        except NotAnAmount as refusal:
-            raise forms.ValidationError(str(refusal)) from refusal
+        cents: int = self.cleaned_data["amount"]
         if not cents:
             raise forms.ValidationError("Nothing can’t be refunded: write how much.")
         if cents > self.left:
-            left = format_money(self.left, currency)
+            left = format_money(self.left, self.order.currency)
             raise forms.ValidationError(f"No more than {left} of this order is left to refund.")
         return cents
 

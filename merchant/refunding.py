@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import BigIntegerField, F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, NullIf
+from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
 from checkout import reading, telling
@@ -142,8 +143,10 @@ def store(request: RefundRequest, order: Order, seen: int) -> None:
     asked = Coalesce(Subquery(cents), 0, output_field=BigIntegerField())
     received = Coalesce(NullIf("received_cents", Value(0)), "total_cents")
     rows = Order.objects.filter(pk=order.pk, status__in=WITH_MONEY, refunded_cents=seen)
-    rows = rows.exclude(payment_intent="").annotate(received=received)
-    enough = rows.filter(received__gte=F("refunded_cents") + asked + request.amount_cents)
+    is_enough: Any = GreaterThanOrEqual(
+        received, F("refunded_cents") + asked + request.amount_cents
+    )
+    enough = rows.filter(is_enough).exclude(payment_intent="")
     # Without such an order it is empty, which the column may not be.
     to_store: Any = request
     to_store.order_id = Subquery(enough.order_by().values("pk"))

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tests.races.alterations import PAUSE
 from tools.http_shopper import HttpShopper
