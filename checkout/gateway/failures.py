@@ -68,6 +68,26 @@ class ClockIsOff(StripeRefused):
     """The session would end too soon or too late by Stripe's clock, which is right."""
 
 
+class NoSuchPayment(StripeRefused):
+    """The key's account has no such payment."""
+
+
+class AlreadyRefunded(StripeRefused):
+    """Nothing is left of the payment."""
+
+
+class MoreThanIsLeft(StripeRefused):
+    """Less than that is left of the payment."""
+
+
+class IsDisputed(StripeRefused):
+    """The shopper's bank has the money, and decides."""
+
+
+class BalanceTooLow(StripeRefused):
+    """The merchant has too little at Stripe."""
+
+
 def failure(error: stripe.StripeError) -> StripeFailed:
     """Translate Stripe's error; whether it was an answer matters, as Stripe replays those."""
     status = error.http_status or 0

@@ -48,8 +48,8 @@ FAULTS = {
 }
 
 
-def fault_answer(status: int) -> dict[str, Any]:
-    """The body of an answer that a test ordered instead of the true one."""
+def fault_answer(status: int, code: str = "") -> dict[str, Any]:
+    """The body of an answer that a test ordered instead of the true one, with another code."""
     unexpected = ("api_error", None, "An unknown error occurred.")
-    type, code, message = FAULTS.get(status, unexpected)
-    return Refusal(message, type=type, code=code, status=status).body()
+    type, usual, message = FAULTS.get(status, unexpected)
+    return Refusal(message, type=type, code=code or usual, status=status).body()
