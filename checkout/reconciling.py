@@ -15,7 +15,8 @@ from math import inf
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
 
 from checkout import events, gateway, limits, outbox, reading, rebuilding, refunds, telling
 from checkout.gateway import failures, reads
@@ -166,7 +167,9 @@ def _replay_undelivered(report: ReconcileReport, now: datetime, until: float) ->
             break
     for event in reversed(unknown):
         report.undelivered += 1
-        _receive(report, event)
+        if _receive(report, event):
+            row = StripeEvent.objects.filter(event_id=event["id"])
+            row.update(note=Concat("note", Value(StripeEvent.ASKED_FOR)))
 
 
 def _replay(report: ReconcileReport, since: datetime, now: datetime) -> None:
@@ -202,7 +205,7 @@ def _apply_what_went_back(report: ReconcileReport, since: datetime) -> None:
 
 def _event_now(kind: str, thing: dict[str, Any]) -> dict[str, Any]:
     return {
-        "id": f"reconciled_{thing['id']}_{thing['status']}",
+        "id": f"{StripeEvent.MADE_BY_WORKER}{thing['id']}_{thing['status']}",
         "type": kind,
         "created": thing["created"],
         "data": {"object": thing},
@@ -264,7 +267,8 @@ def _event(kind: str, session: dict[str, Any]) -> dict[str, Any]:
     """Return the event that was lost, made from the session; the same answer makes the same one."""
     intent = reading.mapping(session.get("payment_intent"))
     return {
-        "id": f"reconciled_{session['id']}_{kind.rsplit('.')[-1]}_{session['payment_status']}",
+        "id": f"{StripeEvent.MADE_BY_WORKER}{session['id']}_{kind.rsplit('.')[-1]}"
+        f"_{session['payment_status']}",
         "type": kind,
         "created": intent.get("created"),
         "livemode": session["livemode"],
