@@ -205,7 +205,7 @@ def _apply_what_went_back(report: ReconcileReport, since: datetime) -> None:
 
 def _event_now(kind: str, thing: dict[str, Any]) -> dict[str, Any]:
     return {
-        "id": f"{StripeEvent.MADE_BY_WORKER}{thing['id']}_{thing['status']}",
+        "id": f"reconciled_{thing['id']}_{thing['status']}",
         "type": kind,
         "created": thing["created"],
         "data": {"object": thing},
@@ -267,8 +267,7 @@ def _event(kind: str, session: dict[str, Any]) -> dict[str, Any]:
     """Return the event that was lost, made from the session; the same answer makes the same one."""
     intent = reading.mapping(session.get("payment_intent"))
     return {
-        "id": f"{StripeEvent.MADE_BY_WORKER}{session['id']}_{kind.rsplit('.')[-1]}"
-        f"_{session['payment_status']}",
+        "id": f"reconciled_{session['id']}_{kind.rsplit('.')[-1]}_{session['payment_status']}",
         "type": kind,
         "created": intent.get("created"),
         "livemode": session["livemode"],
