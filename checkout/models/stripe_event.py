@@ -31,13 +31,13 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
         return next((event for event in self._newest() if event.came_by_webhook), None)
 
     def newest_asked_for(self) -> "StripeEvent | None":
-        """Return the newest event that changed an order, if the worker had to ask for it."""
-        changes = (event for event in self._newest() if event.outcome == event.Outcome.APPLIED)
-        newest = next(changes, None)
+        """Return the newest event that told of a payment, if the worker had to ask for it."""
+        told = (event for event in self._newest() if event.tells_of_a_payment)
+        newest = next(told, None)
         return newest if newest and newest.was_asked_for else None
 
     def _newest(self) -> Iterable["StripeEvent"]:
-        return self.order_by("-id").only("event_id", "note", "outcome", "received_at")[:30]
+        return self.order_by("-id").only("event_id", "type", "note", "outcome", "received_at")[:30]
 
 
 class StripeEvent(models.Model):
@@ -124,6 +124,11 @@ class StripeEvent(models.Model):
     @property
     def was_asked_for(self) -> bool:
         return self.event_id.startswith(self.MADE_BY_WORKER) or self.note.endswith(self.ASKED_FOR)
+
+    @property
+    def tells_of_a_payment(self) -> bool:
+        is_news = self.outcome == self.Outcome.APPLIED
+        return is_news and self.type.startswith("checkout.session.")
 
     @property
     def came_by_webhook(self) -> bool:
