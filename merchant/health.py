@@ -26,7 +26,7 @@ WISHES = {
 @require_http_methods(["GET", "HEAD", "POST"])
 def health(request: HttpRequest) -> HttpResponse:
     """Show all findings; a post wishes that Stripe is asked, or that a mail is sent."""
-    if not request.user.has_perm("checkout.view_heartbeat"):
+    if not request.user.has_perm("checkout.view_stripeevent"):
         raise PermissionDenied
     if request.method == "POST":
         return _wish(request)

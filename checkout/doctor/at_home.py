@@ -19,6 +19,8 @@ from storefront.ops.static_files import is_collected
 
 Name = Heartbeat.Name
 HOUR = timedelta(hours=1)
+# What was refused before says nothing of today.
+FRESH = timedelta(days=2)
 # A bank debit is paid, or has failed, within so long.
 SLOWEST_BANK = timedelta(days=15)
 BACKUP_EVERY = timedelta(days=2)
@@ -29,7 +31,7 @@ def look(now: datetime) -> list[Finding]:
     """Return how all of it stands, most important first."""
     return [
         mode(),
-        *([] if settings.STRIPE_DEMO_MODE else [secret(), last_event(), last_refusal()]),
+        *([] if settings.STRIPE_DEMO_MODE else [secret(), last_event(), last_refusal(now)]),
         orders(now),
         *([] if settings.STRIPE_DEMO_MODE else [books()]),
         worker(),
@@ -66,19 +68,22 @@ def secret() -> Finding:
 
 def last_event() -> Finding:
     title = "Last event of Stripe's"
-    at = StripeEvent.objects.order_by("-id").values_list("received_at", flat=True).first()
-    return fine(title, "One was heard.", at=at) if at else unknown(title, "None was heard yet.")
+    heard = StripeEvent.objects.newest_heard()
+    if not heard:
+        return unknown(title, "None was heard yet.")
+    return fine(title, f"{heard.type}.", at=heard.received_at)
 
 
-def last_refusal() -> Finding:
-    """A refusal is old news once an event was believed after it."""
+def last_refusal(now: datetime) -> Finding:
     title = "Last refused webhook"
     last = Heartbeat.objects.filter(name=Name.REFUSED).first()
     if not last:
         return fine(title, "None.")
-    heard = StripeEvent.objects.order_by("-id").values_list("received_at", flat=True).first()
-    if heard and heard > last.at:
+    heard = StripeEvent.objects.newest_heard()
+    if heard and heard.received_at > last.at:
         return fine(title, f"{_sentence(last.note)} Events were believed since then.", at=last.at)
+    if last.at < now - FRESH:
+        return fine(title, _sentence(last.note), at=last.at)
     todo = (
         "Compare STRIPE_WEBHOOK_SECRET with the endpoint's signing secret in Stripe's dashboard; "
         "`manage.py doctor` makes sure. It may also have been sent by somebody else."

@@ -92,8 +92,7 @@ def failure(error: stripe.StripeError) -> StripeFailed:
     """Translate Stripe's error; whether it was an answer matters, as Stripe replays those."""
     status = error.http_status or 0
     is_passing = status in (0, 409, 429)
-    is_down = is_passing or status >= 500
-    kind: type[StripeFailed] = StripeDown if is_down else StripeRefused
+    kind: type[StripeFailed] = StripeDown if is_passing or status >= 500 else StripeRefused
     if isinstance(error, stripe.IdempotencyError):
         kind = StripeDown  # the request has changed since, and is allowed under the next key
     if error.code == "amount_too_small":

@@ -379,7 +379,10 @@ class TestWhatTheShopKnowsItself:
     def test_of_a_refused_webhook_until_one_is_believed(self, account: StandIn):
         Heartbeat.beat(Heartbeat.Name.REFUSED, note="the signature does not fit")
         assert row("Last refused", run()[1]).startswith("✗")
-        StripeEvent.objects.create(event_id="evt_1", outcome="ignored")
+        Heartbeat.objects.filter(name="refused").update(at=timezone.now() - 49 * HOUR)
+        assert row("Last refused", run()[1]).startswith("✓")
+        Heartbeat.objects.filter(name="refused").update(at=timezone.now() - HOUR)
+        StripeEvent.objects.create(event_id="evt_1", type="charge.refunded", outcome="ignored")
         assert row("Last refused", run()[1]).startswith("✓")
 
     @pytest.mark.parametrize(
