@@ -26,6 +26,7 @@ from django.utils.module_loading import import_string
 from checkout import telling
 from checkout.models import Message, Order, StripeEvent
 from checkout.models.message import MessageQuerySet
+from storefront.models import Shop
 from storefront.ops import logs
 from storefront.ops.mailing import Down, MayHaveArrived, NotSent, Post, Refused
 from storefront.ops.pages import own_url
@@ -116,8 +117,9 @@ def unsure(now: datetime) -> int:
 
 def send_test(to: str) -> str:
     """Send a mail that says nothing but that it came; return what went wrong, if anything did."""
-    words = f"Mails of {settings.SHOP_NAME} leave the shop. This one tells of no order."
-    mail = EmailMessage("A test mail of your shop", f"{words}\n", _sender(), [to])
+    shop = Shop.current()
+    words = f"Mails of {shop.shown_name} leave the shop. This one tells of no order."
+    mail = EmailMessage("A test mail of your shop", f"{words}\n", _sender(shop), [to])
     try:
         with closing(Post()) as post:
             post.send(mail)
@@ -211,11 +213,12 @@ def _envelope(message: Message) -> EmailMessage:
     }
     if message.order_id and (first := _first_of(message)) != message:
         headers["References"] = _message_id(first)
-    answers_to = settings.MERCHANT_MAIL if not message.is_to_merchant else ""
+    shop = Shop.current()
+    answers_to = settings.MERCHANT_MAIL or shop.contact_mail if not message.is_to_merchant else ""
     mail = EmailMultiAlternatives(
         " ".join(written.subject.split())[:LONGEST_HEADER],
         written.text,
-        _sender(),
+        _sender(shop),
         [message.to],
         reply_to=[answers_to] if answers_to else None,
         headers=headers,
@@ -224,9 +227,9 @@ def _envelope(message: Message) -> EmailMessage:
     return mail
 
 
-def _sender() -> str:
+def _sender(shop: Shop) -> str:
     box, _, domain = (settings.MAIL_FROM or f"orders@{_host()}").rpartition("@")
-    return str(Address(settings.SHOP_NAME[:LONGEST_HEADER], box, domain))
+    return str(Address(shop.shown_name[:LONGEST_HEADER], box, domain))
 
 
 def _first_of(message: Message) -> Message:
