@@ -43,9 +43,8 @@ class Platform:
         return f"http://127.0.0.1:{self.port}"
 
     def command(self, line: str) -> list[str]:
-        # Without --env honcho would read a .env, which no platform has.
-        honcho = [sys.executable, "-m", "honcho", "--env", os.devnull]
-        return [*honcho, "start", "--port", str(self.port), line]
+        lines = dict(re.findall(r"(\w+): (.+)", (self.folder / "Procfile").read_text()))
+        return ["sh", "-c", lines[line]]
 
     def does(self, line: str) -> str:
         """Run a line of the Procfile that ends by itself; returns what it printed."""
@@ -59,7 +58,7 @@ class Platform:
             process = subprocess.Popen(
                 self.command(line),
                 cwd=self.folder,
-                env=self.environment,
+                env=self.environment | {"PORT": str(self.port)},
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -70,7 +69,8 @@ class Platform:
                 error.add_note(f"The {line} said:\n{log.read_text()}")
                 raise
             finally:
-                process.terminate()
+                # Platforms tell all processes of a line, not only the shell that started them.
+                os.killpg(process.pid, signal.SIGTERM)
                 try:
                     process.wait(PATIENCE_SECONDS)
                 finally:
