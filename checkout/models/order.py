@@ -317,7 +317,11 @@ class Order(models.Model):
             Q(session_id=None) | Q(session_id=session_id), pk=self.pk, superseded_at=None
         )
         kept = {"session_id": session_id, "session_url": url, "session_expires_at": expires_at}
-        return rows.update(**kept, **more) == 1
+        if not rows.update(**kept, **more):
+            return False
+        for name, value in {**kept, **more}.items():
+            setattr(self, name, value)
+        return True
 
     def begin_next_attempt(self, now: datetime) -> None:
         """Ask Stripe under a new idempotency key next time; two callers count as one."""
