@@ -328,10 +328,16 @@ class Order(models.Model):
         rows = Order.objects.filter(pk=self.pk, attempt=self.attempt, session_id=None)
         rows.update(attempt=F("attempt") + 1, attempt_at=now)
 
-    def supersede(self, now: datetime) -> None:
-        """Stop offering this order's session; only an event changes its payment state."""
-        Order.objects.filter(pk=self.pk, superseded_at=None).update(superseded_at=now)
+    def supersede(self, now: datetime) -> bool:
+        """Stop offering this order's session; only an event changes its payment state.
+
+        False if it was superseded already, or has got a session that this instance doesn't know.
+        """
+        rows = Order.objects.filter(pk=self.pk, session_id=self.session_id, superseded_at=None)
+        if not rows.update(superseded_at=now):
+            return False
         self.release_stock()
+        return True
 
 
 WAITING = (Order.Status.PENDING, Order.Status.PROCESSING)
