@@ -29,6 +29,7 @@ OF_ORDERS = (
     "checkout_stripeevent",
     "checkout_orderitem",
     "merchant_parcel",
+    "merchant_refundrequest",
     "checkout_order",
     "storefront_hold",
     "storefront_cartline",
