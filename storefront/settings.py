@@ -183,6 +183,8 @@ LEASE = timedelta(seconds=30)
 # What the floors above the checkout know of the persons of orders, and how they forget it.
 EXPORTS_PERSONS = ["merchant.persons.exported"]
 FORGETS_PERSONS = ["merchant.persons.forget"]
+# Which products the shelf may not forget (storefront/selling.py).
+SOLD_AMONG = "checkout.sold.sold_among"
 
 # What has to be run once a backup was restored, and when it was saved.
 AFTER_RESTORE = ["migrate", "reconcile_orders --since {moment}"]
