@@ -186,8 +186,14 @@ FORGETS_PERSONS = ["merchant.persons.forget"]
 # Which products the shelf may not forget (storefront/selling.py).
 SOLD_AMONG = "checkout.sold.sold_among"
 
+# What the desk has asked Stripe for: the event answers it, and the worker looks it up.
+HEARS_OF_REFUNDS = ["merchant.refunding.hear"]
+IN_EACH_ROUND = ["merchant.refunding.look_up_all"]
+
 # What has to be run once a backup was restored, and when it was saved.
 AFTER_RESTORE = ["migrate", "reconcile_orders --since {moment}"]
+# What writes down that one was saved.
+NOTES_BACKUP = "checkout.models.heartbeat.note_backup"
 
 # --- Static files -----------------------------------------------------------------------
 STATIC_URL = "/static/"

@@ -43,6 +43,7 @@ class Tables:
             self.payment_intents: Table = {}
             self.charges: Table = {}
             self.refunds: Table = {}
+            self.balance_is_low = False
             self.disputes: Table = {}
             self.events: list[Json] = []
             self.cause = NO_REQUEST
