@@ -1,6 +1,7 @@
 """Copies of products, to be changed and then put on sale."""
 
 from itertools import count
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -25,7 +26,7 @@ def duplicate(product: Product) -> Product:
 
 def _copied(product: Product, family: Product | None) -> Product:
     copy = Product.objects.get(pk=product.pk)
-    copy.pk, copy._state.adding = None, True  # type: ignore[assignment]
+    copy.pk, copy._state.adding = None, True
     copy.slug, copy.is_on_sale = "", False
     copy.stock = None if product.stock is None else 0
     if family is None:
@@ -43,11 +44,11 @@ def _copied(product: Product, family: Product | None) -> Product:
 
 def _another(words: str, field: str) -> str:
     """Return words that say that this is a copy, and fit into their field."""
-    most = Product._meta.get_field(field).max_length or 0
+    of_field: Any = Product._meta.get_field(field)
     alike = Product.objects.filter(**{f"{field}__startswith": words[:40]})
     taken = set(alike.values_list(field, flat=True))
     ends = (" (copy)" if number == 1 else f" (copy {number})" for number in count(1))
-    made = (words[: most - len(end)] + end for end in ends)
+    made = (words[: of_field.max_length - len(end)] + end for end in ends)
     return next(each for each in made if each not in taken)
 
 

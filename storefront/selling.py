@@ -12,7 +12,8 @@ def sold_among(products: Iterable[Product]) -> list[Product]:
     """Return those that were bought, or of which a kind was."""
     found = list(products)
     keys = {product.pk for product in found}
-    family = dict(Product.objects.filter(variant_of__in=keys).values_list("pk", "variant_of"))
+    kinds = Product.objects.filter(variant_of__in=keys).values_list("pk", "variant_of")
+    family = {kind: parent for kind, parent in kinds if parent}
     sold: set[int] = import_string(settings.SOLD_AMONG)(keys | family.keys())
     sold |= {family[pk] for pk in sold & family.keys()}
     return [product for product in found if product.pk in sold]

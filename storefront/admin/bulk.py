@@ -67,7 +67,7 @@ class CategoryForm(forms.Form):
     )
 
 
-class InBulk:
+class InBulk(admin.ModelAdmin):
     """The actions of the list."""
 
     actions = (
@@ -124,7 +124,7 @@ class InBulk:
         with transaction.atomic():
             for product in sorted(products, key=lambda product: product.pk):
                 shown = request.POST.get(f"price-{product.pk}", "")
-                old = int(shown) if re.fullmatch("[0-9]{1,15}", shown) else None
+                old = int(shown) if re.fullmatch("[0-9]{1,15}", shown) else -1
                 row = Product.objects.filter(pk=product.pk, price_cents=old)
                 new = changed_by(percent, product.price_cents)
                 if old != product.price_cents or not row.update(price_cents=new):
@@ -170,7 +170,7 @@ class InBulk:
         with transaction.atomic():
             copies = [duplicate(product) for product in products]
             for copy in copies:
-                self.log_addition(request, copy, "Duplicated.")  # type: ignore[attr-defined]
+                self.log_addition(request, copy, "Duplicated.")
         names = ", ".join(isolated(str(copy)) for copy in copies)
         messages.success(request, f"Made, and off sale until you put them on it: {names}.")
         if len(copies) == 1:
@@ -198,7 +198,7 @@ class InBulk:
         **context: Any,
     ) -> HttpResponse:
         """Show a page that asks on, and sends the chosen products along."""
-        site, opts = self.admin_site, self.opts  # type: ignore[attr-defined]
+        site, opts = self.admin_site, self.opts
         context |= site.each_context(request) | {"opts": opts, "title": title, "form": form}
         context |= {"products": products, "tick": helpers.ACTION_CHECKBOX_NAME}
         context["action"] = request.POST.get("action", "")
@@ -216,5 +216,5 @@ def _count(products: list[Product]) -> str:
 def _note(request: HttpRequest, products: list[Product], words: str) -> None:
     """Let the history of each say what was done."""
     LogEntry.objects.log_actions(
-        user_id=request.user.pk, queryset=products, action_flag=CHANGE, change_message=words
+        user_id=request.user.pk or 0, queryset=products, action_flag=CHANGE, change_message=words
     )

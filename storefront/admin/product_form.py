@@ -57,9 +57,7 @@ class ProductForm(KnowsWhatItShowed, WithPictures):
             return Status.HIDDEN
         return Status.SOLD_OUT if self.instance.stock == 0 else Status.FOR_SALE
 
-    @property
     def sells_out(self) -> bool:
-        """Whether none is left from now on, whatever came back or was sold meanwhile."""
         is_new = "status" in self.changed_data
         return is_new and self.cleaned_data.get("status") == Status.SOLD_OUT
 
@@ -68,12 +66,11 @@ class ProductForm(KnowsWhatItShowed, WithPictures):
         was_sold_out = self.shown("status") == Status.SOLD_OUT
         return was_sold_out and self.cleaned_data.get("status") == Status.FOR_SALE
 
-    @property
     def changes(self) -> set[str]:
-        changed = super().changes
+        changed = super().changes()
         if "status" in changed:
             changed.add("is_on_sale")
-        if "counts" in changed or self.sells_out:
+        if "counts" in changed or self.sells_out():
             changed.add("stock")
         return changed
 
@@ -93,9 +90,9 @@ class ProductForm(KnowsWhatItShowed, WithPictures):
         changed = {*self.changed_data}
         if data.get("counts") == NOT_COUNTED and ("counts" in changed or "stock" not in changed):
             data["stock"] = None
-        elif data.get("counts") == COUNTED and data["stock"] is None and not self.sells_out:
+        elif data.get("counts") == COUNTED and data["stock"] is None and not self.sells_out():
             self.add_error("stock", "Write how many you have, or choose “I don’t count”.")
-        if self.sells_out:
+        if self.sells_out():
             if "stock" in changed and data["stock"]:
                 self.add_error("status", "Sold out means that none is left: write 0, or For sale.")
             data["stock"] = 0

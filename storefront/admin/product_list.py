@@ -53,7 +53,7 @@ class ByStatus(admin.SimpleListFilter):
         return queryset
 
 
-class ListedProducts(LabelledList):
+class ListedProducts(LabelledList, admin.ModelAdmin):
     list_display = (
         *("thumbnail", "full_name", "shelf"),
         *("price_cents", "stock", "is_on_sale", "position"),
@@ -70,7 +70,7 @@ class ListedProducts(LabelledList):
         return Page
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        if self.has_change_permission(request):  # type: ignore[attr-defined]
+        if self.has_change_permission(request):
             return self.list_display
         return ("thumbnail", "full_name", "shelf", "price", "in_stock", "is_on_sale")
 

@@ -5,8 +5,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import F
-from django.db.models.functions import Greatest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
@@ -21,6 +19,7 @@ from storefront.importing import Refused, import_products
 from storefront.models import Category, Product
 from storefront.ops.shopper import shopper_of
 from storefront.selling import sold_among
+from storefront.stock import recount
 from storefront.uploads import Pictures, develop_uploads
 from storefront.views import PRODUCT, product_page
 
@@ -47,7 +46,7 @@ class PriceChanged(Exception):
 
 
 @admin.register(Product)
-class ProductAdmin(InBulk, ListedProducts, TypedMoney, admin.ModelAdmin):
+class ProductAdmin(TypedMoney, InBulk, ListedProducts):
     form = ProductForm
     raw_id_fields = ("variant_of",)
 
@@ -160,7 +159,7 @@ class ProductAdmin(InBulk, ListedProducts, TypedMoney, admin.ModelAdmin):
         if not change:
             obj.save()
             return
-        row, changes = Product.objects.filter(pk=obj.pk), form.changes
+        row, changes = Product.objects.filter(pk=obj.pk), form.changes()
         of_row = {field.name for field in obj._meta.concrete_fields}
         if columns := (changes - {"stock", "price_cents"}) & of_row:
             obj.save(update_fields=columns)
@@ -173,7 +172,7 @@ class ProductAdmin(InBulk, ListedProducts, TypedMoney, admin.ModelAdmin):
             if not looked_at.update(price_cents=obj.price_cents):
                 raise PriceChanged
         if "stock" in changes:
-            _restock(obj, None if form.sells_out else form.shown("stock"))
+            recount(obj, None if form.sells_out() else form.shown("stock"))
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Save the rows of kinds as their own forms are saved."""
@@ -188,12 +187,3 @@ class ProductAdmin(InBulk, ListedProducts, TypedMoney, admin.ModelAdmin):
                 row.instance.name = row.instance.name or form.instance.name
                 self.save_model(request, row.instance, row, row in formset.initial_forms)
 
-
-def _restock(product: Product, shown: int | None) -> None:
-    """Count by the difference from what the form showed, unless counting begins or ends."""
-    row = Product.objects.filter(pk=product.pk)
-    if shown is not None and product.stock is not None:
-        more = F("stock") + (product.stock - shown)
-        if row.filter(stock__isnull=False).update(stock=Greatest(more, 0)):
-            return
-    row.update(stock=product.stock)

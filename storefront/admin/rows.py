@@ -20,7 +20,6 @@ class KnowsWhatItShowed(forms.ModelForm):
     """
 
     known: Collection[str] = ("stock", "is_on_sale")
-    sells_out = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -44,7 +43,7 @@ class KnowsWhatItShowed(forms.ModelForm):
             return self.initial.get(name)
 
     @cached_property
-    def changed_data(self) -> list[str]:  # type: ignore[override]
+    def changed_data(self) -> list[str]:
         """Leave out what the form does not say; of what may be ticked, that is a word, too."""
         return [
             name
@@ -54,10 +53,13 @@ class KnowsWhatItShowed(forms.ModelForm):
             or isinstance(self.fields[name], forms.BooleanField)
         ]
 
-    @property
     def changes(self) -> set[str]:
         """The columns that are changed here."""
         return {*self.changed_data}
+
+    def sells_out(self) -> bool:
+        """Whether none is left from now on, whatever came back or was sold meanwhile."""
+        return False
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -74,9 +76,10 @@ class KnowsWhatItShowed(forms.ModelForm):
         now, wanted = self.initial[name], self.cleaned_data[name]
         if now in (self.shown(name), wanted):
             return
-        sent: Any = self.data
-        self.data = sent.copy()
-        self.data[self.add_initial_prefix(name)] = field.prepare_value(now) or ""
+        data: Any = self.data
+        data = data.copy()
+        data[self.add_initial_prefix(name)] = field.prepare_value(now) or ""
+        self.data = data
         meanwhile = "empty" if now is None else format_money(now)
         self.add_error(
             name, f"Meanwhile somebody has made it {meanwhile}. Save again to change it."

@@ -8,7 +8,7 @@ import storefront.money
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("storefront", "0010_delivery"),
+        ("storefront", "0011_shop"),
     ]
 
     operations = [

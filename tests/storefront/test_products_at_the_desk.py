@@ -114,7 +114,7 @@ class TestAPrice:
     def test_that_changes_while_the_form_is_looked_at_is_looked_at_again(
         self, merchant: Client, mouse: Product, where: str, monkeypatch: pytest.MonkeyPatch
     ):
-        looks = []
+        looks: list[Any] = []
 
         def save_form(self: Any, request: Any, form: Any, change: bool) -> Any:
             """Another hand is quicker, once; the savepoint that is left takes it back."""

@@ -317,13 +317,13 @@ class TestAtTheDesk:
     def test_two_rows_of_the_same_words_are_refused(
         self, admin_client: Client, page: str, shirt: Product
     ):
-        row = {"variant": "XL", "price_cents": "10", "is_on_sale": "on"}
+        row: Row = {"variant": "XL", "price_cents": "10", "is_on_sale": "on"}
         answer = admin_client.post(page, self.form(shirt, row, row))
         assert "the same words" in answer.text
 
     def test_one_form_makes_no_chain(self, admin_client: Client, mouse: Product, shirt: Product):
         page = f"/admin/storefront/product/{mouse.pk}/change/"
-        row = {"variant": "XL", "price_cents": "10", "is_on_sale": "on"}
+        row: Row = {"variant": "XL", "price_cents": "10", "is_on_sale": "on"}
         form = self.form(mouse, row, variant_of=shirt.pk, variant="red", name="Mouse", slug="mouse")
         answer = admin_client.post(page, form)
         assert "can&#x27;t be a variant" in answer.text
