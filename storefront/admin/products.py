@@ -186,4 +186,3 @@ class ProductAdmin(TypedMoney, InBulk, ListedProducts):
             if row.has_changed() and row not in formset.deleted_forms:
                 row.instance.name = row.instance.name or form.instance.name
                 self.save_model(request, row.instance, row, row in formset.initial_forms)
-
