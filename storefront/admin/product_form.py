@@ -125,6 +125,11 @@ class VariantRows(OptionalRows):
             options["initial"] = {"needs_shipping": self.instance.needs_shipping}
         return options
 
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:
+            form.fields["DELETE"].widget.attrs["aria-label"] = f"Delete {form.instance}"
+
     def clean(self) -> None:
         """Look at the rows together, and at the product that they come with."""
         super().clean()

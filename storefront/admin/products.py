@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from storefront.admin.bulk import InBulk
 from storefront.admin.product_form import ProductForm, VariantRows
 from storefront.admin.product_list import ListedProducts
-from storefront.admin.rows import KnowsWhatItShowed, TypedMoney
+from storefront.admin.rows import ListedRow, TypedMoney
 from storefront.exporting import COLUMNS, exported_products
 from storefront.importing import Refused, import_products
 from storefront.models import Category, Product
@@ -33,7 +33,7 @@ class ProductFile(forms.Form):
 class Variants(TypedMoney, admin.TabularInline):
     model = Product
     fk_name = "variant_of"
-    form = KnowsWhatItShowed
+    form = ListedRow
     formset = VariantRows
     fields = ("variant", "price_cents", "stock", "needs_shipping", "is_on_sale", "position")
     extra = 1

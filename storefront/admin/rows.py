@@ -87,12 +87,13 @@ class KnowsWhatItShowed(forms.ModelForm):
 
 
 class ListedRow(KnowsWhatItShowed):
-    """A row of the list whose fields say, to who can't see the table, what they are."""
+    """A row of a table whose fields say, to who can't see the table, what they are."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         for name, field in self.fields.items():
-            field.widget.attrs["aria-label"] = f"{field.label}: {self.instance}"
+            of = str(self.instance) if self.instance.pk else "a new one"
+            field.widget.attrs["aria-label"] = f"{field.label}: {of}"
             if name == "stock":
                 field.widget.attrs |= {"placeholder": "not counted", "size": 9}
 
