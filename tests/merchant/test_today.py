@@ -48,7 +48,7 @@ def alarm(desk: Client) -> str:
     text = desk.get("/admin/checkout/order/").text
     lines = re.findall(r'<ul class="messagelist alarms">(.*?)</ul>', text, re.DOTALL)
     found = re.findall(r'<li class="error">([^<]*)', "".join(lines))
-    return unescape(" ".join(line for line in found if "No worker" not in line))
+    return unescape(" ".join(line.strip() for line in found if "No worker" not in line))
 
 
 def sold(at: datetime, cents: int = 1_000, **fields: Any) -> Order:
