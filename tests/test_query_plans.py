@@ -289,6 +289,7 @@ class TestTheWorker:
 class TestTheMerchant:
     LISTS = {
         "/admin/": [""],
+        "/admin/health/": [""],
         "/admin/to-ship/": ["", "?page=2", "slips/?order={order.pk}"],
         "/admin/checkout/order/": [
             "",
