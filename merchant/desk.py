@@ -15,7 +15,7 @@ class Desk(AdminSite):
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
-        from merchant import refund_pages, shop, views
+        from merchant import health, refund_pages, shop, views
 
         order = "checkout/order/<uuid:pk>/"
         pages: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
@@ -29,6 +29,7 @@ class Desk(AdminSite):
             "refund": (f"{order}refund/", refund_pages.refund),
             "parcels": (f"{order}parcels/", views.parcels),
             "parcel": (f"{order}parcels/<int:parcel>/", views.parcel),
+            "health": ("health/", health.health),
         }
         own = [path(at, self.admin_view(view), name=name) for name, (at, view) in pages.items()]
         return [*own, *super().get_urls()]

@@ -116,8 +116,8 @@ class ShopForm(forms.ModelForm):
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, label_suffix="", **options)
-        row = self.instance
+        super().__init__(*args, **options)
+        self.label_suffix, row = "", self.instance
         self.initial["version"] = row.version
         self.initial["accent"] = six_digits(row.shown_accent or BRAND)
         if not row.notice(timezone.now()):  # the day has come
