@@ -13,7 +13,7 @@ from django.urls import path
 
 class Desk(AdminSite):
     site_header = site_title = settings.SHOP_NAME
-    index_title = "All there is"
+    index_title = "Today"
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
@@ -21,6 +21,7 @@ class Desk(AdminSite):
 
         order = "checkout/order/<uuid:pk>/"
         pages: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
+            "under-the-hood": ("under-the-hood/", self.under_the_hood),
             "to-ship": ("to-ship/", views.to_ship),
             "slips": ("to-ship/slips/", views.slips),
             "shipment": (f"{order}shipment/", views.shipment),
@@ -34,12 +35,15 @@ class Desk(AdminSite):
         return [*own, *super().get_urls()]
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
-        from merchant.admin import say_how_it_stands
-        from merchant.views import count_to_ship
+        from merchant.today import today
 
-        if request.method == "GET" and request.user.has_perm("checkout.view_message"):
-            say_how_it_stands(request)
-        return super().index(request, {"waiting": count_to_ship(request)} | (extra_context or {}))
+        context = self.each_context(request) | today(request) | (extra_context or {})
+        request.current_app = self.name
+        return TemplateResponse(request, "merchant/today.html", context)
+
+    def under_the_hood(self, request: HttpRequest) -> HttpResponse:
+        """List all that there is, as Django's admin does at its front."""
+        return super().index(request, {"title": "Under the hood"})
 
 
 class DeskConfig(AdminConfig):

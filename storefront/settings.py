@@ -190,6 +190,8 @@ IN_EACH_ROUND = ["merchant.refunding.look_up_all"]
 
 # What has to be run once a backup was restored, and when it was saved.
 AFTER_RESTORE = ["migrate", "reconcile_orders --since {moment}"]
+# What writes down that one was saved.
+NOTES_BACKUP = "checkout.models.heartbeat.note_backup"
 
 # --- Static files -----------------------------------------------------------------------
 STATIC_URL = "/static/"
