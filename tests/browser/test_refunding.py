@@ -44,5 +44,7 @@ def refunds_half(desk: Page) -> int:
         expect(desk.locator("#content")).to_contain_text(words)
     fits(desk)
     desk.get_by_role("button", name="Refund $20.00").click()
-    expect(desk.get_by_text(re.compile(r"\$20\.00.*(waiting for Stripe|on its way)")).first).to_be_visible()
+    expect(
+        desk.get_by_text(re.compile(r"\$20\.00.*(waiting for Stripe|on its way)")).first
+    ).to_be_visible()
     return 3
