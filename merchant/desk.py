@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest, HttpResponse
@@ -12,16 +11,16 @@ from django.urls import path
 
 
 class Desk(AdminSite):
-    site_header = site_title = settings.SHOP_NAME
     index_title = "Today"
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
-        from merchant import refund_pages, views
+        from merchant import health, refund_pages, shop, views
 
         order = "checkout/order/<uuid:pk>/"
         pages: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
             "under-the-hood": ("under-the-hood/", self.under_the_hood),
+            "shop": ("shop/", shop.page),
             "to-ship": ("to-ship/", views.to_ship),
             "slips": ("to-ship/slips/", views.slips),
             "shipment": (f"{order}shipment/", views.shipment),
@@ -30,9 +29,16 @@ class Desk(AdminSite):
             "refund": (f"{order}refund/", refund_pages.refund),
             "parcels": (f"{order}parcels/", views.parcels),
             "parcel": (f"{order}parcels/<int:parcel>/", views.parcel),
+            "health": ("health/", health.health),
         }
         own = [path(at, self.admin_view(view), name=name) for name, (at, view) in pages.items()]
         return [*own, *super().get_urls()]
+
+    def each_context(self, request: Any) -> dict[str, Any]:
+        from storefront.models import Shop
+
+        name = Shop.current().shown_name
+        return super().each_context(request) | {"site_header": name, "site_title": name}
 
     def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
         from merchant.today import today

@@ -44,7 +44,7 @@ def first_steps(request: HttpRequest) -> list[Step]:
         Step("The shop’s name and colour", about["shop_name"] != NO_NAME, shop),
         Step("A first product with a picture", _has_a_picture(), _products()),
         Step("Delivery, and the countries you send to", _delivers(), _rates()),
-        Step("Legal pages and contact", bool(about["shop_links"]), shop),
+        Step("Legal pages and contact", bool(about["shop_links"] or about["shop_contact"]), shop),
         Step("Stripe’s keys", settings.STRIPE_KEY_PRESENT, health or KEYS),
         Step("Stripe’s webhook was heard", _was_heard(), health, to_copy=webhook),
         Step("A test order", has_sold(), reverse("storefront:home")),
