@@ -41,11 +41,11 @@ from merchant import refunding
 from merchant.models import KEY_LIVES, Parcel, RefundRequest
 from merchant.refunding import NotRefunded
 from merchant.shipping import NotShipped, ship
-from storefront.admin import _restock
 from storefront.cart import cart_of
 from storefront.delivery import Choice
 from storefront.models import CartLine, Product, Reservation, ShippingRate
 from storefront.ops.mailing import Down
+from storefront.stock import recount
 from tests.cast import Shopper, chooses, leads_to_payment, rate
 from tests.proof.crashes import (
     BUYING,
@@ -412,7 +412,7 @@ class TheShop(RuleBasedStateMachine):
         now = stock_of(product)
         seen = None if now is None else now + sold_meanwhile
         product.stock = None if seen is None else max(seen + more, 0)
-        _restock(product, seen)
+        recount(product, seen)
 
     # At Stripe's
 

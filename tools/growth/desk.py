@@ -39,6 +39,7 @@ def lists() -> dict[str, Callable[[], Any]]:
     )
     order = Order.objects.filter(status="PAID").order_by("shopper")[0]
     addresses = {
+        "today": "/admin/",
         "orders to ship": "/admin/to-ship/",
         "orders": ORDERS,
         "orders, page 5": f"{ORDERS}?p=5",
@@ -49,6 +50,8 @@ def lists() -> dict[str, Callable[[], Any]]:
         "an order by its session": f"{ORDERS}?q={order.session_id}",
         "orders of an e-mail address": f"{ORDERS}?q={order.email}",
         "one order": f"{ORDERS}{order.pk}/change/",
+        "products": "/admin/storefront/product/",
+        "messages": "/admin/checkout/message/",
         "events": EVENTS,
         "events that were ignored": f"{EVENTS}?outcome__exact=ignored",
     }
