@@ -486,7 +486,8 @@ def scripts(ada: Shopper) -> list[str]:
     asked: list[str] = []
 
     def hear(request: Request) -> None:
-        if request.resource_type == "script" and "/static/admin/" not in request.url:
+        is_djangos = "/static/admin/" in request.url or request.url.endswith("/admin/jsi18n/")
+        if request.resource_type == "script" and not is_djangos:
             asked.append(request.url)
 
     ada.page.on("request", hear)
