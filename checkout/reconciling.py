@@ -17,7 +17,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from checkout import events, gateway, limits, outbox, reading, rebuilding, refunds, telling
+from checkout import events, fees, gateway, limits, outbox, reading, rebuilding, refunds, telling
 from checkout.gateway import failures, reads
 from checkout.models import Order, StripeEvent
 from storefront.models import Reservation
@@ -54,6 +54,7 @@ class ReconcileReport:
     released: int = 0
     sent: int = 0
     unsure: int = 0
+    fees: int = 0
     problem: str = ""
     is_demo: bool = False
 
@@ -81,6 +82,7 @@ class ReconcileReport:
             f"{self.unsure} messages may have been sent, or not: see the desk"
             if self.unsure
             else "",
+            f"fees of {self.fees} payments noted" if self.fees else "",
             self.problem,
         ]
         return "; ".join(word for word in words if word) + "."
@@ -104,6 +106,7 @@ def reconcile(now: datetime, *, older_than: timedelta, sends: bool = True) -> Re
         _ask_about(orders_in_turn(now - older_than), report, now, until)
     with _noting_failures(report):
         _release_overdue(report, now - older_than, until)
+    report.fees = fees.fetch(now)
     _work_alone(report, now, now - older_than, sends=sends)
     return report
 

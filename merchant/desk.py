@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
 
@@ -17,10 +17,10 @@ class Desk(AdminSite):
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
-        from merchant import views
+        from merchant import exporting, money, views
 
         order = "checkout/order/<uuid:pk>/"
-        pages: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
+        pages: dict[str, tuple[str, Callable[..., HttpResponseBase]]] = {
             "to-ship": ("to-ship/", views.to_ship),
             "slips": ("to-ship/slips/", views.slips),
             "shipment": (f"{order}shipment/", views.shipment),
@@ -28,6 +28,8 @@ class Desk(AdminSite):
             "slip": (f"{order}slip/", views.slip),
             "parcels": (f"{order}parcels/", views.parcels),
             "parcel": (f"{order}parcels/<int:parcel>/", views.parcel),
+            "money": ("money/", money.money),
+            "export": ("export/<slug:kind>.csv", exporting.export),
         }
         own = [path(at, self.admin_view(view), name=name) for name, (at, view) in pages.items()]
         return [*own, *super().get_urls()]

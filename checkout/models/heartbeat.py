@@ -16,6 +16,7 @@ class Heartbeat(models.Model):
         BOOKS = "books", "the books were compared with Stripe"
         ROUND = "round", "the worker brought the orders up to date"
         FORGET = "forget", "the worker deleted what is no longer needed"
+        NO_FEES = "no fees", "Stripe would not tell what it kept of payments"
 
     BOOKS_AGREE = "books and Stripe agree"
     # Without a round for so long, no worker runs anywhere.

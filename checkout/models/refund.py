@@ -1,6 +1,7 @@
 """What went back of an order's payment."""
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from checkout.models.order import Order
@@ -14,6 +15,15 @@ class Refund(models.Model):
     amount_cents = models.PositiveBigIntegerField("amount in minor units")
     made_at = models.DateTimeField(default=timezone.now)
     failed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=("failed_at",),
+                condition=Q(failed_at__isnull=False),
+                name="refunds_that_failed",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.refund_id

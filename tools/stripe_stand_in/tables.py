@@ -42,6 +42,7 @@ class Tables:
             self.account = dict(ACCOUNT)
             self.payment_intents: Table = {}
             self.charges: Table = {}
+            self.balance_transactions: Table = {}
             self.refunds: Table = {}
             self.disputes: Table = {}
             self.events: list[Json] = []
