@@ -9,8 +9,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from checkout import reading, telling
 from checkout.lifecycle import MOVES, Fact
@@ -153,6 +155,8 @@ def _note_refund(order: Order, refund: Json, at: datetime) -> bool:
             telling.refund_failed(order, row)
     elif refund.get("status") == "succeeded" and not row.failed_at:
         telling.refunded(order, row)
+    for name in settings.HEARS_OF_REFUNDS:
+        import_string(name)(order, row, refund, at)
     return _settle_refunds(order)
 
 

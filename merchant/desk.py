@@ -17,7 +17,7 @@ class Desk(AdminSite):
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
-        from merchant import exporting, money, views
+        from merchant import exporting, money, refund_pages, views
 
         order = "checkout/order/<uuid:pk>/"
         pages: dict[str, tuple[str, Callable[..., HttpResponseBase]]] = {
@@ -26,6 +26,7 @@ class Desk(AdminSite):
             "shipment": (f"{order}shipment/", views.shipment),
             "shipment-undoing": (f"{order}shipment/undoing/", views.undo),
             "slip": (f"{order}slip/", views.slip),
+            "refund": (f"{order}refund/", refund_pages.refund),
             "parcels": (f"{order}parcels/", views.parcels),
             "parcel": (f"{order}parcels/<int:parcel>/", views.parcel),
             "money": ("money/", money.money),

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_GET
 
 from checkout.bills import address_lines
 from checkout.models import Order, OrderItem, Refund
-from merchant.forms import ExportForm
+from merchant.export_form import ExportForm
 from merchant.models import Parcel
 from merchant.money import let_in, page, refunded_untold
 from storefront.exporting import written

@@ -1,14 +1,15 @@
-"""What a merchant says of a parcel, and of an export."""
+"""What a merchant says of a parcel, and of what is to be paid back."""
 
-from datetime import date, datetime, time, timedelta
-from typing import Any, Self
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
-from django.utils import timezone
 
-from merchant.models import Parcel, carrier_named, tracking_url
+from checkout.models import Order, OrderItem
+from merchant.models import Parcel, RefundRequest, carrier_named, tracking_url
+from storefront.money import format_money
+from storefront.money_field import MoneyField
 
 
 class ParcelForm(forms.ModelForm):
@@ -43,79 +44,52 @@ class ParcelForm(forms.ModelForm):
         return said
 
 
-class DayField(forms.DateField):
-    """A day, as browsers send it."""
+class RefundForm(forms.Form):
+    """How much of the `left` goes back and why, and how many of each item into stock."""
 
-    def __init__(self, label: str) -> None:
-        bounds = [
-            MinValueValidator(date(2000, 1, 1), "The year has to be 2000 or later."),
-            MaxValueValidator(date(2999, 12, 31), "The year has to be 2999 or earlier."),
-        ]
-        super().__init__(
-            label=label,
-            input_formats=["%Y-%m-%d"],
-            validators=bounds,
-            widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
-            error_messages={
-                "invalid": "That is no day: write year, month and day, such as 2026-03-31.",
-                "required": "Say the day, such as 2026-03-31.",
-            },
-        )
-
-
-class ExportForm(forms.Form):
-    """From which day to which, by the shop's time zone, and how the columns are kept apart."""
-
-    SEPARATORS = (
-        (",", "commas, amounts as 29.99"),
-        (";,", "semicolons, amounts as 29,99"),
-        (";", "semicolons, amounts as 29.99"),
+    amount = MoneyField()
+    reason = forms.ChoiceField(choices=RefundRequest.Reason)
+    note = forms.CharField(
+        label="Note, for you alone",
+        required=False,
+        max_length=2_000,
+        widget=forms.Textarea({"rows": 2}),
     )
 
-    first = DayField("From")
-    last = DayField("To")
-    sep = forms.ChoiceField(
-        label="Columns kept apart by",
-        choices=SEPARATORS,
-        error_messages={"invalid_choice": "Columns are kept apart by , or by ; alone."},
-    )
+    def __init__(
+        self,
+        order: Order,
+        left: int,
+        items: Iterable[tuple[OrderItem, int]],
+        data: Any = None,
+    ) -> None:
+        super().__init__(data)
+        self.fields["amount"] = MoneyField(currency=order.currency, initial=left)
+        self.order, self.left = order, left
+        self.restockable = {f"restock-{item.pk}": item for item, _ in items}
+        for item, most in items:
+            self.fields[f"restock-{item.pk}"] = forms.IntegerField(
+                label=f"{item.name}: back into stock, of {most}",
+                required=False,
+                min_value=0,
+                max_value=most,
+                initial=0,
+            )
 
-    @classmethod
-    def of_last_month(cls, today: date) -> Self:
-        last = today.replace(day=1) - timedelta(days=1)
-        return cls(initial={"first": last.replace(day=1), "last": last})
+    def clean_amount(self) -> int:
+        cents: int = self.cleaned_data["amount"]
+        if not cents:
+            raise forms.ValidationError("Nothing can’t be refunded: write how much.")
+        if cents > self.left:
+            left = format_money(self.left, self.order.currency)
+            raise forms.ValidationError(f"No more than {left} of this order is left to refund.")
+        return cents
 
-    @classmethod
-    def asked(cls, data: Any, today: date) -> Self:
-        """Read an address; what it does not say is this year until today, with commas."""
-        usual = {"from": f"{today.year}-01-01", "to": today.isoformat(), "sep": ","}
-        return cls(usual | {name: data[name] for name in usual if name in data})
+    def restocks(self) -> Iterator[forms.BoundField]:
+        """Yield the fields of what can be put back."""
+        return (self[name] for name in self.restockable)
 
-    def add_prefix(self, field_name: str) -> str:
-        return {"first": "from", "last": "to"}.get(field_name, field_name)
-
-    def clean(self) -> dict[str, Any]:
-        super().clean()
-        said = self.cleaned_data
-        if "first" in said and "last" in said and said["last"] < said["first"]:
-            self.add_error("last", "That is before the first day.")
-        return said
-
-    @property
-    def days(self) -> tuple[date, date]:
-        return self.cleaned_data["first"], self.cleaned_data["last"]
-
-    @property
-    def moments(self) -> tuple[datetime, datetime]:
-        """When the first day begins, and the day after the last one."""
-        zone, (first, last) = timezone.get_current_timezone(), self.days
-        begin, end = (
-            datetime.combine(day, time.min, zone) for day in (first, last + timedelta(days=1))
-        )
-        return begin, end
-
-    @property
-    def marks(self) -> tuple[str, str]:
-        """What stands between two columns, and before the fraction of an amount."""
-        sep = self.cleaned_data["sep"]
-        return sep[0], sep[1:] or "."
+    def put_back(self) -> list[tuple[OrderItem, int]]:
+        """Return how many of which items go back into stock."""
+        said = ((item, self.cleaned_data[name]) for name, item in self.restockable.items())
+        return [(item, quantity) for item, quantity in said if quantity]

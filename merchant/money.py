@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from checkout.models import Order, OrderQuerySet, Refund
-from merchant.forms import ExportForm
+from merchant.export_form import ExportForm
 from storefront.countries import country_name
 from storefront.money import format_money
 

@@ -184,6 +184,10 @@ LEASE = timedelta(seconds=30)
 EXPORTS_PERSONS = ["merchant.persons.exported"]
 FORGETS_PERSONS = ["merchant.persons.forget"]
 
+# What the desk has asked Stripe for: the event answers it, and the worker looks it up.
+HEARS_OF_REFUNDS = ["merchant.refunding.hear"]
+IN_EACH_ROUND = ["merchant.refunding.look_up_all"]
+
 # What has to be run once a backup was restored, and when it was saved.
 AFTER_RESTORE = ["migrate", "reconcile_orders --since {moment}"]
 

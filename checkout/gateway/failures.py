@@ -54,6 +54,30 @@ class ClockIsOff(StripeRefused):
     """The session would end too soon or too late by Stripe's clock, which is right."""
 
 
+class NotAllowed(StripeRefused):
+    """The key may not do this, or is none: the merchant says so in Stripe's dashboard."""
+
+
+class NoSuchPayment(StripeRefused):
+    """The key's account has no such payment."""
+
+
+class AlreadyRefunded(StripeRefused):
+    """Nothing is left of the payment."""
+
+
+class MoreThanIsLeft(StripeRefused):
+    """Less than that is left of the payment."""
+
+
+class IsDisputed(StripeRefused):
+    """The shopper's bank has the money, and decides."""
+
+
+class BalanceTooLow(StripeRefused):
+    """The merchant has too little at Stripe."""
+
+
 def failure(error: stripe.StripeError) -> StripeFailed:
     """Translate Stripe's error; whether it was an answer matters, as Stripe replays those."""
     status = error.http_status or 0
@@ -65,6 +89,8 @@ def failure(error: stripe.StripeError) -> StripeFailed:
         kind = NotAllowed
     if error.code == "amount_too_small":
         kind = AmountTooSmall
+    if isinstance(error, stripe.PermissionError | stripe.AuthenticationError):
+        kind = NotAllowed
     if status == 409:  # another process asks under the same key
         kind = StillAsking
     # Stripe's message may repeat what it was sent; these only name the problem.

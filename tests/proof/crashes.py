@@ -66,7 +66,7 @@ RECONCILING: Places = {
     "listing what was undelivered": (reads, "undelivered_events"),
     "replaying what was undelivered": (reconciling, "_replay_undelivered"),
     "asking about a session": (gateway, "session_now"),
-    "receiving what was asked for": (reconciling, "_receive"),
+    "receiving what was asked for": (reconciling, "receive"),
     "asking about what waits": (reconciling, "_ask_about"),
     "applying all that was deferred": (reconciling, "_apply_deferred"),
     "releasing what was abandoned": (reconciling, "_release_abandoned"),

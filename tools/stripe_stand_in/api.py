@@ -59,7 +59,7 @@ class Api:
         self.ledger = ledger
         self.dispatcher = dispatcher
         self.faults = Faults()
-        self.idempotency = Idempotency()
+        self.idempotency = Idempotency(ledger.now)
         self.log: list[Request] = []
 
     def forget(self) -> None:
@@ -100,7 +100,7 @@ class Api:
                     request.params = checked(route.types, request.params)
             self._before(fault)
             if fault and fault.status and not fault.after:
-                answer = Answer(fault.status, fault_answer(fault.status))
+                answer = Answer(fault.status, fault_answer(fault.status, fault.code))
                 began = fault.status >= 500
             elif stored is None:
                 request.params = self._check(route, request.params)
@@ -126,7 +126,9 @@ class Api:
         if not fault or not fault.after:
             return answer
         self.faults.hang(fault)
-        return Answer(fault.status, fault_answer(fault.status)) if fault.status else answer
+        return (
+            Answer(fault.status, fault_answer(fault.status, fault.code)) if fault.status else answer
+        )
 
     def _check(self, route: Route, tree: Json) -> Json:
         params = checked(route.types, tree)

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 # What a test, in this process or through RemoteStandIn, can do to the stand-in.
 _VERBS = """
     pay pay_later choose promotion_code configure settle fail decline expire refund fail_refund
-    dispute close_dispute session events_of hold release lose duplicate deliver_normally deliver
-    send fault clear_faults advance now wait_until_quiet reset listen
+    lower_balance settle_refund dispute close_dispute session events_of hold release lose
+    duplicate deliver_normally deliver send fault clear_faults advance now wait_until_quiet reset
+    listen
 """
 VERBS = frozenset(_VERBS.split())
 MOST_BYTES = 1_000_000

@@ -260,6 +260,15 @@ class StandIn:
                 params["amount"] = amount
             return self._copied(self.ledger.refund, params)
 
+    def lower_balance(self, is_low: bool = True) -> None:
+        """Let refunds from now on be pending, as for want of money; until `settle_refund`."""
+        with self.ledger.lock:
+            self.ledger.balance_is_low = is_low
+
+    def settle_refund(self, refund_id: str) -> Json:
+        """The money for a pending refund is there."""
+        return self._copied(self.ledger.settle_refund, refund_id)
+
     def fail_refund(self, refund_id: str) -> Json:
         """The refund comes back."""
         return self._copied(self.ledger.fail_refund, refund_id)
@@ -316,13 +325,14 @@ class StandIn:
         after: bool = False,
         hang: float = 0.0,
         drop: bool = False,
+        code: str = "",
     ) -> None:
         """Let the next `times` calls of `method` ("*" is any) below `path` go wrong.
 
-        `status` answers instead, `hang` waits, `drop` breaks the connection; all of them before
-        the work, or after it.
+        `status` answers instead, with its `code`, `hang` waits, `drop` breaks the connection; all
+        of them before the work, or after it.
         """
-        self.api.faults.order(Fault(method, path, status, times, after, hang, drop))
+        self.api.faults.order(Fault(method, path, status, times, after, hang, drop, code))
 
     def clear_faults(self) -> None:
         """Cancel the faults that didn't happen yet; calls that hang go on at once."""

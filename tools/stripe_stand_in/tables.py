@@ -44,6 +44,7 @@ class Tables:
             self.charges: Table = {}
             self.balance_transactions: Table = {}
             self.refunds: Table = {}
+            self.balance_is_low = False
             self.disputes: Table = {}
             self.events: list[Json] = []
             self.cause = NO_REQUEST
