@@ -201,7 +201,7 @@ def let_in(request: HttpRequest) -> None:
 def page(request: HttpRequest, form: ExportForm) -> HttpResponse:
     """Show the year and the form of the exports, which may have been refused."""
     this_year = timezone.localdate().year
-    asked = request.GET.get("year", str(this_year))
+    asked = request.GET.get("year") or str(this_year)
     is_year = asked.isascii() and asked.isdecimal() and FIRST_YEAR <= int(asked[:9]) <= LAST_YEAR
     year = int(asked) if is_year else this_year
     paid = Order.objects.filter(paid_at__isnull=False).order_by("paid_at")

@@ -38,10 +38,6 @@ class StripeRefused(StripeFailed):
     """Stripe does not accept the request or the key: the merchant has to fix something."""
 
 
-class NotAllowed(StripeRefused):
-    """The key may not do this, or is none: the merchant says so in Stripe's dashboard."""
-
-
 class AmountTooSmall(StripeRefused):
     """The amount is below Stripe's minimum, which depends on the merchant's bank."""
 
@@ -85,8 +81,6 @@ def failure(error: stripe.StripeError) -> StripeFailed:
     kind = StripeDown if is_passing or status >= 500 else StripeRefused
     if isinstance(error, stripe.IdempotencyError):
         kind = StripeDown  # the request has changed since, and is allowed under the next key
-    if isinstance(error, stripe.PermissionError | stripe.AuthenticationError):
-        kind = NotAllowed
     if error.code == "amount_too_small":
         kind = AmountTooSmall
     if isinstance(error, stripe.PermissionError | stripe.AuthenticationError):

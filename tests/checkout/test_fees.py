@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from pytest_django import Settings
 
 from checkout import fees
 from checkout.models import Heartbeat, Order
