@@ -19,6 +19,7 @@ from checkout.requested import (
     RequestedOrder,
     refuse_the_impossible,
     refuse_what_the_bank_is_paying,
+    refuse_while_closed,
     too_few,
 )
 from storefront import money, stock
@@ -50,6 +51,7 @@ def buy(
     knows the network by that asks.
     Raises CannotOrder, failures.StripeDown or failures.StripeRefused.
     """
+    refuse_while_closed(now)
     refuse_the_impossible(wanted)
     refuse_what_the_bank_is_paying(shopper, wanted.fingerprint)
     limits.refuse_a_flood(sender)

@@ -26,6 +26,7 @@ from django.utils.module_loading import import_string
 from checkout import telling
 from checkout.models import Message, Order, StripeEvent
 from checkout.models.message import MessageQuerySet
+from storefront.models import Shop
 from storefront.ops import logs
 from storefront.ops.mailing import Down, MayHaveArrived, NotSent, Post, Refused
 from storefront.ops.pages import own_url
@@ -199,12 +200,13 @@ def _envelope(message: Message) -> EmailMessage:
     }
     if message.order_id and (first := _first_of(message)) != message:
         headers["References"] = _message_id(first)
+    shop = Shop.current()
     sender, _, domain = (settings.MAIL_FROM or f"orders@{_host()}").rpartition("@")
-    answers_to = settings.MERCHANT_MAIL if not message.is_to_merchant else ""
+    answers_to = settings.MERCHANT_MAIL or shop.contact_mail if not message.is_to_merchant else ""
     mail = EmailMultiAlternatives(
         " ".join(written.subject.split())[:LONGEST_HEADER],
         written.text,
-        str(Address(settings.SHOP_NAME[:LONGEST_HEADER], sender, domain)),
+        str(Address(shop.shown_name[:LONGEST_HEADER], sender, domain)),
         [message.to],
         reply_to=[answers_to] if answers_to else None,
         headers=headers,

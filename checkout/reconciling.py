@@ -16,7 +16,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
 from django.utils.module_loading import import_string
 
 from checkout import events, fees, gateway, limits, outbox, reading, rebuilding, refunds, telling
@@ -174,7 +175,9 @@ def _replay_undelivered(report: ReconcileReport, now: datetime, until: float) ->
             break
     for event in reversed(unknown):
         report.undelivered += 1
-        receive(report, event)
+        if receive(report, event):
+            row = StripeEvent.objects.filter(event_id=event["id"])
+            row.update(note=Concat("note", Value(StripeEvent.ASKED_FOR)))
 
 
 def _replay(report: ReconcileReport, since: datetime, now: datetime) -> None:

@@ -228,6 +228,7 @@ def _note_dispute(order: Order, dispute: Json, at: datetime) -> bool:
     Order.objects.filter(pk=order.pk).update(
         dispute_id=dispute_id,
         dispute_result=result,
+        dispute_due_by=_due_by(dispute),
         disputed_at=order.disputed_at or at if result in ("", *MONEY_WENT_BACK) else None,
     )
     return True

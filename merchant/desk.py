@@ -3,24 +3,24 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
 
 
 class Desk(AdminSite):
-    site_header = site_title = settings.SHOP_NAME
-    index_title = "All there is"
+    index_title = "Today"
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
-        from merchant import exporting, money, refund_pages, views
+        from merchant import exporting, money, refund_pages, shop, views
 
         order = "checkout/order/<uuid:pk>/"
         pages: dict[str, tuple[str, Callable[..., HttpResponseBase]]] = {
+            "under-the-hood": ("under-the-hood/", self.under_the_hood),
+            "shop": ("shop/", shop.page),
             "to-ship": ("to-ship/", views.to_ship),
             "slips": ("to-ship/slips/", views.slips),
             "shipment": (f"{order}shipment/", views.shipment),
@@ -35,13 +35,22 @@ class Desk(AdminSite):
         own = [path(at, self.admin_view(view), name=name) for name, (at, view) in pages.items()]
         return [*own, *super().get_urls()]
 
-    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
-        from merchant.admin import say_how_it_stands
-        from merchant.views import count_to_ship
+    def each_context(self, request: Any) -> dict[str, Any]:
+        from storefront.models import Shop
 
-        if request.method == "GET" and request.user.has_perm("checkout.view_message"):
-            say_how_it_stands(request)
-        return super().index(request, {"waiting": count_to_ship(request)} | (extra_context or {}))
+        name = Shop.current().shown_name
+        return super().each_context(request) | {"site_header": name, "site_title": name}
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        from merchant.today import today
+
+        context = self.each_context(request) | today(request) | (extra_context or {})
+        request.current_app = self.name
+        return TemplateResponse(request, "merchant/today.html", context)
+
+    def under_the_hood(self, request: HttpRequest) -> HttpResponse:
+        """List all that there is, as Django's admin does at its front."""
+        return super().index(request, {"title": "Under the hood"})
 
 
 class DeskConfig(AdminConfig):

@@ -5,7 +5,8 @@ from typing import Any, Self
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.utils import timezone
+
+from storefront.models import shop_zone
 
 
 class DayField(forms.DateField):
@@ -73,7 +74,7 @@ class ExportForm(forms.Form):
     @property
     def moments(self) -> tuple[datetime, datetime]:
         """When the first day begins, and the day after the last one."""
-        zone, (first, last) = timezone.get_current_timezone(), self.days
+        zone, (first, last) = shop_zone(), self.days
         begin, end = (
             datetime.combine(day, time.min, zone) for day in (first, last + timedelta(days=1))
         )

@@ -16,14 +16,13 @@ from typing import Any
 
 from django.db.models import F, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
-from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from checkout.bills import address_lines
 from checkout.models import Order, OrderItem, Refund
 from merchant.export_form import ExportForm
 from merchant.models import Parcel
-from merchant.money import let_in, page, refunded_untold
+from merchant.money import let_in, page, refunded_untold, today
 from storefront.exporting import written
 from storefront.money import decimals
 
@@ -48,10 +47,10 @@ REFUNDS = ("order", "date", "amount", "currency", "what", "refund", "payment int
 @require_GET
 def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     """Send the file of this kind; if its days can't be read, show the form with the reason."""
-    let_in(request)
+    let_in(request, "checkout.view_order")
     if kind not in FILES:
         raise Http404
-    form = ExportForm.asked(request.GET, timezone.localdate())
+    form = ExportForm.asked(request.GET, today())
     if not form.is_valid():
         return page(request, form)
     columns, rows_of = FILES[kind]
@@ -112,16 +111,21 @@ def _order_rows(moments: Moments) -> Iterator[Row]:
             tax = (order.offer or {}).get("tax") or "off"
             money, settled_in = order.currency, order.settlement_currency
             yield (
-                *(order.reference, _time(order.created_at), _time(order.paid_at), order.status),
+                *(
+                    order.reference,
+                    _time(order.created_at, moments),
+                    _time(order.paid_at, moments),
+                    order.status,
+                ),
                 *(order.country, order.email, _amount(goods.get(order.pk, 0), money)),
                 *(_amount(order.discount_cents, money), _amount(order.shipping_cents, money)),
                 *(_amount(order.tax_cents, money), "" if tax == "off" else tax),
                 *(_amount(order.total_cents, money), _amount(order.refunded_cents, money)),
-                *(_time(went_back) if order.refunded_cents else "", money.upper()),
+                *(_time(went_back, moments) if order.refunded_cents else "", money.upper()),
                 *(_amount(order.fee_cents, settled_in), _amount(order.net_cents, settled_in)),
                 "" if order.fee_cents is None else settled_in.upper(),
                 *(order.payment_intent, order.shipping_name, _address(order)),
-                *(_time(order.shipped_at), ", ".join(map(str, parcels.get(order.pk, ())))),
+                *(_time(order.shipped_at, moments), ", ".join(map(str, parcels.get(order.pk, ())))),
             )
 
 
@@ -150,7 +154,13 @@ def _line_rows(moments: Moments) -> Iterator[Row]:
             for item in items.get(order.pk, ()):
                 product, variant = _parted(item)
                 yield (
-                    *(order.reference, _time(order.paid_at), product, variant, item.quantity),
+                    *(
+                        order.reference,
+                        _time(order.paid_at, moments),
+                        product,
+                        variant,
+                        item.quantity,
+                    ),
                     _amount(item.unit_price_cents, order.currency),
                     *(_amount(item.amount_cents, order.currency), order.currency.upper()),
                 )
@@ -189,8 +199,8 @@ def _dated(
         yield (
             at,
             (
-                *(order.reference, _time(at), amount, order.currency.upper(), what, id),
-                *(order.payment_intent, _time(order.paid_at)),
+                *(order.reference, _time(at, moments), amount, order.currency.upper(), what, id),
+                *(order.payment_intent, _time(order.paid_at, moments)),
             ),
         )
 
@@ -199,9 +209,9 @@ def _amount(cents: int | None, currency: str) -> Decimal | str:
     return "" if cents is None else Decimal(cents).scaleb(-decimals(currency))
 
 
-def _time(moment: datetime | None) -> str:
+def _time(moment: datetime | None, of: Moments) -> str:
     """Return it by the shop's clock, as spreadsheets read it."""
-    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}" if moment else ""
+    return f"{moment.astimezone(of[0].tzinfo):%Y-%m-%d %H:%M:%S}" if moment else ""
 
 
 FILES: dict[str, tuple[Row, Callable[[Moments], Iterator[Row]]]] = {

@@ -20,8 +20,10 @@ from django.views.decorators.http import require_safe
 from checkout.models import Order, OrderQuerySet, Refund
 from merchant.export_form import ExportForm
 from storefront.countries import country_name
+from storefront.models import shop_zone
 from storefront.money import format_money
 
+SEE_MONEY = "checkout.view_refund"
 FIRST_YEAR, LAST_YEAR = 2000, 2999
 
 # By the columns of one index (orders_that_were_sold), which answers it alone. Written by hand, for
@@ -116,7 +118,7 @@ def books_of(year: int) -> list[Books]:
 
 
 def _midnight(year: int, month: int) -> datetime:
-    return datetime.combine(date(year, month, 1), time.min, timezone.get_current_timezone())
+    return datetime.combine(date(year, month, 1), time.min, shop_zone())
 
 
 def _kinds(rows: OrderQuerySet) -> Iterator[tuple[str, str, str]]:
@@ -190,23 +192,27 @@ def _by_month(rows: QuerySet[Any], when: str, edges: list[datetime], order: str 
 def money(request: HttpRequest) -> HttpResponse:
     """Show a year, this one unless another is named."""
     let_in(request)
-    return page(request, ExportForm.of_last_month(timezone.localdate()))
+    return page(request, ExportForm.of_last_month(today()))
 
 
-def let_in(request: HttpRequest) -> None:
-    if not request.user.has_perm("checkout.view_money"):
+def today() -> date:
+    return timezone.localdate(timezone=shop_zone())
+
+
+def let_in(request: HttpRequest, *permissions: str) -> None:
+    if not request.user.has_perms([SEE_MONEY, *permissions]):
         raise PermissionDenied
 
 
 def page(request: HttpRequest, form: ExportForm) -> HttpResponse:
     """Show the year and the form of the exports, which may have been refused."""
-    this_year = timezone.localdate().year
+    this_year = today().year
     asked = request.GET.get("year") or str(this_year)
     is_year = asked.isascii() and asked.isdecimal() and FIRST_YEAR <= int(asked[:9]) <= LAST_YEAR
     year = int(asked) if is_year else this_year
     paid = Order.objects.filter(paid_at__isnull=False).order_by("paid_at")
     first = paid.values_list("paid_at", flat=True).first()
-    since = timezone.localdate(first).year if first else this_year
+    since = timezone.localdate(first, shop_zone()).year if first else this_year
     books = books_of(year)
     context = {
         "title": "Money",
@@ -214,9 +220,9 @@ def page(request: HttpRequest, form: ExportForm) -> HttpResponse:
         "not_a_year": "" if is_year else asked,
         "year": year,
         "years": range(this_year, since - 1, -1),
-        "so_far": f":{timezone.localdate().month if year == this_year else 12}",
+        "so_far": f":{today().month if year == this_year else 12}",
         "books": books,
-        "time_zone": timezone.get_current_timezone_name(),
+        "time_zone": shop_zone(),
         "no_fee_yet": sum(each.total.orders - each.total.with_fee for each in books),
         "in_review": Order.objects.filter(
             status=Order.Status.REVIEW,

@@ -51,12 +51,6 @@ def to_ship(request: HttpRequest) -> HttpResponse:
     return _page(request, "to_ship", {"title": "To ship", "shown": shown, "forms": forms})
 
 
-def count_to_ship(request: HttpRequest) -> int:
-    """Return how many orders wait, as far as the visitor may know."""
-    may_see = any(map(request.user.has_perm, SEE_ORDERS))
-    return NewestPages(shipping.orders_to_ship(), PAGE_SIZE).count if may_see else 0
-
-
 def _ship_all(request: HttpRequest, ticked: list[UUID]) -> None:
     """Mark each as shipped, in a parcel that nothing is known of."""
     shipped = []

@@ -17,10 +17,14 @@ class Heartbeat(models.Model):
         ROUND = "round", "the worker brought the orders up to date"
         FORGET = "forget", "the worker deleted what is no longer needed"
         NO_FEES = "no fees", "Stripe would not tell what it kept of payments"
+        REFUSED = "refused", "a webhook was refused"
+        BACKUP = "backup", "the database was saved"
 
     BOOKS_AGREE = "books and Stripe agree"
     # Without a round for so long, no worker runs anywhere.
     WORKER_MISSING_AFTER = timedelta(minutes=10)
+    # Anybody may send what is refused; it is written down no more often than this.
+    REFUSALS_EVERY = timedelta(seconds=10)
 
     name = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField()
@@ -36,6 +40,12 @@ class Heartbeat(models.Model):
         is_older = Q(at__lte=new["at"]) | Q(at__gt=Now())  # or by a clock that was wrong
         if not cls.objects.filter(is_older, name=name).update(**new):
             cls.objects.get_or_create(name=name, defaults=new)
+
+    @classmethod
+    def refused_webhook(cls, why: str) -> None:
+        """Keep when a webhook was refused last, and why: nothing of what it said."""
+        if not cls.has_been(cls.Name.REFUSED, cls.REFUSALS_EVERY):
+            cls.beat(cls.Name.REFUSED, note=why)
 
     @classmethod
     def about_books(cls) -> str:
@@ -54,7 +64,11 @@ class Heartbeat(models.Model):
 
     @classmethod
     def last_round(cls) -> datetime | None:
-        return cls.objects.filter(name=cls.Name.ROUND).values_list("at", flat=True).first()
+        return cls.last(cls.Name.ROUND)
+
+    @classmethod
+    def last(cls, name: str) -> datetime | None:
+        return cls.objects.filter(name=name).values_list("at", flat=True).first()
 
     @classmethod
     def is_late(cls, last_round: datetime | None) -> bool:
@@ -70,3 +84,7 @@ class Heartbeat(models.Model):
     def has_been(cls, name: str, within: timedelta) -> bool:
         """Whether it happened so short a time ago, by the database's clock."""
         return cls.objects.filter(name=name, at__gt=Now() - within, at__lte=Now()).exists()
+
+
+def note_backup() -> None:
+    Heartbeat.beat(Heartbeat.Name.BACKUP)

@@ -169,6 +169,9 @@ class Order(models.Model):
         blank=True, default="", db_default="", help_text="For the merchant; no shopper sees it."
     )
     disputed_at = models.DateTimeField(null=True, blank=True)
+    dispute_due_by = models.DateTimeField(
+        null=True, editable=False, help_text="Until when the merchant can answer it."
+    )
     dispute_id = models.CharField(max_length=255, blank=True)
     dispute_result = models.CharField(max_length=20, blank=True)
     link_nonce = models.CharField(
@@ -245,8 +248,13 @@ class Order(models.Model):
                 condition=Q(charge_refunded_at__isnull=False),
                 name="orders_by_refund",
             ),
+            # With all that is added up: what was sold in a month is read from the index alone.
+            models.Index(
+                fields=("paid_at", "status", "currency", "total_cents"),
+                condition=Q(paid_at__isnull=False),
+                name="orders_by_payment",
+            ),
         )
-        permissions = (("view_money", "Can see the money and export orders"),)
         constraints = (
             models.UniqueConstraint(
                 fields=("shopper", "fingerprint"),

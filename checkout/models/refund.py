@@ -18,6 +18,7 @@ class Refund(models.Model):
 
     class Meta:
         indexes = (
+            models.Index(fields=("made_at",), name="refunds_by_age"),
             models.Index(
                 fields=("failed_at",),
                 condition=Q(failed_at__isnull=False),

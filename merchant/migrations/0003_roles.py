@@ -16,7 +16,6 @@ ROLES = {
     ),
     "bookkeeper": (
         ("checkout", "order", "view_order", "Can view order"),
-        ("checkout", "order", "view_money", "Can see the money and export orders"),
         ("checkout", "orderitem", "view_orderitem", "Can view order item"),
         ("checkout", "refund", "view_refund", "Can view refund"),
     ),
@@ -41,7 +40,7 @@ def make(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
     dependencies = [
         ("merchant", "0002_refund_request"),
-        ("checkout", "0022_money"),
+        ("checkout", "0024_money"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import OperationalError, connection
@@ -47,7 +46,7 @@ def refunded(order: Order, cents: int, at: datetime = NOON, **fields: Any) -> Re
 
 @pytest.fixture
 def desk() -> Client:
-    return desk_of("view_money")
+    return desk_of("view_refund", "view_order")
 
 
 def rows(
@@ -89,9 +88,8 @@ class TestAYear:
     @pytest.mark.parametrize(("zone", "month"), [("UTC", "January"), ("Asia/Tokyo", "February")])
     def test_goes_by_the_shops_days(self, settings: Settings, desk: Client, zone: str, month: str):
         settings.TIME_ZONE = zone
-        with timezone.override(ZoneInfo(zone)):
-            paid(at=datetime(2025, 1, 31, 20, tzinfo=UTC))
-            assert sums(desk)[f"usd {month}"].orders == 1
+        paid(at=datetime(2025, 1, 31, 20, tzinfo=UTC))
+        assert sums(desk)[f"usd {month}"].orders == 1
 
     def test_keeps_currencies_apart(self, desk: Client):
         paid(2_999)
@@ -196,11 +194,10 @@ class TestOrders:
         settings.TIME_ZONE = "Europe/Vienna"
         moments = ["2025-02-28T22:59:59", "2025-02-28T23:00:00", "2025-03-31T21:59:59"]
         moments += ["2025-03-31T22:00:00"]
-        with timezone.override(ZoneInfo("Europe/Vienna")):
-            for moment in moments:
-                paid(at=datetime.fromisoformat(f"{moment}+00:00"))
-            paid(status="EXPIRED", paid_at=None)
-            days = [row["paid at"] for row in rows(desk, "orders")]
+        for moment in moments:
+            paid(at=datetime.fromisoformat(f"{moment}+00:00"))
+        paid(status="EXPIRED", paid_at=None)
+        days = [row["paid at"] for row in rows(desk, "orders")]
         assert days == ["2025-03-01 00:00:00", "2025-03-31 23:59:59"]
 
     @pytest.mark.parametrize(
@@ -362,8 +359,7 @@ def broken(*_: object) -> Any:
 
 @pytest.mark.parametrize("path", ["/admin/money/", "/admin/export/orders.csv"])
 def test_is_seen_by_nobody_without_the_permission(path: str):
-    others = ("view_order", "change_order", "view_refund", "view_orderitem")
-    assert desk_of(*others).get(path).status_code == 403
+    assert desk_of("view_order", "change_order", "view_orderitem").get(path).status_code == 403
     assert Client().get(path).status_code == 302
 
 

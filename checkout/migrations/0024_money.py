@@ -8,16 +8,9 @@ from storefront.ops.migrating import AddIndexConcurrently
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("checkout", "0021_desk")]
+    dependencies = [("checkout", "0023_indexes_of_today")]
 
     operations = [
-        migrations.AlterModelOptions(
-            name="order",
-            options={
-                "ordering": ("-created_at",),
-                "permissions": (("view_money", "Can see the money and export orders"),),
-            },
-        ),
         AddIndexConcurrently(
             "order",
             models.Index(
