@@ -1,4 +1,4 @@
-"""CSV files for spreadsheets; `importing` reads that of the products again: nothing changes then."""
+"""CSV files for spreadsheets; `importing` reads that of the products: nothing changes then."""
 
 import csv
 import io

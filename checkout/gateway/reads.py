@@ -49,7 +49,7 @@ def balance_transaction(payment_intent: str) -> dict[str, Any] | None:
         with stripe_call("retrieve payment", about=payment_intent):
             intent = client().v1.payment_intents.retrieve(payment_intent, expand)  # type: ignore[arg-type]
     except stripe.StripeError as error:
-        if error.http_status == 404:
+        if error.code == "resource_missing":
             return None
         raise failure(error) from error
     charge = intent.to_dict().get("latest_charge") or {}
