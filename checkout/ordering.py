@@ -126,7 +126,6 @@ def _open_checkout(order: Order, base_url: str, now: datetime) -> None:
             order.refresh_from_db()
         _reserve_again(order)
         _keep(order, _open_session(order, base_url, now), now)
-        order.refresh_from_db()
     stripe().collect_payment(order)
 
 
@@ -168,6 +167,7 @@ def _keep(order: Order, session: gateway.CheckoutSession, now: datetime) -> None
             offer = offers.with_rate(order.offer, session.rate)
             if not order.keep_session(session.id, session.url, session.expires_at, offer=offer):
                 _refuse_the_superseded(order)
+                order.refresh_from_db()  # another click was first
             _reserve_again(order)
     except CannotOrder:
         # Another tab bought a changed cart while Stripe was slow; or another click failed and

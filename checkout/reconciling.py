@@ -196,10 +196,11 @@ def _replay(report: ReconcileReport, since: datetime, now: datetime) -> None:
 
 
 def _unknown(page: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return those of the events that were not received yet."""
+    """Return those of the events that were not received yet; a probe's is to come by itself."""
     ids = [event["id"] for event in page]
     known = {*StripeEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True)}
-    return [event for event in page if event["id"] not in known]
+    unknown = (event for event in page if event["id"] not in known)
+    return [event for event in unknown if not reading.probe_note(event["data"]["object"])]
 
 
 def _apply_what_went_back(report: ReconcileReport, since: datetime) -> None:

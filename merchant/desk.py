@@ -15,7 +15,7 @@ class Desk(AdminSite):
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
-        from merchant import exporting, money, refund_pages, shop, views
+        from merchant import exporting, health, money, refund_pages, shop, views
 
         order = "checkout/order/<uuid:pk>/"
         pages: dict[str, tuple[str, Callable[..., HttpResponseBase]]] = {
@@ -31,6 +31,7 @@ class Desk(AdminSite):
             "parcel": (f"{order}parcels/<int:parcel>/", views.parcel),
             "money": ("money/", money.money),
             "export": ("export/<slug:kind>.csv", exporting.export),
+            "health": ("health/", health.health),
         }
         own = [path(at, self.admin_view(view), name=name) for name, (at, view) in pages.items()]
         return [*own, *super().get_urls()]

@@ -19,6 +19,10 @@ class Heartbeat(models.Model):
         NO_FEES = "no fees", "Stripe would not tell what it kept of payments"
         REFUSED = "refused", "a webhook was refused"
         BACKUP = "backup", "the database was saved"
+        AT_STRIPE = "at stripe", "Stripe was asked how the shop stands"
+        STRIPE_WISHED = "stripe wished", "somebody wishes that Stripe is asked"
+        TEST_MAIL = "test mail", "a mail was sent to try how mails leave"
+        MAIL_WISHED = "mail wished", "somebody wishes such a mail"
 
     BOOKS_AGREE = "books and Stripe agree"
     # Without a round for so long, no worker runs anywhere.

@@ -36,6 +36,7 @@ from storefront.ops.mailing import Post
 WINDOW_SECONDS = 0.05
 PAUSE = "Pausing before the commit."
 PAUSE_SECONDS = 30
+OVER = "The moment is over."
 MOMENT_SECONDS = 0.3
 WORKER_OF_TESTS = ("the_worker_hurries", "rounds_leave_a_trace")
 
@@ -354,7 +355,9 @@ def messages_take_a_moment() -> None:
     def send_later(message: Message, now: datetime, post: Post) -> bool:
         logger.info(PAUSE)
         time.sleep(MOMENT_SECONDS * 10)
-        return send(message, now, post)
+        is_sent = send(message, now, post)
+        logger.info(OVER)
+        return is_sent
 
     setattr(outbox, "_send", send_later)  # noqa: B010
 

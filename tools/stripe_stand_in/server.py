@@ -24,7 +24,7 @@ _VERBS = """
     pay pay_later choose promotion_code configure settle fail decline expire refund fail_refund
     lower_balance settle_refund dispute close_dispute session events_of hold release lose
     duplicate deliver_normally deliver send fault clear_faults advance now wait_until_quiet reset
-    listen
+    listen add_endpoint forbid
 """
 VERBS = frozenset(_VERBS.split())
 MOST_BYTES = 1_000_000
@@ -91,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
         self._handle("POST")
 
     def do_DELETE(self) -> None:
-        """Nothing here can be deleted; the API says so in its own words."""
+        """Delete something: a webhook endpoint, as nothing else here can be."""
         self._handle("DELETE")
 
     def _handle(self, method: str) -> None:
