@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from checkout import fees
+from checkout.gateway import reads
 from checkout.models import Heartbeat, Order
 from storefront.models import Product
 from tests.cast import Shopper, deliver
@@ -76,13 +77,13 @@ class TestAPaidOrder:
     def test_of_another_worker_stays_as_that_one_left_it(
         self, stripe: StandIn, paid: Order, monkeypatch
     ):
-        told = fees.reads.balance_transaction
+        told = reads.balance_transaction
 
         def slower(payment_intent: str) -> Any:
             Order.objects.update(fee_cents=1, net_cents=2, settlement_currency="chf")
             return told(payment_intent)
 
-        monkeypatch.setattr(fees.reads, "balance_transaction", slower)
+        monkeypatch.setattr(reads, "balance_transaction", slower)
         assert fees.fetch(timezone.now()) == 0
         assert known(paid) == (1, 2, "chf")
 

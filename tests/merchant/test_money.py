@@ -17,6 +17,7 @@ from pytest_django import Settings
 from checkout.models import Order, OrderItem, Refund
 from merchant import exporting
 from merchant.models import Parcel
+from merchant.money import Sums
 from storefront.models import Product
 from tests.cast import product
 from tests.merchant.conftest import HOME, desk_of
@@ -49,17 +50,21 @@ def desk() -> Client:
     return desk_of("view_refund", "view_order")
 
 
+def exported(desk: Client, asked: str) -> Any:
+    return desk.get(f"/admin/export/{asked}")
+
+
 def rows(
     desk: Client, kind: str, asked: str = SPRING, delimiter: str = ","
 ) -> list[dict[str, str]]:
-    answer = desk.get(f"/admin/export/{kind}.csv?{asked}")
+    answer = exported(desk, f"{kind}.csv?{asked}")
     assert answer.status_code == 200, answer.text
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
 
 
-def sums(desk: Client, year: int = 2025) -> dict[str, dict[str, str]]:
-    """What the page's tables say: the cells of each row by its name and column."""
+def sums(desk: Client, year: int = 2025) -> dict[str, Sums]:
+    """What the page's tables say, by the currency and the name of each row."""
     context = desk.get(f"/admin/money/?year={year}").context
     found = {}
     for book in context["books"]:
@@ -214,7 +219,7 @@ class TestOrders:
     def test_are_this_years_unless_told(self, desk: Client):
         paid(at=timezone.now())
         paid()
-        answer = desk.get("/admin/export/orders.csv")
+        answer = exported(desk, "orders.csv")
         today = timezone.localdate()
         name = f"orders-{today.year}-01-01-{today}.csv"
         assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
@@ -225,7 +230,7 @@ class TestOrders:
     ):
         monkeypatch.setattr(exporting, "PAGE", 2)
         orders = [paid() for _ in range(5)] + [paid(at=NOON - timedelta(hours=1))]
-        answer = desk.get(f"/admin/export/orders.csv?{SPRING}")
+        answer = exported(desk, f"orders.csv?{SPRING}")
         stream: Iterator[bytes] = iter(answer.streaming_content)
         read = next(stream) + next(stream)
         Order.objects.filter(pk=orders[0].pk).update(refunded_cents=1)
@@ -269,7 +274,7 @@ class TestTexts:
         assert rows(desk, "orders", asked, delimiter)[0]["total"] == amount
 
     def test_are_for_excel_too(self, desk: Client):
-        answer = desk.get(f"/admin/export/orders.csv?{SPRING}")
+        answer = exported(desk, f"orders.csv?{SPRING}")
         assert b"".join(answer.streaming_content).startswith(b"\xef\xbb\xbfreference,")
         assert answer["Content-Type"] == "text/csv; charset=utf-8"
         assert "no-store" in answer["Cache-Control"]
@@ -343,7 +348,7 @@ class TestAnExportThatBreaks:
         monkeypatch.setattr(exporting, "PAGE", 1)
         for _ in range(3):
             paid()
-        stream = iter(desk.get(f"/admin/export/lines.csv?{SPRING}").streaming_content)
+        stream = iter(exported(desk, f"lines.csv?{SPRING}").streaming_content)
         read = [next(stream), next(stream), next(stream)]
         monkeypatch.setattr(exporting, "_by_order", broken)
         read.append(next(stream))

@@ -95,7 +95,10 @@ def arguments(pattern: Any, name: str, things: dict[str, Any]) -> dict[str, Any]
         known |= {"pk": things["message"].pk, "kind": "order_confirmed"}
     if name == "view_on_site":
         content_type = ContentType.objects.get_for_model(Product)
-        known |= {"content_type_id": content_type.pk, "object_id": Product.objects.first().pk}
+        known |= {
+            "content_type_id": content_type.pk,
+            "object_id": Product.objects.earliest("pk").pk,
+        }
     if not pattern.pattern.converters and pattern.pattern.regex.groups:
         return {"app_label": "checkout"}
     known["id"] = known.get("object_id")
