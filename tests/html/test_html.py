@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from checkout.models import Order
-from merchant.models import Parcel
+from merchant.models import Parcel, RefundRequest
 from storefront.models import Category, Product, ShippingRate
 from tests.cast import Shopper, deliver, event_about, leads_to_payment, product, products
 from tools.stripe_stand_in import StandIn
@@ -205,6 +205,12 @@ def shipping(ada: Shopper, mouse: Product) -> dict[str, Any]:
     answers["to-ship"] = desk.get("/admin/to-ship/")
     answers["shipment"] = desk.get(f"{path}shipment/")
     answers["shipment-refused"] = desk.post(f"{path}shipment/", {"url": "http://<a>"})
+    form = {"amount": "1", "reason": "fraudulent", "note": "<Gasse>"}
+    answers["refund"] = desk.get(f"{path}refund/")
+    answers["refund-refused"] = desk.post(f"{path}refund/", form | {"amount": "<1>"})
+    answers["refund-to-confirm"] = desk.post(f"{path}refund/", form)
+    RefundRequest.objects.create(order=order, amount_cents=1, key="1", note="<Gasse>", error="<1>")
+    answers["refund-asked-for"] = desk.get(f"{path}refund/")
     said = {"carrier": "D<H>L", "number": '00"34', "url": "https://dhl.example/?a=1&b=2"}
     answers["shipped"] = desk.post(f"{path}shipment/", said, follow=True)
     answers["parcel"] = desk.get(f"{path}parcels/{Parcel.objects.get().pk}/")

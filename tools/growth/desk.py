@@ -39,6 +39,7 @@ def lists() -> dict[str, Callable[[], Any]]:
     )
     order = Order.objects.filter(status="PAID").order_by("shopper")[0]
     addresses = {
+        "today": "/admin/",
         "money of a year": f"/admin/money/?year={timezone.now().year - 1}",
         "orders to ship": "/admin/to-ship/",
         "orders": ORDERS,
@@ -50,6 +51,8 @@ def lists() -> dict[str, Callable[[], Any]]:
         "an order by its session": f"{ORDERS}?q={order.session_id}",
         "orders of an e-mail address": f"{ORDERS}?q={order.email}",
         "one order": f"{ORDERS}{order.pk}/change/",
+        "products": "/admin/storefront/product/",
+        "messages": "/admin/checkout/message/",
         "events": EVENTS,
         "events that were ignored": f"{EVENTS}?outcome__exact=ignored",
     }

@@ -150,6 +150,28 @@ class TestGivingBack:
         assert s.fail_refund(refund["id"])["status"] == "failed"
         assert s.refund(id)["amount"] == 5998
 
+    def test_a_refund_waits_for_want_of_money(self, s: StandIn) -> None:
+        id = s.pay(opened(s))["id"]
+        s.lower_balance()
+        refund = s.refund(id)
+        assert (refund["status"], refund["pending_reason"]) == ("pending", "insufficient_funds")
+        assert s.events_of("refund.updated") == []
+        s.settle_refund(refund["id"])
+        [event] = s.events_of("refund.updated")
+        assert event["data"]["object"]["status"] == "succeeded"
+        assert event["data"]["previous_attributes"]["status"] == "pending"
+        with pytest.raises(Refusal):
+            s.settle_refund(refund["id"])
+
+    def test_refunds_keep_what_they_are_about(self, s: StandIn) -> None:
+        intent = s.pay(opened(s))["payment_intent"]
+        about = {"request_id": "7"}
+        client(s).v1.refunds.create(
+            {"payment_intent": intent, "reason": "duplicate", "metadata": about}
+        )
+        [found] = client(s).v1.refunds.list({"payment_intent": intent}).to_dict()["data"]
+        assert (found["metadata"], found["reason"]) == (about, "duplicate")
+
     def test_refunds_are_listed_by_payment(self, s: StandIn) -> None:
         ada, bo = s.pay(opened(s)), s.pay(opened(s))
         mine, _ = s.refund(ada["id"]), s.refund(bo["id"])

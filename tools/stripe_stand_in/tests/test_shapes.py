@@ -24,6 +24,9 @@ class TestLookingLikeStripe:
         opened(s, locale="de", submit_type="pay", customer_email="ada@example.com")
         paid = s.pay(opened(s))["id"]
         s.fail_refund(s.refund(paid, amount=100)["id"])
+        s.lower_balance()
+        s.settle_refund(s.refund(paid, amount=100)["id"])
+        s.lower_balance(False)
         for won in (True, False):
             disputed = s.pay(opened(s))["id"]
             s.dispute(disputed)
