@@ -89,7 +89,8 @@ def arguments(pattern: Any, name: str, things: dict[str, Any]) -> dict[str, Any]
     known |= {"kind": "orders", "app_label": "checkout"}
     for model in admin.site._registry:
         if name.startswith(f"{model._meta.app_label}_{model._meta.model_name}_"):
-            known["object_id"] = model._default_manager.values_list("pk", flat=True).first()
+            first = model._default_manager.values_list("pk", flat=True).first()
+            known |= {"object_id": first, "pk": first}
             assert "object_id" not in pattern.pattern.converters or known["object_id"], name
     if name.startswith("checkout_message"):
         known |= {"pk": things["message"].pk, "kind": "order_confirmed"}
