@@ -293,6 +293,9 @@ class TestTheWorker:
 class TestTheMerchant:
     LISTS = {
         "/admin/": [""],
+        "/admin/health/": [""],
+        "/admin/money/": ["", "?year=2025"],
+        "/admin/export/": ["orders.csv?{days}", "lines.csv?{days}", "refunds.csv?{days}"],
         "/admin/to-ship/": ["", "?page=2", "slips/?order={order.pk}"],
         "/admin/checkout/order/": [
             "",
@@ -338,7 +341,7 @@ class TestTheMerchant:
         order = Order.objects.filter(status="PAID").latest("created_at")
         for path, searches in self.LISTS.items():
             for search in searches:
-                address = path + search.format(order=order)
+                address = path + search.format(order=order, days="from=2025-01-01&to=2025-01-02")
                 look(partial(desk.get, address))
 
     def test_lists_what_is_to_be_shipped_by_an_index_of_that_alone(self, desk: Client, shop: None):
