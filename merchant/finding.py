@@ -6,9 +6,10 @@ Of what very many orders have in common, it finds some.
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 
 from checkout.models import Order
@@ -92,12 +93,12 @@ def _by_email(text: str) -> Iterator[Rows]:
     name, _, domain = wanted.rpartition("@")
     if not wanted.strip("@") or " " in wanted:
         return
-    rows = Order.objects.exclude(email="").order_by("key")
+    rows = Order.objects.exclude(email="")
     if name or not address:
-        yield _beginning(rows.alias(key=ByLetters(Lower("email"))), wanted)
+        yield _beginning(rows, Lower("email"), wanted)
     if not name and (address or "." in domain):
-        domains = rows.alias(key=ByLetters(Lower(BehindTheAt("email"))))
-        yield _beginning(domains, domain).order_by("key", "-created_at")
+        domains = _beginning(rows, Lower(BehindTheAt("email")), domain)
+        yield domains.order_by("key", "-created_at")
     # Databases don't agree on the small letters of other alphabets. Few addresses have any.
     others = Order.objects.filter(HasOtherLetters("email")).order_by()
     same = [pk for pk, email in others.values_list("pk", "email") if _is_like(email, name, domain)]
@@ -121,21 +122,20 @@ def _by_name(text: str) -> Iterator[Rows]:
     others = Q()
     for word in words:
         others &= Q(search_text__contains=word)
-    rows = Order.objects.exclude(search_text="").filter(others).order_by("key")
-    for key in ("search_text", LastWord("search_text")):
-        yield _beginning(rows.alias(key=ByLetters(key)), longest)
+    rows = Order.objects.exclude(search_text="").filter(others)
+    for key in (F("search_text"), LastWord("search_text")):
+        yield _beginning(rows, key, longest)
 
 
 def _by_postcode(text: str) -> Iterator[Rows]:
     """By its beginning, with or without a country's letters such as those of A-8010."""
     if not any(map(str.isdigit, text)) or "@" in text:
         return
-    rows = Order.objects.filter(ship_to__isnull=False).alias(key=ByLetters(Postcode("ship_to")))
-    written = text.upper()
+    rows, written = Order.objects.filter(ship_to__isnull=False), text.upper()
     for code in {written, ABROAD.sub("", written, count=1)}:
-        yield _beginning(rows, re.sub(r"[\s-]", "", code)).order_by("key")
+        yield _beginning(rows, Postcode("ship_to"), re.sub(r"[\s-]", "", code))
 
 
-def _beginning(rows: Rows, text: str) -> Rows:
+def _beginning(rows: Rows, key: Any, text: str) -> Any:
     first, last = beginning_with(text)
-    return rows.filter(key__gte=first, key__lt=last)
+    return rows.alias(key=ByLetters(key)).filter(key__gte=first, key__lt=last).order_by("key")

@@ -58,5 +58,4 @@ class NoteForm(forms.Form):
         """Say what stands there meanwhile; who saves once more has seen it."""
         self.add_error("note", f"Somebody has changed it meanwhile. It says now: “{other}”")
         self.add_error("note", "Yours is below and not kept yet. Save it again to replace theirs.")
-        self.data = self.data.copy()
-        self.data["seen"] = seen
+        self.data = {**self.data.dict(), "seen": seen}  # type: ignore[attr-defined]
