@@ -4,10 +4,10 @@ The payment arrives as an event like Stripe's, by the function that the webhook 
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 
@@ -37,14 +37,43 @@ def session_now(session_id: str) -> dict[str, Any]:
 
 def collect_payment(order: Order) -> None:
     """Deliver the event that Stripe would send once the shopper has paid."""
+    _deliver("checkout.session.completed", _paid_session(order))
+
+
+def refund(order: Order, cents: int, *, reason: str, key: str, request_id: str) -> str:
+    """Deliver the event that Stripe would send once it has paid back."""
+    refund_id = f"re_demo_{UUID(request_id).hex}"
+    _deliver(
+        "refund.created",
+        {
+            "id": refund_id,
+            "object": "refund",
+            "amount": cents,
+            "created": int(time.time()),
+            "currency": order.currency,
+            "metadata": {"order_id": str(order.pk), "request_id": request_id},
+            "payment_intent": order.payment_intent,
+            "reason": reason,
+            "status": "succeeded",
+        },
+    )
+    return refund_id
+
+
+def refunds_of(payment_intent: str) -> Iterator[dict[str, Any]]:
+    """Return nothing: what is asked for here is done at once."""
+    return iter(())
+
+
+def _deliver(kind: str, thing: dict[str, Any]) -> None:
     events.receive(
         {
             "id": f"evt_demo_{uuid4().hex}",
             "object": "event",
-            "type": "checkout.session.completed",
+            "type": kind,
             "created": int(time.time()),
             "livemode": False,
-            "data": {"object": _paid_session(order)},
+            "data": {"object": thing},
         }
     )
 

@@ -32,7 +32,7 @@ def unmatched(session: Json, fact: Fact) -> StripeEvent:
     named = _named_by(session)
     # An order that expired is forgotten soon, and no money comes with this.
     if named is None or fact is Fact.EXPIRED or reading.names_another_shop(session):
-        return StripeEvent(outcome=StripeEvent.Outcome.IGNORED)
+        return StripeEvent(outcome=StripeEvent.Outcome.IGNORED, note=reading.probe_note(session))
     logger.error("Session %s names order %s, which is not here.", session["id"], named)
     return StripeEvent(outcome=StripeEvent.Outcome.UNMATCHED, note=f"It names order {named}.")
 

@@ -19,6 +19,7 @@ from checkout.requested import (
     RequestedOrder,
     refuse_the_impossible,
     refuse_what_the_bank_is_paying,
+    refuse_while_closed,
     too_few,
 )
 from storefront import money, stock
@@ -50,6 +51,7 @@ def buy(
     knows the network by that asks.
     Raises CannotOrder, failures.StripeDown or failures.StripeRefused.
     """
+    refuse_while_closed(now)
     refuse_the_impossible(wanted)
     refuse_what_the_bank_is_paying(shopper, wanted.fingerprint)
     limits.refuse_a_flood(sender)
@@ -124,7 +126,6 @@ def _open_checkout(order: Order, base_url: str, now: datetime) -> None:
             order.refresh_from_db()
         _reserve_again(order)
         _keep(order, _open_session(order, base_url, now), now)
-        order.refresh_from_db()
     stripe().collect_payment(order)
 
 
@@ -166,6 +167,7 @@ def _keep(order: Order, session: gateway.CheckoutSession, now: datetime) -> None
             offer = offers.with_rate(order.offer, session.rate)
             if not order.keep_session(session.id, session.url, session.expires_at, offer=offer):
                 _refuse_the_superseded(order)
+                order.refresh_from_db()  # another click was first
             _reserve_again(order)
     except CannotOrder:
         # Another tab bought a changed cart while Stripe was slow; or another click failed and

@@ -26,6 +26,7 @@ from django.utils.module_loading import import_string
 from checkout import telling
 from checkout.models import Message, Order, StripeEvent
 from checkout.models.message import MessageQuerySet
+from storefront.models import Shop
 from storefront.ops import logs
 from storefront.ops.mailing import Down, MayHaveArrived, NotSent, Post, Refused
 from storefront.ops.pages import own_url
@@ -114,6 +115,19 @@ def unsure(now: datetime) -> int:
     return Message.objects.unsure(now).count()
 
 
+def send_test(to: str) -> str:
+    """Send a mail that says nothing but that it came; return what went wrong, if anything did."""
+    shop = Shop.current()
+    words = f"Mails of {shop.shown_name} leave the shop. This one tells of no order."
+    mail = EmailMessage("A test mail of your shop", f"{words}\n", _sender(shop), [to])
+    try:
+        with closing(Post()) as post:
+            post.send(mail)
+    except (MayHaveArrived, NotSent) as error:
+        return str(error)
+    return ""
+
+
 def has_a_way() -> bool:
     """Whether mails can leave at all."""
     return "default" in settings.MAILERS
@@ -199,18 +213,23 @@ def _envelope(message: Message) -> EmailMessage:
     }
     if message.order_id and (first := _first_of(message)) != message:
         headers["References"] = _message_id(first)
-    sender, _, domain = (settings.MAIL_FROM or f"orders@{_host()}").rpartition("@")
-    answers_to = settings.MERCHANT_MAIL if not message.is_to_merchant else ""
+    shop = Shop.current()
+    answers_to = settings.MERCHANT_MAIL or shop.contact_mail if not message.is_to_merchant else ""
     mail = EmailMultiAlternatives(
         " ".join(written.subject.split())[:LONGEST_HEADER],
         written.text,
-        str(Address(settings.SHOP_NAME[:LONGEST_HEADER], sender, domain)),
+        _sender(shop),
         [message.to],
         reply_to=[answers_to] if answers_to else None,
         headers=headers,
     )
     mail.attach_alternative(written.html, "text/html")
     return mail
+
+
+def _sender(shop: Shop) -> str:
+    box, _, domain = (settings.MAIL_FROM or f"orders@{_host()}").rpartition("@")
+    return str(Address(shop.shown_name[:LONGEST_HEADER], box, domain))
 
 
 def _first_of(message: Message) -> Message:

@@ -20,6 +20,7 @@ UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 ADDRESS = ("line1", "line2", "postal_code", "city", "state", "country")
 LONGEST_LINE = 255
 LONGEST_PHONE = 40
+PROBE, PROBE_NOTE = "probe", "The probe {}."
 
 
 def mapping(value: object) -> Json:
@@ -41,6 +42,13 @@ def names_another_shop(thing: Json) -> bool:
     """Whether it belongs to another shop on the same account at Stripe, as its metadata says."""
     name = identifier(mapping(thing.get("metadata")).get("shop"))
     return bool(name) and name != str(Shop.this())
+
+
+def probe_note(session: Json) -> str:
+    """Return what the event of a probe is known by; nothing for one of orders (doctor/)."""
+    told = mapping(session.get("metadata"))
+    is_probe = PROBE in told and "order_id" not in told and not names_another_shop(session)
+    return PROBE_NOTE.format(identifier(session.get("id"))) if is_probe else ""
 
 
 def uuid(value: object) -> UUID | None:

@@ -14,8 +14,11 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Concat
+from django.utils.module_loading import import_string
 
 from checkout import events, gateway, limits, outbox, reading, rebuilding, refunds, telling
 from checkout.gateway import failures, reads
@@ -104,6 +107,9 @@ def reconcile(now: datetime, *, older_than: timedelta, sends: bool = True) -> Re
         _ask_about(orders_in_turn(now - older_than), report, now, until)
     with _noting_failures(report):
         _release_overdue(report, now - older_than, until)
+    for name in settings.IN_EACH_ROUND:
+        with _noting_failures(report):
+            import_string(name)(report, now, until)
     _work_alone(report, now, now - older_than, sends=sends)
     return report
 
@@ -142,14 +148,14 @@ def _work_alone(
 def _noting_failures(report: ReconcileReport) -> Iterator[None]:
     """Let the next step have its turn: Stripe may answer again by then."""
     try:
-        with _noting_refusals(report):
+        with noting_refusals(report):
             yield
     except failures.StripeDown as failure:
         report.problem = f"Stripe did not answer ({failure}), so the next run goes on"
 
 
 @contextmanager
-def _noting_refusals(report: ReconcileReport) -> Iterator[None]:
+def noting_refusals(report: ReconcileReport) -> Iterator[None]:
     """Let the next request have its turn: a key may be allowed one kind and not another."""
     try:
         yield
@@ -166,7 +172,9 @@ def _replay_undelivered(report: ReconcileReport, now: datetime, until: float) ->
             break
     for event in reversed(unknown):
         report.undelivered += 1
-        _receive(report, event)
+        if receive(report, event):
+            row = StripeEvent.objects.filter(event_id=event["id"])
+            row.update(note=Concat("note", Value(StripeEvent.ASKED_FOR)))
 
 
 def _replay(report: ReconcileReport, since: datetime, now: datetime) -> None:
@@ -180,15 +188,16 @@ def _replay(report: ReconcileReport, since: datetime, now: datetime) -> None:
         pages = reads.pages_of("events", types=list(events.HANDLERS), created=times)
         for event in reversed([event for page in pages for event in _unknown(page)]):
             report.replayed += 1
-            _receive(report, event)
+            receive(report, event)
         since = end
 
 
 def _unknown(page: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return those of the events that were not received yet."""
+    """Return those of the events that were not received yet; a probe's is to come by itself."""
     ids = [event["id"] for event in page]
     known = {*StripeEvent.objects.filter(event_id__in=ids).values_list("event_id", flat=True)}
-    return [event for event in page if event["id"] not in known]
+    unknown = (event for event in page if event["id"] not in known)
+    return [event for event in unknown if not reading.probe_note(event["data"]["object"])]
 
 
 def _apply_what_went_back(report: ReconcileReport, since: datetime) -> None:
@@ -197,10 +206,11 @@ def _apply_what_went_back(report: ReconcileReport, since: datetime) -> None:
     for things, kind in kinds.items():
         for page in reads.pages_of(things, created=reads.between(since)):
             for thing in page:
-                _receive(report, _event_now(kind, thing))
+                receive(report, event_now(kind, thing))
 
 
-def _event_now(kind: str, thing: dict[str, Any]) -> dict[str, Any]:
+def event_now(kind: str, thing: dict[str, Any]) -> dict[str, Any]:
+    """Return an event that says what Stripe itself lists."""
     return {
         "id": f"reconciled_{thing['id']}_{thing['status']}",
         "type": kind,
@@ -216,11 +226,11 @@ def _ask_about(
         if time.monotonic() > until:
             break
         report.waiting += 1
-        with _noting_refusals(report):
+        with noting_refusals(report):
             session = gateway.session_now(str(order.session_id))
             kind = _event_type_for(session) if session else ""
             # An order that was asked about may be purged, so not before the answer is applied.
-            if not (session and kind) or _receive(report, _event(kind, session)):
+            if not (session and kind) or receive(report, _event(kind, session)):
                 Order.objects.filter(pk=order.pk).update(asked_at=now)
 
 
@@ -230,7 +240,7 @@ def orders_in_turn(before: datetime) -> QuerySet[Order]:
     return waiting.order_by(F("asked_at").asc(nulls_first=True))[:MAX_QUERIES_PER_RUN]
 
 
-def _receive(report: ReconcileReport, event: dict[str, Any]) -> bool:
+def receive(report: ReconcileReport, event: dict[str, Any]) -> bool:
     """Apply the event, and count what came of it. False if the shop failed on it."""
     try:
         with logs.log_context():
@@ -303,7 +313,7 @@ def _release_overdue(report: ReconcileReport, before: datetime, until: float = i
     for order in _holding_stock(is_over):
         if time.monotonic() > until:
             break
-        with _noting_refusals(report):
+        with noting_refusals(report):
             if gateway.close_session(str(order.session_id)):
                 _release(report, order, is_over)
 

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from checkout import reading, telling
 from checkout.lifecycle import MOVES, Fact
@@ -153,6 +155,8 @@ def _note_refund(order: Order, refund: Json, at: datetime) -> bool:
             telling.refund_failed(order, row)
     elif refund.get("status") == "succeeded" and not row.failed_at:
         telling.refunded(order, row)
+    for name in settings.HEARS_OF_REFUNDS:
+        import_string(name)(order, row, refund, at)
     return _settle_refunds(order)
 
 
@@ -224,6 +228,7 @@ def _note_dispute(order: Order, dispute: Json, at: datetime) -> bool:
     Order.objects.filter(pk=order.pk).update(
         dispute_id=dispute_id,
         dispute_result=result,
+        dispute_due_by=_due_by(dispute),
         disputed_at=order.disputed_at or at if result in ("", *MONEY_WENT_BACK) else None,
     )
     return True

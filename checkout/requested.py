@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from checkout import offers
 from checkout.models import Order
 from storefront import money
 from storefront.delivery import Delivery
-from storefront.models import Product
+from storefront.models import Product, Shop
 from storefront.ops.bidi import isolated
 
 MAX_LINES = 100
@@ -81,6 +82,13 @@ class RequestedOrder:
         asked = (settings.STRIPE_PUBLISHABLE_KEY, settings.CURRENCY, lines)
         besides = (self.country, self.offer) if self.offer else ()
         return hashlib.sha256(repr(asked + besides).encode()).hexdigest()
+
+
+def refuse_while_closed(now: datetime) -> None:
+    """Raise CannotOrder, with the merchant's words, from the moment that the shop is closed."""
+    shop = Shop.read()
+    if shop.is_closed(now):
+        raise CannotOrder(f"{shop.notice(now)} Nothing was charged, and your cart stays as it is.")
 
 
 def refuse_the_impossible(wanted: RequestedOrder) -> None:

@@ -31,7 +31,10 @@ def _close(order: Order, now: datetime) -> None:
             f"Your order {order.reference} is being paid: we are waiting for Stripe's "
             "confirmation. You don't need to pay again."
         )
-    order.supersede(now)
+    if not order.supersede(now):
+        order.refresh_from_db(fields=["session_id", "superseded_at"])
+        if order.superseded_at is None:
+            _close(order, now)  # its own click was just given a session
 
 
 def _is_open(order: Order, now: datetime) -> bool:

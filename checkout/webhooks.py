@@ -1,6 +1,7 @@
 """Receives Stripe's deliveries: verify, hand over, answer. No network call, no body in the log."""
 
 import logging
+from contextlib import suppress
 from http import HTTPStatus
 
 from django.conf import settings
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_POST
 from checkout import events
 from checkout.gateway import signatures
 from checkout.metrics import WEBHOOKS
+from checkout.models import Heartbeat
 from checkout.reading import Json
 from storefront.ops.connections import give_up, is_outage
 
@@ -29,15 +31,15 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     except signatures.ForgedWebhook:
         _count(None, "forged")
         logger.warning("Refused a webhook that Stripe did not sign.")
-        return _answer("the signature does not fit", HTTPStatus.BAD_REQUEST)
+        return _refusal(request, "the signature does not fit")
     except signatures.OutOfDateWebhook as error:
         _count(None, "out of date")
         when = f"{abs(error.age)} seconds {'ago' if error.age > 0 else 'ahead'}"
         logger.warning("Refused a webhook, signed by Stripe %s: is this clock right?", when)
-        return _answer("the signature is out of date", HTTPStatus.BAD_REQUEST)
+        return _refusal(request, "the signature is out of date")
     except events.MalformedEvent as error:
         logger.warning("Refused a signed webhook: %s.", error)
-        return _answer(str(error), HTTPStatus.BAD_REQUEST)
+        return _refusal(request, str(error))
     except (DatabaseError, InterfaceError) as error:
         if not is_outage(error):
             raise
@@ -64,6 +66,14 @@ def _count(kind: object, outcome: str) -> None:
     """Count a delivery; types that the shop does not handle share one label."""
     is_known = isinstance(kind, str) and kind in events.HANDLERS
     WEBHOOKS.labels(kind if is_known else "other", outcome).inc()
+
+
+def _refusal(request: HttpRequest, words: str) -> HttpResponse:
+    """Refuse it, and keep that for the merchant unless it doesn't even look like Stripe's."""
+    if request.headers.get("Stripe-Signature"):
+        with suppress(DatabaseError, InterfaceError):  # or it could not be refused in an outage
+            Heartbeat.refused_webhook(words)
+    return _answer(words, HTTPStatus.BAD_REQUEST)
 
 
 def _answer(words: str, status: HTTPStatus) -> HttpResponse:

@@ -130,14 +130,12 @@ class MessageAdmin(ReadOnly, LargeTableAdmin):
 
 
 def say_how_it_stands(request: HttpRequest) -> None:
-    """Say what keeps mails from leaving, and of which nobody knows whether they did."""
+    """Say that no mail leaves, and of which nobody knows whether they did."""
     rows = Message.objects.all()
     waiting = rows.waiting().filter(is_demo=False)
     if not outbox.has_a_way() and (count := waiting.count()):
         words = "MAIL_URL is not set, so no mail is sent: {} wait here."
         messages.warning(request, words.format(_number(count)))
-    elif tried := waiting.filter(tries__gt=0).order_by("due_at").first():
-        messages.warning(request, f"Mails are put off, and tried again: {tried.error}.")
     if count := outbox.unsure(timezone.now()):
         words = "Of {} nobody knows whether they were sent. Send them again, or let them be."
         messages.error(request, words.format(_number(count)))

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest, HttpResponse
@@ -12,15 +11,16 @@ from django.urls import path
 
 
 class Desk(AdminSite):
-    site_header = site_title = settings.SHOP_NAME
-    index_title = "All there is"
+    index_title = "Today"
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
-        from merchant import order_page, views
+        from merchant import health, order_page, refund_pages, shop, views
 
         order = "checkout/order/<uuid:pk>/"
         pages: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
+            "under-the-hood": ("under-the-hood/", self.under_the_hood),
+            "shop": ("shop/", shop.page),
             "to-ship": ("to-ship/", views.to_ship),
             "slips": ("to-ship/slips/", views.slips),
             "shipment": (f"{order}shipment/", views.shipment),
@@ -28,19 +28,30 @@ class Desk(AdminSite):
             "slip": (f"{order}slip/", views.slip),
             "note": (f"{order}note/", order_page.note),
             "settling": (f"{order}settling/", order_page.settling),
+            "refund": (f"{order}refund/", refund_pages.refund),
             "parcels": (f"{order}parcels/", views.parcels),
             "parcel": (f"{order}parcels/<int:parcel>/", views.parcel),
+            "health": ("health/", health.health),
         }
         own = [path(at, self.admin_view(view), name=name) for name, (at, view) in pages.items()]
         return [*own, *super().get_urls()]
 
-    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
-        from merchant.admin import say_how_it_stands
-        from merchant.views import count_to_ship
+    def each_context(self, request: Any) -> dict[str, Any]:
+        from storefront.models import Shop
 
-        if request.method == "GET" and request.user.has_perm("checkout.view_message"):
-            say_how_it_stands(request)
-        return super().index(request, {"waiting": count_to_ship(request)} | (extra_context or {}))
+        name = Shop.current().shown_name
+        return super().each_context(request) | {"site_header": name, "site_title": name}
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        from merchant.today import today
+
+        context = self.each_context(request) | today(request) | (extra_context or {})
+        request.current_app = self.name
+        return TemplateResponse(request, "merchant/today.html", context)
+
+    def under_the_hood(self, request: HttpRequest) -> HttpResponse:
+        """List all that there is, as Django's admin does at its front."""
+        return super().index(request, {"title": "Under the hood"})
 
 
 class DeskConfig(AdminConfig):

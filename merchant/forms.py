@@ -1,11 +1,15 @@
-"""What a merchant says of a parcel, and notes of an order."""
+"""What a merchant says of a parcel, of what is to be paid back, and notes of an order."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django import forms
 from django.conf import settings
 
-from merchant.models import Parcel, carrier_named, tracking_url
+from checkout.models import Order, OrderItem
+from merchant.models import Parcel, RefundRequest, carrier_named, tracking_url
+from storefront.money import format_money
+from storefront.money_field import MoneyField
 
 
 class ParcelForm(forms.ModelForm):
@@ -59,3 +63,54 @@ class NoteForm(forms.Form):
         self.add_error("note", f"Somebody has changed it meanwhile. It says now: “{other}”")
         self.add_error("note", "Yours is below and not kept yet. Save it again to replace theirs.")
         self.data = {**self.data.dict(), "seen": seen}  # type: ignore[attr-defined]
+
+
+class RefundForm(forms.Form):
+    """How much of the `left` goes back and why, and how many of each item into stock."""
+
+    amount = MoneyField()
+    reason = forms.ChoiceField(choices=RefundRequest.Reason)
+    note = forms.CharField(
+        label="Note, for you alone",
+        required=False,
+        max_length=2_000,
+        widget=forms.Textarea({"rows": 2}),
+    )
+
+    def __init__(
+        self,
+        order: Order,
+        left: int,
+        items: Iterable[tuple[OrderItem, int]],
+        data: Any = None,
+    ) -> None:
+        super().__init__(data)
+        self.fields["amount"] = MoneyField(currency=order.currency, initial=left)
+        self.order, self.left = order, left
+        self.restockable = {f"restock-{item.pk}": item for item, _ in items}
+        for item, most in items:
+            self.fields[f"restock-{item.pk}"] = forms.IntegerField(
+                label=f"{item.name}: back into stock, of {most}",
+                required=False,
+                min_value=0,
+                max_value=most,
+                initial=0,
+            )
+
+    def clean_amount(self) -> int:
+        cents: int = self.cleaned_data["amount"]
+        if not cents:
+            raise forms.ValidationError("Nothing can’t be refunded: write how much.")
+        if cents > self.left:
+            left = format_money(self.left, self.order.currency)
+            raise forms.ValidationError(f"No more than {left} of this order is left to refund.")
+        return cents
+
+    def restocks(self) -> Iterator[forms.BoundField]:
+        """Yield the fields of what can be put back."""
+        return (self[name] for name in self.restockable)
+
+    def put_back(self) -> list[tuple[OrderItem, int]]:
+        """Return how many of which items go back into stock."""
+        said = ((item, self.cleaned_data[name]) for name, item in self.restockable.items())
+        return [(item, quantity) for item, quantity in said if quantity]

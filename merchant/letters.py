@@ -6,17 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from textwrap import wrap
 
-from django.conf import settings
 from django.template.loader import render_to_string
 
 from checkout.outbox import Mail
+from storefront.models import Shop
+from storefront.models.shop import BRAND
 from storefront.ops import bidi
 
 COLUMNS = 72
 # Gmail hides what comes after 102 KB behind a link.
 LARGEST_HTML = 100_000
 LONGEST_NAME = 200
-BRAND, PAPER, INK = "#165c6b", "#fffefd", "#231e19"
+PAPER, INK = "#fffefd", "#231e19"
 
 
 def one_line(text: str) -> str:
@@ -123,8 +124,8 @@ class Letter:
         context = {
             "letter": self,
             "parts": parts,
-            "shop_name": settings.SHOP_NAME,
-            **_colours(settings.SHOP_ACCENT),
+            "shop_name": Shop.current().shown_name,
+            **_colours(Shop.current().shown_accent),
         }
         return render_to_string("mail/mail.html", context).strip() + "\n"
 
@@ -167,15 +168,17 @@ def _width(text: str) -> int:
 
 def _colours(accent: str) -> dict[str, str]:
     """Return the shop's colour, and words that can be read on it; links need not have it."""
-    accent = accent or BRAND
-    if len(accent) == 4:
-        accent = "#" + "".join(2 * digit for digit in accent[1:])
-    on_accent = "#ffffff" if _contrast(accent, "#ffffff") >= 4.5 else "#000000"
-    is_readable = _contrast(accent, PAPER) >= 4.5
+    accent = six_digits(accent or BRAND)
+    on_accent = "#ffffff" if contrast(accent, "#ffffff") >= 4.5 else "#000000"
+    is_readable = contrast(accent, PAPER) >= 4.5
     return {"accent": accent, "on_accent": on_accent, "link": accent if is_readable else INK}
 
 
-def _contrast(one: str, other: str) -> float:
+def six_digits(colour: str) -> str:
+    return colour if len(colour) == 7 else "#" + "".join(2 * digit for digit in colour[1:])
+
+
+def contrast(one: str, other: str) -> float:
     light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
@@ -16,6 +17,7 @@ from checkout.my_orders import after_payment
 from checkout.outbox import Mail
 from merchant.letters import Button, Goods, Heading, Letter, Lines, Part, Words, one_line
 from merchant.models import Parcel
+from storefront.models import Shop, shop_zone
 from storefront.money import format_money
 from storefront.ops.pages import own_url
 
@@ -26,8 +28,9 @@ SHOWN_DIFFERENCES = 20
 
 
 def mail_of(message: Message) -> Mail:
-    """Return the mail of a message, as its order is now."""
-    return LETTERS[Kind(message.kind)](message).mail()
+    """Return the mail of a message, as its order is now, with times by the shop's clock."""
+    with timezone.override(shop_zone()):
+        return LETTERS[Kind(message.kind)](message).mail()
 
 
 # To the shopper
@@ -254,14 +257,29 @@ LETTERS: dict[Kind, Callable[[Message], Letter]] = {
 
 
 def _to_shopper(message: Message, subject: str, title: str, *parts: Part) -> Letter:
-    foot = [f"{settings.SHOP_NAME} wrote this because of order {_order(message).reference}."]
-    if settings.MERCHANT_MAIL:
+    shop = Shop.current()
+    foot = [f"{shop.shown_name} wrote this because of order {_order(message).reference}."]
+    if _is_answered():
         foot.append("Is something wrong, or do you have a question? Just answer this mail.")
+    foot += [line for line in (shop.returns, _imprint(shop)) if line]
     links = list(settings.SHOP_LINKS.items())
     if url := own_url():
         links.insert(0, ("Shop", url))
     demo = [Words(IN_DEMO)] if message.is_demo else []
-    return Letter(f"{subject} · {settings.SHOP_NAME}", title, [*demo, *parts], foot, links)
+    return Letter(f"{subject} · {shop.shown_name}", title, [*demo, *parts], foot, links)
+
+
+def _is_answered() -> bool:
+    return bool(settings.MERCHANT_MAIL or Shop.current().contact_mail)
+
+
+def _imprint(shop: Shop) -> str:
+    """Return who the merchant is by law, in one line."""
+    if not (contact := shop.contact):
+        return ""
+    tax_id = f"Tax id {contact.tax_id}" if contact.tax_id else ""
+    lines = [shop.shown_name, *contact.address, contact.phone, contact.mail, tax_id]
+    return " · ".join(one_line(line) for line in lines if line)
 
 
 def _to_merchant(message: Message, subject: str, title: str, *parts: Part) -> Letter:
@@ -302,7 +320,7 @@ def _delivery(order: Order, *, can_be_mended: bool = False) -> list[Part]:
         parts += [Heading("Delivery"), Words(f"{words}.")]
     if lines := [one_line(line) for line in address_lines(order)]:
         parts += [Heading("Where it goes"), Lines(lines)]
-        if can_be_mended and settings.MERCHANT_MAIL:
+        if can_be_mended and _is_answered():
             parts.append(Words("Is this wrong? Answer this mail soon.", is_quiet=True))
     return parts
 

@@ -1,7 +1,6 @@
 """The page of one order: what to do, what was bought, where it goes, and what came of it."""
 
 import hashlib
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST
 
 from checkout import persons, receipts
@@ -23,6 +21,7 @@ from checkout.models import Message, Order
 from merchant import shipping
 from merchant.advice import reasons_and_advice
 from merchant.forms import NoteForm, ParcelForm
+from merchant.refunding import refund_of
 from merchant.timeline import NOTED, timeline
 from storefront.countries import country_name
 from storefront.ops import logs
@@ -78,6 +77,7 @@ def show(
         "reasons": reasons_and_advice(order.review_reason),
         "seen": digest(order.review_reason),
         "note": note or NoteForm(initial={"note": order.note, "seen": digest(order.note)}),
+        "refund": refund_of(order, request.user),
         "moments": timeline(order, may),
         "other_orders": _other_orders(order),
         "private_link": receipts.address_of(order),
@@ -176,7 +176,7 @@ def _other_orders(order: Order) -> int:
 
 
 def _at_stripe(order: Order) -> dict[str, Any]:
-    """Return where Stripe shows the payment and its dispute, and until when to answer that."""
+    """Return where Stripe shows the payment and its dispute."""
     if order.is_demo:
         return {}
     is_test = (order.session_id or "").startswith("cs_test_") or not settings.STRIPE_LIVE_MODE
@@ -185,14 +185,7 @@ def _at_stripe(order: Order) -> dict[str, Any]:
     return {
         "payment_at_stripe": f"{dashboard}payments/{intent}" if intent else "",
         "dispute_at_stripe": f"{dashboard}disputes/{dispute}" if dispute else "",
-        "due_by": _due_by(order) if order.disputed_at else None,
     }
-
-
-def _due_by(order: Order) -> datetime | None:
-    told = order.messages.filter(kind=Message.Kind.DISPUTE).order_by("-id").first()
-    due_by = (told.about or {}).get("due_by") if told else None
-    return parse_datetime(due_by) if due_by else None
 
 
 def _mail_trouble(order: Order) -> str:

@@ -52,6 +52,7 @@ def timeline(order: Order, may: Callable[[str], bool]) -> list[Moment]:
     parts = {
         "checkout.view_stripeevent": _events,
         "checkout.view_refund": _refunds,
+        "merchant.view_refundrequest": _asked,
         "checkout.view_message": _messages,
     }
     told = chain(
@@ -80,6 +81,14 @@ def _refunds(order: Order) -> Iterator[Moment]:
         yield Moment(refund.made_at, f"{amount} refunded", refund.refund_id)
         if refund.failed_at:
             yield Moment(refund.failed_at, f"The refund of {amount} failed", refund.refund_id)
+
+
+def _asked(order: Order) -> Iterator[Moment]:
+    for asked in order.refund_requests.select_related("asked_by").order_by("-asked_at")[:MOST]:
+        asked.order = order
+        who = f"{asked.asked_by}: " if asked.asked_by else ""
+        words = f"{who}Refund of {asked.amount}, {asked.state}"
+        yield Moment(asked.asked_at, words, asked.error or asked.note)
 
 
 def _messages(order: Order) -> Iterator[Moment]:

@@ -16,7 +16,7 @@ from checkout.models import Order
 from merchant import shipping
 from merchant.forms import ParcelForm
 from merchant.models import Parcel
-from merchant.order_page import SEE_ORDERS, address_of, desk_page, let_in, log, order_of, show
+from merchant.order_page import address_of, desk_page, let_in, log, order_of, show
 from merchant.shipping import NotShipped
 from storefront.ops.pages import SeeOther
 
@@ -54,12 +54,6 @@ def _list_of(request: HttpRequest) -> str:
         return reverse("admin:to-ship")
     shown = QueryDict(request.POST["list"]).urlencode()
     return f"{reverse('admin:checkout_order_changelist')}?{shown}"
-
-
-def count_to_ship(request: HttpRequest) -> int:
-    """Return how many orders wait, as far as the visitor may know."""
-    may_see = any(map(request.user.has_perm, SEE_ORDERS))
-    return NewestPages(shipping.orders_to_ship(), PAGE_SIZE).count if may_see else 0
 
 
 def _ship_all(request: HttpRequest, ticked: list[UUID]) -> None:

@@ -14,7 +14,7 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponseBase
 
 from storefront.countries import countries, country_name
-from storefront.models import ShippingRate
+from storefront.models import ShippingRate, shop_zone
 from storefront.ops.compiled_queries import CompiledQuery
 from storefront.ops.templatetags.fragment_cache import values_of
 
@@ -214,7 +214,7 @@ def _first(rates: Sequence[ShippingRate], served: Mapping[str, str]) -> str:
     named = {code for rate in rates for code in rate.codes}
     anywhere = [code for code in served if code not in named]
     zones: Mapping[str, str] = get_global("zone_territories")
-    own = [settings.CURRENCY[:2].upper(), zones.get(settings.TIME_ZONE)]
+    own = [settings.CURRENCY[:2].upper(), zones.get(str(shop_zone()))]
     return next((code for code in [*own, *anywhere] if code in anywhere), first)
 
 

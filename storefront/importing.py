@@ -19,7 +19,7 @@ from django.utils.text import slugify
 
 from storefront.exporting import COLUMNS, FORMULA
 from storefront.models import Category, Product, free_slug
-from storefront.money import NotAnAmount, cents_written
+from storefront.money import NotAnAmount, parse_money
 
 BATCH = 500
 CATEGORY_NAME: Any = Category._meta.get_field("name")
@@ -211,7 +211,7 @@ def _value_of(column: str, text: str) -> Any:
     if column == "price" and not text:
         raise ValidationError("It is empty.")
     if column == "price":
-        return cents_written(text)
+        return parse_money(text)
     if column == "stock":
         return _pieces(text)
     if column == "category":

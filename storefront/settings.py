@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "storefront.ops.logins.Logins",
+    "storefront.about.InShopZone",
     "storefront.ops.error_pages.ErrorPages",
 ]
 
@@ -118,14 +119,18 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- Words and money --------------------------------------------------------------------
-SHOP_NAME = env.words("SHOP_NAME", "Storefront")
-SHOP_DESCRIPTION = env.words("SHOP_DESCRIPTION", "A small shop with a few good things.")
-SHOP_LOGO = env.static_file("SHOP_LOGO", BASE_DIR / "static", "icon.svg")
+# What is empty here the merchant says at the desk (storefront.models.Shop).
+SHOP_NAME = env.words("SHOP_NAME")
+SHOP_DESCRIPTION = env.words("SHOP_DESCRIPTION")
+SHOP_LOGO = env.static_file("SHOP_LOGO", BASE_DIR / "static")
 SHOP_ACCENT = env.colour("SHOP_ACCENT")
 SHOP_LINKS = env.links("SHOP_LINKS")
 CURRENCY = env.currency("CURRENCY", "usd")
 LANGUAGE_CODE = "en-us"
-TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
+SHOP_TIME_ZONE = env.time_zone("TIME_ZONE")
+TIME_ZONE = SHOP_TIME_ZONE or "UTC"
+# What all pages say about the shop.
+ABOUT_THE_SHOP = "storefront.about.about_the_shop"
 USE_I18N = True
 USE_TZ = True
 FORMAT_MODULE_PATH = ["storefront.formats"]
@@ -184,8 +189,14 @@ LEASE = timedelta(seconds=30)
 EXPORTS_PERSONS = ["merchant.persons.exported"]
 FORGETS_PERSONS = ["merchant.persons.forget"]
 
+# What the desk has asked Stripe for: the event answers it, and the worker looks it up.
+HEARS_OF_REFUNDS = ["merchant.refunding.hear"]
+IN_EACH_ROUND = ["merchant.refunding.look_up_all"]
+
 # What has to be run once a backup was restored, and when it was saved.
 AFTER_RESTORE = ["migrate", "reconcile_orders --since {moment}"]
+# What writes down that one was saved.
+NOTES_BACKUP = "checkout.models.heartbeat.note_backup"
 
 # --- Static files -----------------------------------------------------------------------
 STATIC_URL = "/static/"
@@ -256,6 +267,7 @@ BUDGETS = {
 UPLOADS = {
     "admin:storefront_product_add": "storefront.add_product",
     "admin:storefront_product_change": "storefront.change_product",
+    "admin:shop": "storefront.change_shop",
 }
 # What one address may hold without paying (checkout/limits.py), and one order at all.
 OPEN_ORDERS_PER_ADDRESS = env.number("OPEN_ORDERS_PER_ADDRESS", 500, least=0, most=1_000_000)

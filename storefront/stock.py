@@ -4,7 +4,7 @@ A product without a number is not counted. A caller that changes several product
 order of their ids, so that two carts can't wait for each other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from django.db import transaction
@@ -54,3 +54,10 @@ def release(order: UUID) -> None:
         if Reservation.objects.filter(pk=reservation.pk).delete()[0]:
             counted = Product.objects.filter(pk=reservation.product_id, stock__isnull=False)
             counted.update(stock=F("stock") + reservation.quantity)
+
+
+def put_back(pieces: Mapping[int, int]) -> None:
+    """Return what was sold to the shelf: so many of each product, by its id."""
+    for product, quantity in sorted(pieces.items()):
+        counted = Product.objects.filter(pk=product, stock__isnull=False)
+        counted.update(stock=F("stock") + quantity)

@@ -15,6 +15,7 @@ shop_front = (
         path("cart/delivery/", views.delivery, name="delivery"),
         path("cart/<int:pk>/", views.cart_line, name="cart-line"),
         path("pictures/<slug:name>.webp", views.picture, name="picture"),
+        path("pictures/<str:name>", views.logo, name="logo"),
         path("brand.css", site_files.brand, name="brand"),
         path("robots.txt", site_files.robots, name="robots"),
         path("sitemap.xml", sitemap.whole, name="sitemap"),

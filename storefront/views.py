@@ -33,6 +33,7 @@ from storefront.delivery import (
     quote,
     remember_choice,
 )
+from storefront.logos import logo_file
 from storefront.models import Category, Product, read_kinds
 from storefront.notices import (
     NOTHING,
@@ -176,13 +177,13 @@ def cart(request: HtmxRequest) -> HttpResponse:
 
 @require_safe
 def picture(request: HttpRequest, name: str) -> HttpResponse:
-    """A file of a picture, for ever: another picture has another address."""
     body = body_of(name)
-    if not body:
-        raise Http404
-    headers = {"Cache-Control": FOR_EVER, "ETag": f'"{name}"'}
-    answer = HttpResponse(body, content_type="image/webp", headers=headers)
-    return get_conditional_response(request, answer["ETag"], response=answer) or answer
+    return _file(request, name, (body, "image/webp") if body else None)
+
+
+@require_safe
+def logo(request: HttpRequest, name: str) -> HttpResponse:
+    return _file(request, name, logo_file(name))
 
 
 @require_POST
@@ -299,6 +300,16 @@ def cart_page(cart: Cart, notice: Notice = NOTHING) -> dict[str, Any]:
         "cart_error": notice.error_beside_none_of(with_field),
         "back_to": reverse("storefront:cart"),
     }
+
+
+def _file(request: HttpRequest, name: str, found: tuple[bytes, str] | None) -> HttpResponse:
+    """A file of a picture, for ever: another picture has another address."""
+    if not found:
+        raise Http404
+    body, kind = found
+    headers = {"Cache-Control": FOR_EVER, "ETag": f'"{name}"'}
+    answer = HttpResponse(body, content_type=kind, headers=headers)
+    return get_conditional_response(request, answer["ETag"], response=answer) or answer
 
 
 def _shelf_page(request: HtmxRequest, template: str, shelf: Shelf) -> HttpResponse:

@@ -14,7 +14,7 @@ from PIL import Image
 from checkout.models import Order
 from storefront.cart import cart_of
 from storefront.delivery import Choice, remember_choice
-from storefront.models import Product, ShippingRate
+from storefront.models import Product, ShippingRate, Shop
 from storefront.ops.photographs import Photograph, developed
 from storefront.ops.shopper import shopper_of
 from storefront.pictures import Picture, add_pictures
@@ -52,6 +52,14 @@ def file_of(image: Image.Image, kind: str = "JPEG", **options: Any) -> BytesIO:
     image.save(file, kind, **options)
     file.seek(0)
     return file
+
+
+def shop_says(**values: Any) -> Shop:
+    """Let the merchant have said so; the row as it is then."""
+    Shop.this()
+    Shop.objects.update(**values)
+    Shop.forget()
+    return Shop.this()
 
 
 def photograph(colour: Any = (255, 0, 0), size: tuple[int, int] = (2_000, 1_500)) -> Photograph:

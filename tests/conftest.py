@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import hypothesis
@@ -15,7 +16,7 @@ from django.test import override_settings
 from pytest_django import Settings
 
 from checkout.models import Order
-from storefront.models import Product
+from storefront.models import Product, Shop, shop
 from tests.cast import Shopper, product
 from tests.log_capture import Log, capture_log
 from tools.stripe_stand_in import StandIn
@@ -93,6 +94,13 @@ def plain_static_files() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def empty_cache() -> None:
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def shop_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The merchant has not said anything yet, and nobody has to ask for it."""
+    monkeypatch.setattr(shop, "FOLLOWS_WITHIN", inf)
+    monkeypatch.setattr(shop._last, "known", shop.Known(Shop(), 0))
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,19 @@ WAVE = 30
 ROUNDS = 5
 """How often a race is run without its guard, to be lost once."""
 
+OF_ORDERS = (
+    "checkout_message",
+    "checkout_refund",
+    "checkout_stripeevent",
+    "checkout_orderitem",
+    "merchant_parcel",
+    "merchant_refundrequest",
+    "checkout_order",
+    "storefront_hold",
+    "storefront_cartline",
+)
+"""Tables in the order in which their rows can go."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -39,6 +52,12 @@ class Stage:
 
     def shopper(self) -> HttpShopper:
         return HttpShopper(self.shop.url)
+
+    def forget_orders(self) -> None:
+        """Delete all that was ordered, put into carts and told."""
+        for table in OF_ORDERS:
+            self.sql(f"DELETE FROM {table}")
+        self.post.reset()
 
     def sql(self, query: str) -> list[tuple[Any, ...]]:
         """Run one statement, the same on both databases, over a connection of its own."""

@@ -10,9 +10,18 @@ from checkout.gateway.calls import client, stripe_call
 from checkout.gateway.failures import StripeDown, failure
 from checkout.gateway.params import session_params
 from checkout.gateway.reads import session_now
+from checkout.gateway.refunds import refund, refunds_of
 from checkout.models import Order, OrderItem
 
-__all__ = ["CheckoutSession", "close_session", "collect_payment", "open_session", "session_now"]
+__all__ = [
+    "CheckoutSession",
+    "close_session",
+    "collect_payment",
+    "open_session",
+    "refund",
+    "refunds_of",
+    "session_now",
+]
 
 
 @dataclass(frozen=True)

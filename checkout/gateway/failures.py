@@ -1,6 +1,10 @@
 """What can go wrong between the shop and Stripe, and what it means for the order."""
 
+import re
+
 import stripe
+
+PERMISSION, ACCOUNT = re.compile(r"\brak_\w+"), re.compile(r"\bacct_\w+")
 
 
 class StripeFailed(Exception):
@@ -28,6 +32,10 @@ class StripeBusy(StripeDown):
     retry_after = 3
 
 
+class AskedTooOften(StripeDown):
+    """The account asks more than Stripe answers: it takes some seconds."""
+
+
 class StillAsking(StripeDown):
     """Stripe is being asked the same already: this shopper pressed twice."""
 
@@ -36,6 +44,16 @@ class StillAsking(StripeDown):
 
 class StripeRefused(StripeFailed):
     """Stripe does not accept the request or the key: the merchant has to fix something."""
+
+
+class NotAllowed(StripeRefused):
+    """The key may not do this: for want of `permission`, if Stripe names it, at `account`."""
+
+    permission = account = ""
+
+
+class WrongKey(NotAllowed):
+    """Stripe doesn't know the key, or no longer."""
 
 
 class AmountTooSmall(StripeRefused):
@@ -50,15 +68,36 @@ class ClockIsOff(StripeRefused):
     """The session would end too soon or too late by Stripe's clock, which is right."""
 
 
+class NoSuchPayment(StripeRefused):
+    """The key's account has no such payment."""
+
+
+class AlreadyRefunded(StripeRefused):
+    """Nothing is left of the payment."""
+
+
+class MoreThanIsLeft(StripeRefused):
+    """Less than that is left of the payment."""
+
+
+class IsDisputed(StripeRefused):
+    """The shopper's bank has the money, and decides."""
+
+
+class BalanceTooLow(StripeRefused):
+    """The merchant has too little at Stripe."""
+
+
 def failure(error: stripe.StripeError) -> StripeFailed:
     """Translate Stripe's error; whether it was an answer matters, as Stripe replays those."""
     status = error.http_status or 0
     is_passing = status in (0, 409, 429)
-    kind = StripeDown if is_passing or status >= 500 else StripeRefused
+    kind: type[StripeFailed] = StripeDown if is_passing or status >= 500 else StripeRefused
     if isinstance(error, stripe.IdempotencyError):
         kind = StripeDown  # the request has changed since, and is allowed under the next key
     if error.code == "amount_too_small":
         kind = AmountTooSmall
+    kind = {401: WrongKey, 403: NotAllowed, 429: AskedTooOften}.get(status, kind)
     if status == 409:  # another process asks under the same key
         kind = StillAsking
     # Stripe's message may repeat what it was sent; these only name the problem.
@@ -69,7 +108,16 @@ def failure(error: stripe.StripeError) -> StripeFailed:
         return TaxNotReady(f"{found}: {todo}, or TAX=off", is_answered=True)
     if param == "expires_at":
         return ClockIsOff(f"{found}: look at the server's clock", is_answered=True)
-    return kind(found, is_answered=not is_passing)
+    failed = kind(found, is_answered=not is_passing)
+    if isinstance(failed, NotAllowed):
+        words = str(error.user_message)
+        failed.permission, failed.account = _first(PERMISSION, words), _first(ACCOUNT, words)
+    return failed
+
+
+def _first(pattern: re.Pattern[str], words: str) -> str:
+    found = pattern.search(words)
+    return found[0] if found else ""
 
 
 def _missing_for_tax(error: stripe.StripeError, param: str) -> str:

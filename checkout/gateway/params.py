@@ -43,11 +43,12 @@ def session_params(order: Order, items: Iterable[OrderItem]) -> dict[str, Any]:
 
 def _looks() -> dict[str, str]:
     """Return how Stripe's page looks like the shop's; it takes colours of six digits."""
-    digits = settings.SHOP_ACCENT.removeprefix("#")
+    shop = Shop.current()
+    digits = shop.shown_accent.removeprefix("#")
     if len(digits) == 3:
         digits = "".join(digit * 2 for digit in digits)
     colour = {"button_color": f"#{digits}"} if digits else {}
-    return {"display_name": settings.SHOP_NAME, **colour}
+    return {"display_name": shop.shown_name, **colour}
 
 
 def _by_settings() -> dict[str, Any]:

@@ -16,10 +16,18 @@ class Heartbeat(models.Model):
         BOOKS = "books", "the books were compared with Stripe"
         ROUND = "round", "the worker brought the orders up to date"
         FORGET = "forget", "the worker deleted what is no longer needed"
+        REFUSED = "refused", "a webhook was refused"
+        BACKUP = "backup", "the database was saved"
+        AT_STRIPE = "at stripe", "Stripe was asked how the shop stands"
+        STRIPE_WISHED = "stripe wished", "somebody wishes that Stripe is asked"
+        TEST_MAIL = "test mail", "a mail was sent to try how mails leave"
+        MAIL_WISHED = "mail wished", "somebody wishes such a mail"
 
     BOOKS_AGREE = "books and Stripe agree"
     # Without a round for so long, no worker runs anywhere.
     WORKER_MISSING_AFTER = timedelta(minutes=10)
+    # Anybody may send what is refused; it is written down no more often than this.
+    REFUSALS_EVERY = timedelta(seconds=10)
 
     name = models.CharField(max_length=40, primary_key=True)
     at = models.DateTimeField()
@@ -35,6 +43,12 @@ class Heartbeat(models.Model):
         is_older = Q(at__lte=new["at"]) | Q(at__gt=Now())  # or by a clock that was wrong
         if not cls.objects.filter(is_older, name=name).update(**new):
             cls.objects.get_or_create(name=name, defaults=new)
+
+    @classmethod
+    def refused_webhook(cls, why: str) -> None:
+        """Keep when a webhook was refused last, and why: nothing of what it said."""
+        if not cls.has_been(cls.Name.REFUSED, cls.REFUSALS_EVERY):
+            cls.beat(cls.Name.REFUSED, note=why)
 
     @classmethod
     def about_books(cls) -> str:
@@ -53,7 +67,11 @@ class Heartbeat(models.Model):
 
     @classmethod
     def last_round(cls) -> datetime | None:
-        return cls.objects.filter(name=cls.Name.ROUND).values_list("at", flat=True).first()
+        return cls.last(cls.Name.ROUND)
+
+    @classmethod
+    def last(cls, name: str) -> datetime | None:
+        return cls.objects.filter(name=name).values_list("at", flat=True).first()
 
     @classmethod
     def is_late(cls, last_round: datetime | None) -> bool:
@@ -69,3 +87,7 @@ class Heartbeat(models.Model):
     def has_been(cls, name: str, within: timedelta) -> bool:
         """Whether it happened so short a time ago, by the database's clock."""
         return cls.objects.filter(name=name, at__gt=Now() - within, at__lte=Now()).exists()
+
+
+def note_backup() -> None:
+    Heartbeat.beat(Heartbeat.Name.BACKUP)

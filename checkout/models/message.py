@@ -41,6 +41,15 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def failed(self) -> Self:
         return self.filter(sent_at=None, claimed_at=None, due_at=None)
 
+    def refused_since(self, moment: datetime) -> list["Message"]:
+        """Return what a mail server refused since then and nobody has sent again."""
+        refused = [
+            *self.failed().filter(tries__gt=0, created_at__gte=moment).order_by("-created_at")[:100]
+        ]
+        again = {message.next_key for message in refused}
+        sent = {*self.model.objects.filter(key__in=again).values_list("key", flat=True)}
+        return [message for message in refused if message.next_key not in sent]
+
 
 class Message(models.Model):
     """One mail to one person, because of one thing: the outbox of the shop.
@@ -119,6 +128,11 @@ class Message(models.Model):
             ),
             models.Index(
                 fields=("created_at",), condition=Q(order=None), name="messages_of_no_order"
+            ),
+            models.Index(
+                fields=("created_at",),
+                condition=Q(sent_at=None, claimed_at=None, due_at=None, tries__gt=0),
+                name="messages_that_failed",
             ),
         )
         constraints = (

@@ -216,6 +216,9 @@ class Order(models.Model):
         blank=True, default="", db_default="", help_text="For the merchant; no shopper sees it."
     )
     disputed_at = models.DateTimeField(null=True, blank=True)
+    dispute_due_by = models.DateTimeField(
+        null=True, editable=False, help_text="Until when the merchant can answer it."
+    )
     dispute_id = models.CharField(max_length=255, blank=True)
     dispute_result = models.CharField(max_length=20, blank=True)
     link_nonce = models.CharField(
@@ -304,6 +307,12 @@ class Order(models.Model):
                 fields=("status", "paid_at"),
                 condition=Q(status="PAID", needs_shipping=True, shipped_at=None),
                 name="orders_to_ship",
+            ),
+            # With all that is added up: what was sold in a month is read from the index alone.
+            models.Index(
+                fields=("paid_at", "status", "currency", "total_cents"),
+                condition=Q(paid_at__isnull=False),
+                name="orders_by_payment",
             ),
         )
         constraints = (
@@ -426,17 +435,27 @@ class Order(models.Model):
             Q(session_id=None) | Q(session_id=session_id), pk=self.pk, superseded_at=None
         )
         kept = {"session_id": session_id, "session_url": url, "session_expires_at": expires_at}
-        return rows.update(**kept, **more) == 1
+        if not rows.update(**kept, **more):
+            return False
+        for name, value in {**kept, **more}.items():
+            setattr(self, name, value)
+        return True
 
     def begin_next_attempt(self, now: datetime) -> None:
         """Ask Stripe under a new idempotency key next time; two callers count as one."""
         rows = Order.objects.filter(pk=self.pk, attempt=self.attempt, session_id=None)
         rows.update(attempt=F("attempt") + 1, attempt_at=now)
 
-    def supersede(self, now: datetime) -> None:
-        """Stop offering this order's session; only an event changes its payment state."""
-        Order.objects.filter(pk=self.pk, superseded_at=None).update(superseded_at=now)
+    def supersede(self, now: datetime) -> bool:
+        """Stop offering this order's session; only an event changes its payment state.
+
+        False if it was superseded already, or has got a session that this instance doesn't know.
+        """
+        rows = Order.objects.filter(pk=self.pk, session_id=self.session_id, superseded_at=None)
+        if not rows.update(superseded_at=now):
+            return False
         self.release_stock()
+        return True
 
 
 WAITING = (Order.Status.PENDING, Order.Status.PROCESSING)

@@ -15,5 +15,8 @@ class Refund(models.Model):
     made_at = models.DateTimeField(default=timezone.now)
     failed_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        indexes = (models.Index(fields=("made_at",), name="refunds_by_age"),)
+
     def __str__(self) -> str:
         return self.refund_id

@@ -1,5 +1,6 @@
 """Verified events, and what has to happen because of them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Self
 
@@ -25,6 +26,19 @@ class StripeEventQuerySet(models.QuerySet["StripeEvent"]):
             follow_up_claimed_at=None,
         )
 
+    def newest_heard(self) -> "StripeEvent | None":
+        """Return the newest event that came by webhook, of the last few that came at all."""
+        return next((event for event in self._newest() if event.came_by_webhook), None)
+
+    def newest_asked_for(self) -> "StripeEvent | None":
+        """Return the newest event that told of a payment, if the worker had to ask for it."""
+        told = (event for event in self._newest() if event.tells_of_a_payment)
+        newest = next(told, None)
+        return newest if newest and newest.was_asked_for else None
+
+    def _newest(self) -> Iterable["StripeEvent"]:
+        return self.order_by("-id").only("event_id", "type", "note", "outcome", "received_at")[:30]
+
 
 class StripeEvent(models.Model):
     """A verified event and what came of it: the merchant's audit trail.
@@ -42,6 +56,10 @@ class StripeEvent(models.Model):
 
     class FollowUp(models.TextChoices):
         ORDER_PAID = "order paid", "tell that the order is paid"
+
+    # What the worker wrote down because no webhook had brought it.
+    MADE_BY_WORKER = "reconciled_"
+    ASKED_FOR = "The worker asked Stripe for it: it could not be delivered."
 
     event_id = models.CharField(max_length=255, unique=True)
     type = models.CharField(max_length=255)
@@ -102,3 +120,16 @@ class StripeEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} ({self.outcome})"
+
+    @property
+    def was_asked_for(self) -> bool:
+        return self.event_id.startswith(self.MADE_BY_WORKER) or self.note.endswith(self.ASKED_FOR)
+
+    @property
+    def tells_of_a_payment(self) -> bool:
+        is_news = self.outcome == self.Outcome.APPLIED
+        return is_news and self.type.startswith("checkout.session.")
+
+    @property
+    def came_by_webhook(self) -> bool:
+        return not (self.was_asked_for or self.event_id.startswith("evt_demo_"))

@@ -50,7 +50,7 @@ def text(name: str, default: str = "") -> str:
     return value.strip() or default
 
 
-def words(name: str, default: str) -> str:
+def words(name: str, default: str = "") -> str:
     """Return the value as one line."""
     return " ".join(text(name, default).split())
 
@@ -134,10 +134,10 @@ def is_local(host: str) -> bool:
         return "." not in host or host.endswith((".localhost", ".local", ".internal", ".test"))
 
 
-def time_zone(name: str, default: str) -> str:
-    """Return a zone of the IANA's database."""
-    value = text(name, default)
-    if value not in zoneinfo.available_timezones():
+def time_zone(name: str) -> str:
+    """Return a zone of the IANA's database, or nothing."""
+    value = text(name)
+    if value and value not in zoneinfo.available_timezones():
         raise refusal(name, "a name such as UTC, Europe/Berlin or America/New_York")
     return value
 
@@ -188,10 +188,10 @@ def link_patterns(name: str, hole: str) -> dict[str, str]:
     return dict(found)
 
 
-def static_file(name: str, folder: Path, default: str) -> str:
-    """Return the path of a file in `folder`, as templates write it."""
-    value = text(name, default)
-    if ".." in value or value.startswith("/") or not (folder / value).is_file():
+def static_file(name: str, folder: Path) -> str:
+    """Return the path of a file in `folder`, as templates write it, or nothing."""
+    value = text(name)
+    if value and (".." in value or value.startswith("/") or not (folder / value).is_file()):
         raise refusal(name, "the path of a file below static/, such as icon.svg")
     return value
 

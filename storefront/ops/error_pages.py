@@ -190,7 +190,7 @@ def _answer(request: HttpRequest, status: HTTPStatus, words: Words | None = None
 
 def error_page(status: HTTPStatus, words: Words) -> HttpResponse:
     """Answer htmx with the page as well: it takes a refusal from it (templates/base.html)."""
-    context = shop_context() | words._asdict()
+    context = shop_context(by_heart=True) | words._asdict()
     page = HttpResponse(render_to_string("error.html", context), status=status)
     page["Cache-Control"] = "no-store"
     return page

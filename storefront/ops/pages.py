@@ -10,9 +10,8 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.html import escape
+from django.utils.module_loading import import_string
 from django_htmx.middleware import HtmxDetails
-
-from storefront.ops.static_files import is_collected
 
 # Stands for the CSRF token until the page is finished, so that a part is the same for everybody.
 TOKEN_PLACEHOLDER = f"csrf-token-{secrets.token_hex(8)}"
@@ -85,19 +84,18 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def shop_context() -> dict[str, Any]:
-    """What every template may say about the shop; `shop_values` is all of it, as a key."""
-    shop = _about_the_shop()
+def shop_context(*, by_heart: bool = False) -> dict[str, Any]:
+    """What every template may say about the shop; `shop_values` is all of it, as a key.
+
+    `by_heart` asks no database: it may be what the page is about.
+    """
+    shop: dict[str, Any] = import_string(settings.ABOUT_THE_SHOP)(by_heart=by_heart)
+    shop |= _about_the_payments()
     return shop | {"shop_values": tuple(shop.values())}
 
 
-def _about_the_shop() -> dict[str, Any]:
+def _about_the_payments() -> dict[str, Any]:
     return {
-        "shop_name": settings.SHOP_NAME,
-        "shop_description": settings.SHOP_DESCRIPTION,
-        "shop_logo": settings.SHOP_LOGO if is_collected(settings.SHOP_LOGO) else "",
-        "shop_accent": settings.SHOP_ACCENT,
-        "shop_links": tuple(settings.SHOP_LINKS.items()),
         "currency": settings.CURRENCY.upper(),
         "demo_mode": settings.STRIPE_DEMO_MODE,
         # On one's own machine they are no surprise.

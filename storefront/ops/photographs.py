@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
@@ -34,6 +35,17 @@ class Photograph:
         return hashlib.blake2b(self.files[self.width], digest_size=16).hexdigest()
 
 
+@dataclass(frozen=True)
+class Logo:
+    """What is kept of a logo: its files by what they are for."""
+
+    files: dict[str, bytes]
+
+    @cached_property
+    def digest(self) -> str:
+        return hashlib.blake2b(b"".join(self.files.values()), digest_size=16).hexdigest()
+
+
 def widths_of(width: int) -> list[int]:
     """Return the widths of the files of a photograph whose largest is so wide."""
     return sorted({min(width, each) for each in WIDTHS})
@@ -46,9 +58,20 @@ def developed(file: IO[bytes]) -> Photograph:
     """
     from storefront.ops import darkroom
 
+    return _one_at_a_time(darkroom.develop, file)
+
+
+def logo_in(file: IO[bytes]) -> Logo:
+    """Return what is kept of the logo in a file. Raises NoPhotograph."""
+    from storefront.ops import darkroom
+
+    return _one_at_a_time(darkroom.develop_logo, file)
+
+
+def _one_at_a_time[Kept](develop: Callable[[IO[bytes]], Kept], file: IO[bytes]) -> Kept:
     with one_at_a_time:
         try:
-            return darkroom.develop(file)
+            return develop(file)
         except NoPhotograph:
             raise
         except Exception as error:  # decoders have many for a file that breaks off

@@ -28,6 +28,10 @@ RULES = {
     "resultTypes": ["violations"],
 }
 KILOBYTE = 1024
+# The buttons of Django's admin take a moment to another colour.
+COLOURS_HAVE_CHANGED = """() => Promise.allSettled(
+    document.getAnimations().filter(a => a instanceof CSSTransition).map(a => a.finished)
+)"""
 WITHOUT_ITS_FRAME = "document.querySelectorAll('body > :not(main)').forEach(node => node.remove())"
 
 Reach = Callable[["Visit"], None]
@@ -433,6 +437,7 @@ def name_of(reach: Reach) -> str:
 
 
 def violations(page: Page) -> list[str]:
+    page.evaluate(COLOURS_HAVE_CHANGED)
     found: list[dict[str, Any]] = Axe().run(page, options=RULES).response["violations"]
     return [f"{rule['id']}: {node['html']}" for rule in found for node in rule["nodes"]]
 

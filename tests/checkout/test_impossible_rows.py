@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from checkout.models import Message, Order, OrderItem, Refund, StripeEvent
-from storefront.models import CartLine, Product, Reservation
+from storefront.models import CartLine, Product, Reservation, Shop
 
 pytestmark = pytest.mark.django_db
 ADA = UUID(int=1)
@@ -26,6 +26,18 @@ def refused(store: Callable[[], object]) -> bool:
     except IntegrityError:
         return True
     return False
+
+
+class TestTheShop:
+    def test_is_one(self):
+        Shop.this()
+        assert refused(lambda: Shop.objects.create(pk=2))
+
+    def test_that_ships_later_says_when(self):
+        row = Shop.objects.filter(pk=Shop.this().pk)
+        assert refused(lambda: row.update(state="ships_later"))
+        assert refused(lambda: row.update(state="shut"))
+        assert not refused(lambda: row.update(state="closed"))
 
 
 class TestAnOrder:

@@ -87,6 +87,18 @@ class TestTwoTabs:
         assert amounts_at_open_sessions(stripe) == [3_489]
         assert [order.country for order in ada.orders if order.is_offered] == ["DE"]
 
+    def test_of_which_one_is_just_given_its_session_leave_one_session_open(
+        self, stripe: StandIn, ada: Shopper, mouse: Product, meanwhile: Meanwhile
+    ):
+        ada.puts(mouse, 2)
+        ada.buys()
+        first, session = Order.objects.filter(pk=ada.order.pk), ada.order.session_id
+        first.update(session_id=None)
+        meanwhile(Order, "supersede", lambda: first.update(session_id=session))
+        ada.puts(mouse, 3)
+        assert leads_to_payment(ada.buys())
+        assert amounts_at_open_sessions(stripe) == [8_997]
+
 
 class TestTwoDeliveries:
     def test_of_one_payment_pay_once(

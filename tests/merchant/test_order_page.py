@@ -73,10 +73,7 @@ class TestWhatItSays:
 
     def test_is_until_when_a_dispute_can_be_answered(self, owner: Client, order: Order):
         due_by = timezone.now() + timedelta(days=7)
-        Message.objects.create(
-            order=order, kind="merchant_dispute", key="d", about={"due_by": due_by.isoformat()}
-        )
-        Order.objects.update(disputed_at=timezone.now(), dispute_id="du_1")
+        Order.objects.update(disputed_at=timezone.now(), dispute_id="du_1", dispute_due_by=due_by)
         text = owner.get(at(order)).text
         assert "disputes the payment" in text
         assert f"{due_by.day} " in text.partition("Answer at Stripe")[2].partition("</time>")[0]

@@ -96,7 +96,7 @@ class TestTheList:
 
     def test_is_where_the_desk_leads(self, desk: Client, order: Order):
         text = desk.get("/admin/").text
-        assert f'<a class="button" href="{LIST}">1 order to ship</a>' in text
+        assert f'<a href="{LIST}">To ship</a> <span class="number">1</span>' in text
 
     def test_costs_no_more_for_more_orders(self, desk: Client, order: Order):
         desk.get(LIST)

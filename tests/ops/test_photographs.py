@@ -161,13 +161,13 @@ class TestAPhotograph:
 
     def test_that_is_large_is_read_small(self, monkeypatch: pytest.MonkeyPatch):
         seen = []
-        flatten = darkroom._on_white
+        flatten = darkroom._on_ground
 
-        def look(image: Image.Image) -> Image.Image:
+        def look(image: Image.Image, ground_of: darkroom.Ground) -> Image.Image:
             seen.append(image.size)
-            return flatten(image)
+            return flatten(image, ground_of)
 
-        monkeypatch.setattr(darkroom, "_on_white", look)
+        monkeypatch.setattr(darkroom, "_on_ground", look)
         developed(file_of(plain(size=(6_400, 4_800))))
         assert seen == [(1_600, 1_200)]
 

@@ -23,7 +23,7 @@ from checkout import (
     superseding,
 )
 from checkout.gateway import reads
-from checkout.models import Order, StripeEvent
+from checkout.models import Lease, Order, StripeEvent
 from storefront import stock
 from storefront.models import Reservation
 
@@ -66,7 +66,7 @@ RECONCILING: Places = {
     "listing what was undelivered": (reads, "undelivered_events"),
     "replaying what was undelivered": (reconciling, "_replay_undelivered"),
     "asking about a session": (gateway, "session_now"),
-    "receiving what was asked for": (reconciling, "_receive"),
+    "receiving what was asked for": (reconciling, "receive"),
     "asking about what waits": (reconciling, "_ask_about"),
     "applying all that was deferred": (reconciling, "_apply_deferred"),
     "releasing what was abandoned": (reconciling, "_release_abandoned"),
@@ -118,6 +118,7 @@ class Crashes:
             yield
         except Crash:
             assert not connection.in_atomic_block, "A crash left a transaction open."
+            Lease.objects.all().delete()  # it is over before the world has gone on for long
         finally:
             self._point = ""
 

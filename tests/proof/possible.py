@@ -49,8 +49,8 @@ class Possible:
 
     def deliveries(self) -> list[str]:
         """Events that go to the shop, those included that it has had."""
-        events = self.ledger.events
-        return [event["id"] for event in events if event["type"] in self.dispatcher.enabled_events]
+        enabled = self.dispatcher.main["enabled_events"]
+        return [event["id"] for event in self.ledger.events if event["type"] in enabled]
 
     def first_deliveries(self) -> list[str]:
         """Events that the shop has not answered yet."""

@@ -471,7 +471,7 @@ class TheShop(RuleBasedStateMachine):
         """Something answered 200 in the shop's place, so Stripe won't send it again."""
         id = latest(self.possible.losses(self.waiting()), which)
         self.witness.event_was_lost(id)
-        self.dispatcher._delivered(self.ledger.event(id))
+        self.dispatcher._delivered(self.ledger.event(id), self.dispatcher.main)
 
     # Time and reconciling
 

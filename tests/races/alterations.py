@@ -6,7 +6,7 @@ Where the shop lets the database decide, these read, wait and write, as one is t
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from types import ModuleType, SimpleNamespace
@@ -18,16 +18,16 @@ from django.conf import settings
 from django.db import connections, transaction
 from django.db.models import F
 
-from checkout import events, leases, limits, ordering, outbox, payments, superseding
+from checkout import events, leases, limits, ordering, outbox, payments, requested, superseding
 from checkout.gateway import calls
 from checkout.management.commands import reconcile_orders, work
 from checkout.models import Lease, Message, Order, StripeEvent
 from checkout.reading import Json
 from checkout.requested import CannotOrder, RequestedOrder
-from merchant import shipping
+from merchant import shipping, shop
 from merchant.models import Parcel
 from storefront import stock, views
-from storefront.models import CartLine, Product, Reservation
+from storefront.models import CartLine, Product, Reservation, Shop
 from storefront.ops import bulkhead
 from storefront.ops.bulkhead import Bulkhead
 from storefront.ops.mailing import Post
@@ -36,6 +36,7 @@ from storefront.ops.mailing import Post
 WINDOW_SECONDS = 0.05
 PAUSE = "Pausing before the commit."
 PAUSE_SECONDS = 30
+OVER = "The moment is over."
 MOMENT_SECONDS = 0.3
 WORKER_OF_TESTS = ("the_worker_hurries", "rounds_leave_a_trace")
 
@@ -275,6 +276,22 @@ def shipping_reads_then_writes() -> None:
     setattr(shipping, "ship", ship)  # noqa: B010
 
 
+def shops_are_read_then_written() -> None:
+    def change(seen: int, values: Mapping[str, Any]) -> bool:
+        if Shop.this().version != seen:
+            return False
+        time.sleep(WINDOW_SECONDS)
+        return Shop.objects.filter(pk=1).update(version=seen + 1, **values) == 1
+
+    setattr(Shop, "change", change)  # noqa: B010
+    without_transactions(shop)
+
+
+def buy_trusts_its_memory() -> None:
+    """Look at what the process knows of the shop, as pages do."""
+    vars(requested)["Shop"] = SimpleNamespace(read=Shop.current)
+
+
 def messages_are_read_then_sent() -> None:
     def send(message: Message, now: datetime, post: Post) -> bool:
         if not Message.objects.due(now).filter(pk=message.pk).exists():
@@ -338,7 +355,9 @@ def messages_take_a_moment() -> None:
     def send_later(message: Message, now: datetime, post: Post) -> bool:
         logger.info(PAUSE)
         time.sleep(MOMENT_SECONDS * 10)
-        return send(message, now, post)
+        is_sent = send(message, now, post)
+        logger.info(OVER)
+        return is_sent
 
     setattr(outbox, "_send", send_later)  # noqa: B010
 

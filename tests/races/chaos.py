@@ -41,15 +41,6 @@ CHECKOUT_MINUTES = "1400"
 MOST_SECONDS_PER_STRIKE = 60
 
 BOOTED = re.compile(rb"Booting worker with pid: (\d+)")
-TABLES = (
-    "checkout_message",
-    "checkout_refund",
-    "checkout_stripeevent",
-    "checkout_orderitem",
-    "checkout_order",
-    "storefront_hold",
-    "storefront_cartline",
-)
 
 Strike = Callable[[], bool]
 """Strikes something down. False if it was not there to be struck."""
@@ -88,10 +79,7 @@ class Chaos:
 
     def begin(self, strikes: int) -> None:
         """Forget earlier runs, and put enough on the shelf that something is always scarce."""
-        for table in TABLES:
-            self.stage.sql(f"DELETE FROM {table}")
-        self.stage.post.reset()
-        self.offer_delivery()
+        self.prepare()
         count = SCARCE_AT_A_TIME + strikes // STRIKES_PER_PRODUCT
         self.scarce = self.stage.add_products(count)
         self.plenty = self.stage.add_products(SCARCE_AT_A_TIME)
@@ -99,8 +87,9 @@ class Chaos:
         for product in self.scarce:
             self.stage.sql(f"UPDATE storefront_product SET stock = {IN_STOCK} WHERE id = {product}")
 
-    def offer_delivery(self) -> None:
-        """Parcels, which some carts get for nothing, and a code for who pays at Stripe's."""
+    def prepare(self) -> None:
+        """Offer parcels, which some carts get for nothing, and a code to who pays at Stripe's."""
+        self.stage.forget_orders()
         self.stage.sql("DELETE FROM storefront_shippingrate")
         self.stage.sql(
             "INSERT INTO storefront_shippingrate "

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tests.races.alterations import PAUSE
 from tools.http_shopper import HttpShopper
@@ -89,7 +90,7 @@ def dies_after_stripe_opened_the_session(stage: Stage) -> HttpShopper:
     return dies_while_stripe_hangs(stage, after=True)
 
 
-def dies_while_stripe_hangs(stage: Stage, **fault: bool) -> HttpShopper:
+def dies_while_stripe_hangs(stage: Stage, **fault: Any) -> HttpShopper:
     """Ada pressed Buy; the shop died before it had the answer, and runs again."""
     ada = puts_two_into_the_cart(stage)
     stage.stripe.fault("POST", SESSIONS, hang=HANGS_SECONDS, **fault)

@@ -142,13 +142,7 @@ def all_pay(stage: Stage) -> None:
 def restock(stage: Stage, number: int) -> None:
     """Begin anew, with so many of each tea on the shelf."""
     stage.stripe.reset()
-    for table in (
-        "checkout_stripeevent",
-        "checkout_orderitem",
-        "checkout_order",
-        "storefront_hold",
-    ):
-        stage.sql(f"DELETE FROM {table}")
+    stage.forget_orders()
     stage.sql(f"UPDATE storefront_product SET stock = {number} WHERE name LIKE 'Tea %'")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from tests.races.chaos import Chaos
 from tests.scaling.fleet import Fleet
 from tools.http_shopper import Answer, HttpShopper
+from tools.mail_server import MailServer
 from tools.snapshot import Snapshot
 from tools.stage import Stage, real_mode_with
 from tools.stripe_stand_in import StandIn
@@ -110,9 +111,10 @@ def frontage(
     database: str, through: Sequence[str], place: Path, **options: Any
 ) -> Iterator[Frontage]:
     """The shop behind nginx; its members reach the database `through` these URLs."""
-    with StandIn(secret=SECRET) as stripe:
+    with StandIn(secret=SECRET) as stripe, MailServer() as post:
         # One address plays the crowd that buys the shelf empty.
-        options |= {"OPEN_ORDERS_PER_ADDRESS": "0"} | real_mode_with(stripe.url)
+        options |= {"OPEN_ORDERS_PER_ADDRESS": "0", "MAIL_URL": post.url}
+        options |= real_mode_with(stripe.url)
         with Fleet(through, log=place / "log", **options).prepare() as fleet:
             stripe.listen(fleet.webhook_url)
-            yield Frontage(fleet, stripe, database)
+            yield Frontage(fleet, stripe, database, post)

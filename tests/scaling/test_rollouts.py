@@ -99,8 +99,8 @@ class FromTheLastRelease(Rollout):
         super().__init__(*arguments)
         self._skipped = MOST_SKIPPED_SECONDS
 
-    def offer_delivery(self) -> None:
-        """The last release knows of none."""
+    def prepare(self) -> None:
+        """The last release knows neither delivery nor messages; its database is new."""
 
 
 def test_the_last_release_sells_while_this_one_migrates(

@@ -18,7 +18,7 @@ from storefront import importing
 from storefront.exporting import exported_products
 from storefront.importing import Refused, import_products
 from storefront.models import Category, Product
-from storefront.money import NotAnAmount, cents_written
+from storefront.money import NotAnAmount, parse_money
 from tests.cast import product
 
 pytestmark = pytest.mark.django_db
@@ -308,9 +308,9 @@ class TestTheCommands:
 def test_an_amount_is_read_as_people_write_it(currency: str, text: str, cents: int | None):
     if cents is None:
         with pytest.raises(NotAnAmount):
-            cents_written(text, currency)
+            parse_money(text, currency)
     else:
-        assert cents_written(text, currency) == cents
+        assert parse_money(text, currency) == cents
 
 
 class TestTheDesk:

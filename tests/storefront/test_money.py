@@ -2,7 +2,14 @@
 
 import pytest
 
-from storefront.money import format_money, largest_charge, smallest_step
+from storefront.money import (
+    NotAnAmount,
+    format_money,
+    largest_charge,
+    parse_money,
+    smallest_step,
+    typed_money,
+)
 
 pytestmark = pytest.mark.once
 
@@ -49,3 +56,38 @@ def test_prices_go_in_steps_that_stripe_takes(currency: str, step: int):
 )
 def test_the_largest_charge_has_as_many_digits_as_stripe_takes(currency: str, words: str):
     assert format_money(largest_charge(currency), currency) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "words"),
+    [
+        ("29.9999", "usd", "too exact: USD goes in steps of 0.01, so write it like 29.99"),
+        ("29.99", "jpy", "too exact: JPY goes in steps of 1, so write it like 2999"),
+        ("1.293", "kwd", "too exact: KWD goes in steps of 0.010, so write it like 2.990"),
+        ("500.50", "isk", "too exact: ISK goes in steps of 1, so write it like 29"),
+        ("1.299", "usd", "two ways: write 1299.00 if it is that"),
+        ("x" * 99, "usd", f"“{'x' * 40}…” is no amount in USD, such as 29.99"),
+    ],
+)
+def test_what_cannot_be_read_says_how_to_write_it(text: str, currency: str, words: str):
+    with pytest.raises(NotAnAmount, match=words):
+        parse_money(text, currency)
+
+
+@pytest.mark.parametrize("locale", ["en-us", "de-de"])
+@pytest.mark.parametrize("currency", ["usd", "jpy", "kwd", "isk", "idr"])
+def test_what_is_shown_to_be_typed_over_is_read_again(settings, locale: str, currency: str):
+    settings.LANGUAGE_CODE = locale
+    for cents in (0, 1_200, 129_900, largest_charge(currency)):
+        assert parse_money(typed_money(cents, currency), currency) == cents
+
+
+@pytest.mark.parametrize(("locale", "shown"), [("en-us", "1299.50"), ("de-de", "1299,50")])
+def test_a_price_is_shown_as_it_is_typed(settings, locale: str, shown: str):
+    settings.LANGUAGE_CODE = locale
+    assert typed_money(129_950, "eur") == shown
+
+
+@pytest.mark.parametrize("text", ["$29.99", "29.99 cad", "CA$29.99"])
+def test_its_sign_is_read_in_any_spelling(text: str):
+    assert parse_money(text, "cad") == 2_999

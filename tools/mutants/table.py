@@ -14,7 +14,6 @@ the name of the next one
     on PostgreSQL
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from tools.mutants.mutant import ROOT, DropConstraint, Mutant, Swap
@@ -80,9 +79,11 @@ class Reader:
         self._swap.old.append(old)
 
 
-def drops(rest: str) -> Iterator[DropConstraint]:
+def drops(rest: str) -> list[DropConstraint]:
+    """Return what takes a constraint out of its model, and of the migration that makes it."""
     app, constraint = rest.split(".")
-    for file in [*ROOT.glob(f"{app}/models*"), *ROOT.glob(f"{app}/models/*.py")]:
-        if file.is_file() and constraint in file.read_text():
-            yield DropConstraint(str(file.relative_to(ROOT)), constraint)
-    yield DropConstraint(f"{app}/migrations/0001_initial.py", constraint)
+    folder = ROOT / app
+    models = [*folder.glob("models.py"), *folder.glob("models/*.py")]
+    migrations = [*folder.glob("migrations/*.py")]
+    files = [file for file in [*models, *migrations] if f'"{constraint}"' in file.read_text()]
+    return [DropConstraint(str(f.relative_to(ROOT)), constraint) for f in files or migrations[:1]]

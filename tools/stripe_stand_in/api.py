@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import stripe.params as p
 import stripe.params.checkout as pc
+import stripe.params.tax as pt
 
-from tools.stripe_stand_in import reading
+from tools.stripe_stand_in import account, reading
 from tools.stripe_stand_in.discounts import CODE, check_coupon
 from tools.stripe_stand_in.extras import check_extras
 from tools.stripe_stand_in.faults import Answer, Dropped, Fault, Faults, Idempotency
@@ -59,7 +60,7 @@ class Api:
         self.ledger = ledger
         self.dispatcher = dispatcher
         self.faults = Faults()
-        self.idempotency = Idempotency()
+        self.idempotency = Idempotency(ledger.now)
         self.log: list[Request] = []
 
     def forget(self) -> None:
@@ -78,16 +79,17 @@ class Api:
         self.log.append(request)
         try:
             request.params = decode(parts.query if method == "GET" else body)
-            _check_key(headers.get("Authorization", ""))
+            caller = _key_of(headers.get("Authorization", ""))
             _check_version(headers.get("Stripe-Version", API_VERSION))
-            answer = self._play(request, url_base)
+            answer = self._play(request, url_base, caller)
         except Refusal as refusal:
             answer = Answer(refusal.status, refusal.body())
         request.status, request.replayed = answer.status, answer.replayed
         return request, answer
 
-    def _play(self, request: Request, url_base: str) -> Answer:
+    def _play(self, request: Request, url_base: str, caller: str) -> Answer:
         route, id = _route(request.method, request.path)
+        account.check_permission(request.method, request.path, caller, self.ledger.forbidden)
         question = (request.path, request.params)
         key = request.idempotency_key
         fault = self.faults.take(request.method, request.path)
@@ -100,12 +102,12 @@ class Api:
                     request.params = checked(route.types, request.params)
             self._before(fault)
             if fault and fault.status and not fault.after:
-                answer = Answer(fault.status, fault_answer(fault.status))
+                answer = Answer(fault.status, fault_answer(fault.status, fault.code))
                 began = fault.status >= 500
             elif stored is None:
                 request.params = self._check(route, request.params)
                 began = True
-                answer = self._work(route, request, id, url_base)
+                answer = self._work(route, request, id or account.id_of(caller), url_base)
             answer = self._after(fault, answer)
         finally:
             if key and stored is None:
@@ -126,7 +128,9 @@ class Api:
         if not fault or not fault.after:
             return answer
         self.faults.hang(fault)
-        return Answer(fault.status, fault_answer(fault.status)) if fault.status else answer
+        return (
+            Answer(fault.status, fault_answer(fault.status, fault.code)) if fault.status else answer
+        )
 
     def _check(self, route: Route, tree: Json) -> Json:
         params = checked(route.types, tree)
@@ -153,7 +157,7 @@ class Api:
                 return Answer(refusal.status, refusal.body())
 
 
-def _check_key(authorization: str) -> None:
+def _key_of(authorization: str) -> str:
     kind, _, rest = authorization.partition(" ")
     key = rest.strip()
     if kind.lower() == "basic":
@@ -163,6 +167,7 @@ def _check_key(authorization: str) -> None:
     if not key.startswith(("sk_test_", "rk_test_")):
         message = f"Invalid API Key provided: {key[:8]}****"
         raise Refusal(message, status=401)
+    return key
 
 
 def _user_of(credentials: str) -> str:
@@ -261,7 +266,42 @@ def _rate(api: Api, params: Json, id: str, url_base: str) -> Json:
     return api.ledger.find(api.ledger.shipping_rates, "shipping_rate", id)
 
 
+def _account(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return account.account(id, api.ledger.account)
+
+
+def _tax_settings(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return account.tax_settings(api.ledger.account)
+
+
+def _registrations(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return reading.registrations(api.ledger, params)
+
+
+def _endpoints(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return reading.endpoints(api.dispatcher.endpoints, params)
+
+
+def _add_endpoint(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return api.dispatcher.add(params)
+
+
+def _endpoint(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return account.without_secret(api.dispatcher.endpoint(id))
+
+
+def _change_endpoint(api: Api, params: Json, id: str, url_base: str) -> Json:
+    return account.without_secret(api.dispatcher.change(id, params))
+
+
+def _remove_endpoint(api: Api, params: Json, id: str, url_base: str) -> Json:
+    api.dispatcher.endpoint(id)
+    api.dispatcher.remove(id)
+    return {"id": id, "object": "webhook_endpoint", "deleted": True}
+
+
 SESSIONS = "/v1/checkout/sessions"
+ENDPOINTS = "/v1/webhook_endpoints"
 ROUTES = (
     Route("POST", SESSIONS, pc.SessionCreateParams, _open_session),
     Route("GET", SESSIONS, pc.SessionListParams, _sessions),
@@ -282,4 +322,12 @@ ROUTES = (
     Route("POST", "/v1/promotion_codes", p.PromotionCodeCreateParams, _make_code),
     Route("GET", "/v1/promotion_codes", p.PromotionCodeListParams, _codes),
     Route("GET", "/v1/shipping_rates/{id}", p.ShippingRateRetrieveParams, _rate),
+    Route("GET", "/v1/account", p.AccountRetrieveCurrentParams, _account),
+    Route("GET", "/v1/tax/settings", pt.SettingsRetrieveParams, _tax_settings),
+    Route("GET", "/v1/tax/registrations", pt.RegistrationListParams, _registrations),
+    Route("GET", ENDPOINTS, p.WebhookEndpointListParams, _endpoints),
+    Route("POST", ENDPOINTS, p.WebhookEndpointCreateParams, _add_endpoint),
+    Route("GET", ENDPOINTS + "/{id}", p.WebhookEndpointRetrieveParams, _endpoint),
+    Route("POST", ENDPOINTS + "/{id}", p.WebhookEndpointUpdateParams, _change_endpoint),
+    Route("DELETE", ENDPOINTS + "/{id}", p.WebhookEndpointDeleteParams, _remove_endpoint),
 )

@@ -1,10 +1,13 @@
 """What goes wrong on demand, and how a repeated request is recognised."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from tools.stripe_stand_in.refusals import Refusal
+
+A_DAY = 24 * 60 * 60
 
 
 class Dropped(Exception):
@@ -22,6 +25,7 @@ class Fault:
     after: bool = False
     hang: float = 0.0
     drop: bool = False
+    code: str = ""
     over: threading.Event = field(default_factory=threading.Event)
     """Ends the hanging before its time."""
 
@@ -78,18 +82,22 @@ class Answer:
 
 
 class Idempotency:
-    """Remembers the answer to each key: the same question again gets the same answer."""
+    """Remembers the answer to each key for a day: the same question gets the same answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
         self._lock = threading.Lock()
+        self._now = now
+        self._began: dict[str, float] = {}
         self._questions: dict[str, Any] = {}
         self._answers: dict[str, Answer] = {}
 
     def begin(self, key: str, question: Any) -> Answer | None:
         """The stored answer, or None for the first caller, which has to `finish`."""
         with self._lock:
+            if key in self._answers and self._began[key] <= self._now() - A_DAY:
+                del self._questions[key], self._answers[key]
             if key not in self._questions:
-                self._questions[key] = question
+                self._questions[key], self._began[key] = question, self._now()
                 return None
             self._check(key, question)
             stored = self._answers[key]

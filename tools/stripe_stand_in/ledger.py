@@ -313,13 +313,26 @@ class Ledger(Tables):
             charge = self._charge_of(params)
             amount = self._refundable(charge, params.get("amount"))
             refund = after_payment.refund(charge, params, amount=amount, created=self.now())
+            if self.balance_is_low:
+                refund |= {"status": "pending", "pending_reason": "insufficient_funds"}
             self.refunds[refund["id"]] = refund
             self._count_refund(charge, amount)
             self.emit("refund.created", refund)
             self.emit("charge.refunded", charge)
             previous = after_payment.acknowledge(refund)
-            if previous:
+            if previous and refund["status"] == "succeeded":
                 self.emit("refund.updated", refund, previous=previous)
+            return refund
+
+    def settle_refund(self, id: str) -> Json:
+        """The balance is high enough, so what was pending goes out."""
+        with self.lock:
+            refund = self.find(self.refunds, "refund", id)
+            if refund["status"] != "pending":
+                raise Refusal("This refund is not pending.", param="id")
+            previous = {"status": "pending", "pending_reason": refund.pop("pending_reason")}
+            refund["status"] = "succeeded"
+            self.emit("refund.updated", refund, previous=previous)
             return refund
 
     def fail_refund(self, id: str) -> Json:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatch
 from typing import Any
 
+from tools.stripe_stand_in.account import registration, without_secret
 from tools.stripe_stand_in.after_payment import listing
 from tools.stripe_stand_in.ledger import Ledger
 from tools.stripe_stand_in.refusals import Refusal, no_such
@@ -79,6 +80,20 @@ def events(ledger: Ledger, params: Json, undelivered: set[str]) -> Json:
         and params.get("delivery_success") in (None, event["id"] not in undelivered)
     ]
     return _page("/v1/events", reversed(_in_time(found, params)), params)
+
+
+def endpoints(found: dict[str, Json], params: Json) -> Json:
+    """Webhook endpoints, newest first, without their secrets."""
+    shown = map(without_secret, reversed(found.values()))
+    return _page("/v1/webhook_endpoints", shown, params)
+
+
+def registrations(ledger: Ledger, params: Json) -> Json:
+    """Where the account collects tax: all of it is active."""
+    active = params.get("status", "active") in ("active", "all")
+    countries = ledger.account["registrations"] if active else []
+    found = [registration(country, ledger.now()) for country in countries]
+    return _page("/v1/tax/registrations", found, params)
 
 
 def _has(item: Json, params: Json, fields: list[str]) -> bool:

@@ -42,13 +42,14 @@ FAULTS = {
     400: ("invalid_request_error", None, "The request was unacceptable."),
     401: ("invalid_request_error", None, "Invalid API Key provided: sk_test_****"),
     402: ("card_error", "card_declined", "Your card was declined."),
+    403: ("invalid_request_error", None, "The provided key does not have the permissions."),
     409: ("idempotency_error", "idempotency_key_in_use", "There is a request in progress."),
     429: ("invalid_request_error", "rate_limit", "Request rate limit exceeded."),
 }
 
 
-def fault_answer(status: int) -> dict[str, Any]:
-    """The body of an answer that a test ordered instead of the true one."""
+def fault_answer(status: int, code: str = "") -> dict[str, Any]:
+    """The body of an answer that a test ordered instead of the true one, with another code."""
     unexpected = ("api_error", None, "An unknown error occurred.")
-    type, code, message = FAULTS.get(status, unexpected)
-    return Refusal(message, type=type, code=code, status=status).body()
+    type, usual, message = FAULTS.get(status, unexpected)
+    return Refusal(message, type=type, code=code or usual, status=status).body()

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 # What a test, in this process or through RemoteStandIn, can do to the stand-in.
 _VERBS = """
     pay pay_later choose promotion_code configure settle fail decline expire refund fail_refund
-    dispute close_dispute session events_of hold release lose duplicate deliver_normally deliver
-    send fault clear_faults advance now wait_until_quiet reset listen
+    lower_balance settle_refund dispute close_dispute session events_of hold release lose
+    duplicate deliver_normally deliver send fault clear_faults advance now wait_until_quiet reset
+    listen add_endpoint forbid
 """
 VERBS = frozenset(_VERBS.split())
 MOST_BYTES = 1_000_000
@@ -90,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
         self._handle("POST")
 
     def do_DELETE(self) -> None:
-        """Nothing here can be deleted; the API says so in its own words."""
+        """Delete something: a webhook endpoint, as nothing else here can be."""
         self._handle("DELETE")
 
     def _handle(self, method: str) -> None:

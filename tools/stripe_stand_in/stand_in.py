@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
 
+from tools.stripe_stand_in.account import endpoint
 from tools.stripe_stand_in.api import Api, Request
 from tools.stripe_stand_in.clock import Clock
 from tools.stripe_stand_in.faults import Fault
 from tools.stripe_stand_in.ledger import Ledger
 from tools.stripe_stand_in.page import EMAIL
 from tools.stripe_stand_in.server import Server, serve
-from tools.stripe_stand_in.shapes import Json
+from tools.stripe_stand_in.shapes import API_VERSION, Json
 from tools.stripe_stand_in.webhooks import (
     ENABLED_EVENTS,
     RETRIES,
@@ -101,12 +102,13 @@ class StandIn:
     @property
     def secret(self) -> str:
         """What webhooks are signed with; can be changed, as a rolled secret."""
-        return self.dispatcher.secret
+        secret: str = self.dispatcher.main["secret"]
+        return secret
 
     @secret.setter
     def secret(self, secret: str) -> None:
         with self.ledger.lock:
-            self.dispatcher.secret = secret
+            self.dispatcher.main["secret"] = secret
 
     def listen(
         self,
@@ -117,9 +119,29 @@ class StandIn:
         """Set the endpoint: its address and, if given, its secret and event types ("*" is all)."""
         with self.ledger.lock:
             self.dispatcher.url = webhook_url
-            self.dispatcher.secret = secret or self.dispatcher.secret
+            self.dispatcher.main["secret"] = secret or self.secret
             if enabled_events is not None:
-                self.dispatcher.enabled_events = tuple(enabled_events)
+                self.dispatcher.main["enabled_events"] = list(enabled_events)
+
+    def add_endpoint(
+        self,
+        url: str,
+        enabled_events: Iterable[str] = ENABLED_EVENTS,
+        api_version: str | None = API_VERSION,
+        status: str = "enabled",
+    ) -> Json:
+        """Add one more endpoint, as somebody does in the dashboard; the answer has its secret."""
+        with self.ledger.lock:
+            made = endpoint(url, enabled_events, created=self.now())
+            made |= {"api_version": api_version, "status": status}
+            self.dispatcher.added[made["id"]] = made
+            return copy.deepcopy(made)
+
+    @property
+    def endpoints(self) -> dict[str, Json]:
+        """All endpoints by id, newest last."""
+        with self.ledger.lock:
+            return copy.deepcopy(self.dispatcher.endpoints)
 
     # What it knows (copies)
 
@@ -231,10 +253,27 @@ class StandIn:
         told = {"address": address, "shipping": shipping, "code": code}
         return self._copied(self.ledger.choose, id, told)
 
-    def configure(self, tax: str = "active", tax_rate: str = "19", terms: bool = True) -> None:
+    def configure(
+        self,
+        tax: str = "active",
+        tax_rate: str = "19",
+        registrations: Iterable[str] = ("DE",),
+        terms: bool = True,
+        charges: bool = True,
+        country: str = "DE",
+        currency: str = "usd",
+    ) -> None:
         """Set the account: `tax` is active, failed, no_head_office or not_activated."""
         with self.ledger.lock:
-            self.ledger.account = {"tax": tax, "tax_rate": tax_rate, "terms": terms}
+            self.ledger.account = {
+                **{"tax": tax, "tax_rate": tax_rate, "registrations": list(registrations)},
+                **{"terms": terms, "charges": charges, "country": country, "currency": currency},
+            }
+
+    def forbid(self, permissions: Iterable[str], key: str = "") -> None:
+        """Take rights from a key, or from all: "rak_webhook_read" … or "tax_read"."""
+        with self.ledger.lock:
+            self.ledger.forbidden |= {(permission, key) for permission in permissions}
 
     def settle(self, id: str) -> Json:
         """The bank debit succeeds."""
@@ -259,6 +298,15 @@ class StandIn:
             if amount is not None:
                 params["amount"] = amount
             return self._copied(self.ledger.refund, params)
+
+    def lower_balance(self, is_low: bool = True) -> None:
+        """Let refunds from now on be pending, as for want of money; until `settle_refund`."""
+        with self.ledger.lock:
+            self.ledger.balance_is_low = is_low
+
+    def settle_refund(self, refund_id: str) -> Json:
+        """The money for a pending refund is there."""
+        return self._copied(self.ledger.settle_refund, refund_id)
 
     def fail_refund(self, refund_id: str) -> Json:
         """The refund comes back."""
@@ -316,13 +364,14 @@ class StandIn:
         after: bool = False,
         hang: float = 0.0,
         drop: bool = False,
+        code: str = "",
     ) -> None:
         """Let the next `times` calls of `method` ("*" is any) below `path` go wrong.
 
-        `status` answers instead, `hang` waits, `drop` breaks the connection; all of them before
-        the work, or after it.
+        `status` answers instead, with its `code`, `hang` waits, `drop` breaks the connection; all
+        of them before the work, or after it.
         """
-        self.api.faults.order(Fault(method, path, status, times, after, hang, drop))
+        self.api.faults.order(Fault(method, path, status, times, after, hang, drop, code))
 
     def clear_faults(self) -> None:
         """Cancel the faults that didn't happen yet; calls that hang go on at once."""

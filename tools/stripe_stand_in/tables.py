@@ -15,7 +15,10 @@ NEVER = float("inf")
 NO_REQUEST: Json = {"id": None, "idempotency_key": None}
 TABLES = ("sessions", "payment_intents", "charges", "refunds", "disputes", "events")
 Table = dict[str, Json]
-ACCOUNT: Json = {"tax": "active", "tax_rate": "19", "terms": True}
+ACCOUNT: Json = {
+    **{"tax": "active", "tax_rate": "19", "registrations": ["DE"], "terms": True},
+    **{"charges": True, "country": "DE", "currency": "usd"},
+}
 
 
 class Tables:
@@ -40,9 +43,11 @@ class Tables:
             self.coupons: Table = {}
             self.codes: Table = {}
             self.account = dict(ACCOUNT)
+            self.forbidden: set[tuple[str, str]] = set()
             self.payment_intents: Table = {}
             self.charges: Table = {}
             self.refunds: Table = {}
+            self.balance_is_low = False
             self.disputes: Table = {}
             self.events: list[Json] = []
             self.cause = NO_REQUEST

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from urllib.parse import urlsplit
 
+from tools.stripe_stand_in import account
 from tools.stripe_stand_in.ledger import Ledger
+from tools.stripe_stand_in.refusals import Refusal
 from tools.stripe_stand_in.shapes import Json
 
 SECRET = "whsec_test"
@@ -41,9 +43,10 @@ ReleaseOrder = None | str | int | random.Random
 
 @dataclass(eq=False)
 class Delivery:
-    """An event on its way to the endpoint."""
+    """An event on its way to an endpoint."""
 
     event: Json
+    endpoint: Json
     due: float
     attempts: int = 0
     in_flight: bool = False
@@ -66,7 +69,10 @@ def signature(payload: bytes, secret: str = SECRET, timestamp: int | None = None
 
 
 class Dispatcher:
-    """Owns the endpoint and everything that was, is or will be sent to it."""
+    """Owns the endpoints and everything that was, is or will be sent to them.
+
+    `listen` sets the main one; others are added by the API, or as in the dashboard.
+    """
 
     def __init__(
         self,
@@ -79,9 +85,7 @@ class Dispatcher:
     ) -> None:
         self.ledger = ledger
         self.changed = ledger.changed
-        self.url = url
-        self.secret = secret
-        self.enabled_events = tuple(enabled_events)
+        self.main = account.endpoint(url or "", enabled_events, secret, created=int(time.time()))
         self.retries = tuple(retries)
         self.announce = announce
         self.timeout = 20.0
@@ -93,10 +97,74 @@ class Dispatcher:
         """Drop all deliveries and all special orders."""
         with self.changed:
             self.pending: list[Delivery] = []
-            self.undelivered: set[str] = set()
+            self.added: dict[str, Json] = {}
+            self.waiting: dict[str, set[str]] = {}
             self.attempts: list[Attempt] = []
             self.losing: tuple[str, ...] = ()
             self.deliver_normally()
+
+    # Endpoints
+
+    @property
+    def url(self) -> str | None:
+        """The main endpoint's address; without one it isn't there."""
+        return self.main["url"] or None
+
+    @url.setter
+    def url(self, url: str | None) -> None:
+        self.main["url"] = url or ""
+
+    @property
+    def endpoints(self) -> dict[str, Json]:
+        """All endpoints by id, newest last."""
+        main = {self.main["id"]: self.main} if self.main["url"] else {}
+        return main | self.added
+
+    @property
+    def undelivered(self) -> set[str]:
+        """The events that some endpoint has not taken."""
+        return {id for id, endpoints in self.waiting.items() if endpoints}
+
+    def add(self, params: Json) -> Json:
+        """Make an endpoint by checked parameters; raises the Refusal of one too many."""
+        with self.changed:
+            account.check_url(params["url"])
+            if len(self.endpoints) >= account.MOST_ENDPOINTS:
+                raise Refusal("You have reached the maximum of 16 test webhook endpoints.")
+            names = ("api_version", "description", "metadata")
+            given = {name: params[name] for name in names if params.get(name)}
+            now = self.ledger.now()
+            made = account.endpoint(params["url"], params["enabled_events"], created=now, **given)
+            self.added[made["id"]] = made
+            return made
+
+    def endpoint(self, id: str) -> Json:
+        """The endpoint with the id; raises the Refusal of an unknown one."""
+        return self.ledger.find(self.endpoints, "webhook_endpoint", id)
+
+    def change(self, id: str, params: Json) -> Json:
+        """Change an endpoint by checked parameters."""
+        with self.changed:
+            found = self.endpoint(id)
+            if "url" in params:
+                account.check_url(params["url"])
+            if "disabled" in params:
+                found["status"] = "disabled" if params["disabled"] else "enabled"
+            if params.get("metadata"):
+                found["metadata"] |= params["metadata"]
+            names = ("url", "enabled_events", "description")
+            found.update({name: params[name] for name in names if name in params})
+            return found
+
+    def remove(self, id: str) -> None:
+        """Delete an endpoint, and what is on its way to it."""
+        with self.changed:
+            if id == self.main["id"]:
+                self.url = None
+            self.added.pop(id, None)
+            self.pending = [one for one in self.pending if one.endpoint["id"] != id]
+            for endpoints in self.waiting.values():
+                endpoints.discard(id)
 
     # Orders from the tests
 
@@ -139,12 +207,17 @@ class Dispatcher:
 
     def enqueue(self, event: Json) -> None:
         """Accept an event that just happened; called with the lock held."""
-        if not self.url or not _matches(event["type"], self.enabled_events):
-            return
-        event["pending_webhooks"] = 1
-        self.undelivered.add(event["id"])
+        found = [
+            endpoint
+            for endpoint in self.endpoints.values()
+            if endpoint["status"] == "enabled"
+            and _matches(event["type"], tuple(endpoint["enabled_events"]))
+        ]
+        event["pending_webhooks"] = len(found)
+        self.waiting[event["id"]] = {endpoint["id"] for endpoint in found}
         if not self._is_lost(event):
-            self.pending.append(Delivery(event, due=self.ledger.clock.now()))
+            now = self.ledger.clock.now()
+            self.pending += [Delivery(event, endpoint, due=now) for endpoint in found]
         self.changed.notify_all()
 
     def is_on_its_way(self, event_id: str) -> bool:
@@ -157,21 +230,28 @@ class Dispatcher:
         return any(delivery.in_flight for delivery in self.pending) or self._next() is not None
 
     def deliver(self, event_id: str) -> int:
-        """Send one event by hand, now; 2xx counts as delivered."""
+        """Send one event to the main endpoint by hand, now; 2xx counts as delivered."""
         with self.changed:
             event = self.ledger.event(event_id)
         status = self.send(event)
         if 200 <= status < 300:
             with self.changed:
-                self._delivered(event)
+                self._delivered(event, self.main)
         return status
 
-    def send(self, event: Json, secret: str | None = None, timestamp: int | None = None) -> int:
+    def send(
+        self,
+        event: Json,
+        secret: str | None = None,
+        timestamp: int | None = None,
+        endpoint: Json | None = None,
+    ) -> int:
         """Sign and send any dict; the answer's status, or 0 when there was none."""
         with self.changed:
-            if not self.url:
+            endpoint = endpoint or self.main
+            if not endpoint["url"]:
                 raise RuntimeError("There is no webhook_url to send to.")
-            url, secret = self.url, self.secret if secret is None else secret
+            url, secret = endpoint["url"], endpoint["secret"] if secret is None else secret
             payload = json.dumps(event, indent=2).encode()
         # Signed with real time: a shop that keeps real time refuses what looks older than minutes.
         header = signature(payload, secret, timestamp)
@@ -193,7 +273,7 @@ class Dispatcher:
                     continue
                 delivery.in_flight = True
                 copies = self.copies
-            statuses = self._send_copies(delivery.event, copies)
+            statuses = self._send_copies(delivery, copies)
             with self.changed:
                 self._settle(delivery, statuses)
                 self.changed.notify_all()
@@ -204,15 +284,16 @@ class Dispatcher:
             self.closing = True
             self.changed.notify_all()
 
-    def _send_copies(self, event: Json, copies: int) -> list[int]:
+    def _send_copies(self, delivery: Delivery, copies: int) -> list[int]:
         statuses: list[int] = []
-        others = [
-            threading.Thread(target=lambda: statuses.append(self.send(event)), daemon=True)
-            for _ in range(copies - 1)
-        ]
+
+        def send() -> None:
+            statuses.append(self.send(delivery.event, endpoint=delivery.endpoint))
+
+        others = [threading.Thread(target=send, daemon=True) for _ in range(copies - 1)]
         for other in others:
             other.start()
-        statuses.append(self.send(event))
+        send()
         for other in others:
             other.join()
         return statuses
@@ -221,7 +302,7 @@ class Dispatcher:
         delivery.in_flight = False
         delivery.attempts += 1
         if any(200 <= status < 300 for status in statuses):
-            self._delivered(delivery.event)
+            self._delivered(delivery.event, delivery.endpoint)
         elif delivery not in self.pending:
             return  # forgotten, lost or delivered by hand meanwhile
         elif delivery.attempts > len(self.retries):
@@ -229,16 +310,27 @@ class Dispatcher:
         else:
             delivery.due = self.ledger.clock.now() + self.retries[delivery.attempts - 1]
 
-    def _delivered(self, event: Json) -> None:
-        event["pending_webhooks"] = 0
-        self.undelivered.discard(event["id"])
-        self.pending = [one for one in self.pending if one.event["id"] != event["id"]]
+    def _delivered(self, event: Json, endpoint: Json) -> None:
+        waiting = self.waiting.setdefault(event["id"], set())
+        waiting.discard(endpoint["id"])
+        event["pending_webhooks"] = len(waiting)
+        self.pending = [
+            one
+            for one in self.pending
+            if (one.event["id"], one.endpoint["id"]) != (event["id"], endpoint["id"])
+        ]
 
     def _next(self) -> Delivery | None:
-        if not self.url or self._is_holding():
+        if self._is_holding():
             return None
         now = self.ledger.clock.now()
-        waiting = (delivery for delivery in self.pending if not delivery.in_flight)
+        waiting = (
+            delivery
+            for delivery in self.pending
+            if not delivery.in_flight
+            and delivery.endpoint["url"]
+            and delivery.endpoint["status"] == "enabled"
+        )
         return next((delivery for delivery in waiting if delivery.due <= now), None)
 
     def _is_holding(self) -> bool:

@@ -22,7 +22,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 from django.db.backends.signals import connection_created
 from django.utils import timezone
 
-from checkout import leases, outbox
+from checkout import doctor, leases, outbox
 from checkout.management.commands import reconcile_orders
 from checkout.models import Lease
 from storefront.ops.companion import NOT_WANTED
@@ -105,7 +105,7 @@ def _work(is_over: threading.Event) -> None:
     orders = reconcile_orders.Command()
     orders.sends = False
     rounds = partial(orders.go_round, reconcile_orders.YOUNG, settings.ROUND)
-    turns: list[Turn] = [rounds, send_messages]
+    turns: list[Turn] = [rounds, send_messages, doctor.grant_wishes]
     threads = [threading.Thread(target=_repeat, args=(t, is_over), daemon=True) for t in turns]
     try:
         problem = _take(find_tables)

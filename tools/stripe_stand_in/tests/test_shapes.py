@@ -48,7 +48,8 @@ class TestLookingLikeStripe:
         ledger = busy.ledger.snapshot(*names)
         found = [thing for name in names for thing in ledger[name].values()]
         assert {thing["object"] for thing in found} == CLASSES.keys() - {
-            *("item", "price", "event", "list")
+            *("item", "price", "event", "list"),
+            *("account", "webhook_endpoint", "tax.settings", "tax.registration"),  # test_account.py
         }
         assert [m for thing in found for m in known_mismatches(thing, thing["object"])] == []
 

@@ -1,10 +1,14 @@
 """Saves the whole database into a file, while the shop is open."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from storefront.ops import backups
 
@@ -23,3 +27,5 @@ class Command(BaseCommand):
         except backups.BackupFailed as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"Saved {file} ({file.stat().st_size:,} bytes).")
+        with suppress(DatabaseError):  # it may take no changes any more, which is why
+            import_string(settings.NOTES_BACKUP)()

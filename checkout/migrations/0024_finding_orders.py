@@ -60,7 +60,10 @@ def _concurrently(schema_editor: Any) -> str:
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("admin", "0003_logentry_add_action_flag_choices"), ("checkout", "0021_desk")]
+    dependencies = [
+        ("admin", "0003_logentry_add_action_flag_choices"),
+        ("checkout", "0023_indexes_of_today"),
+    ]
 
     operations = [
         AddColumn(

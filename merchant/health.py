@@ -1,0 +1,70 @@
+"""The desk's page on how the shop stands: it asks nobody, and shows what was found last."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from checkout import doctor
+from checkout.doctor import endpoint
+from checkout.models import Heartbeat
+from storefront.ops.pages import SeeOther
+
+# What a button wishes, and what the worker then does.
+WISHES = {
+    "stripe": (Heartbeat.Name.STRIPE_WISHED, "asks Stripe and makes the round trip"),
+    "mail": (Heartbeat.Name.MAIL_WISHED, "sends you a mail"),
+}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def health(request: HttpRequest) -> HttpResponse:
+    """Show all findings; a post wishes that Stripe is asked, or that a mail is sent."""
+    if not request.user.has_perm("checkout.view_stripeevent"):
+        raise PermissionDenied
+    if request.method == "POST":
+        return _wish(request)
+    now = timezone.now()
+    found = doctor.known(now)
+    context: dict[str, Any] = {
+        "title": "Health",
+        "findings": found,
+        "wrong": sum(finding.is_wrong for finding in found),
+        "wishes": [
+            (words, since) for name, words in WISHES.values() if (since := doctor.wished(name))
+        ],
+        "who": _who(),
+        "address": endpoint.address(),
+        "events": endpoint.EVENTS,
+        "may_wish": _may_wish(request),
+    }
+    return render(request, "merchant/health.html", admin.site.each_context(request) | context)
+
+
+def _wish(request: HttpRequest) -> HttpResponse:
+    name, words = WISHES.get(request.POST.get("wish", ""), (None, ""))
+    if name is None or not _may_wish(request):
+        raise PermissionDenied
+    doctor.wish(name)
+    messages.success(request, f"Noted: {_who()} {words}. Look at this page again then.")
+    return SeeOther(reverse("admin:health"))
+
+
+def _may_wish(request: HttpRequest) -> bool:
+    is_allowed = request.user.has_perm("checkout.change_heartbeat")
+    return is_allowed and not settings.STRIPE_DEMO_MODE
+
+
+def _who() -> str:
+    """Return who does what is wished here."""
+    if settings.WORKER == "off":
+        return "the next run of reconcile_orders, which cron starts as WORKER is off,"
+    if Heartbeat.about_worker():
+        return "the worker, once one runs again,"
+    return "the worker, within seconds,"

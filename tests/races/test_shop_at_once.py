@@ -1,0 +1,89 @@
+"""The merchant closes the shop, or two change it at the same moment, while others are at work."""
+
+from collections.abc import Iterator
+from functools import partial
+from urllib.request import urlopen
+
+import pytest
+
+from tests.races.test_shipping_at_once import LOG_IN
+from tools.http_shopper import HttpShopper
+from tools.stage import Stage, is_lost_within_some_rounds
+from tools.waiting import wait_until
+
+PRESSES = 12
+SHOP = "/admin/shop/"
+
+
+@pytest.fixture
+def session(stage: Stage) -> Iterator[str]:
+    yield stage.shop.manage("shell", "--no-imports", "--command", LOG_IN).split()[-1]
+    says(stage, "state = 'open', name = ''")
+
+
+def says(stage: Stage, values: str) -> None:
+    """Change the row, as another process of the shop does."""
+    stage.sql(f"UPDATE storefront_shop SET {values}, version = version + 1")
+
+
+def saves(stage: Stage, session: str, version: int, name: str) -> int:
+    desk = HttpShopper(stage.shop.url)
+    desk.cookies["sessionid"] = session
+    form = {"state": "open", "name": name, "version": str(version)}
+    return desk.posts(SHOP, form).status
+
+
+def won(stage: Stage, session: str) -> int:
+    """Let many save what they typed into the same page; return how many were told it is saved."""
+    version = stage.number("SELECT version FROM storefront_shop")
+    presses = [partial(saves, stage, session, version, f"Tea {n}") for n in range(PRESSES)]
+    statuses = stage.at_once(presses)
+    assert {*statuses} <= {303, 409}
+    return statuses.count(303)
+
+
+def bought_of_a_closed_shop(stage: Stage) -> int:
+    """Let all processes know an open shop, close it, and buy at once; return how many could."""
+    says(stage, "state = 'open', words = ''")
+    shoppers = [stage.shopper() for _ in range(PRESSES)]
+    laptop = stage.product("Laptop")
+    stage.at_once([partial(ada.puts, laptop, 1) for ada in shoppers])
+    says(stage, "state = 'closed', words = 'By the sea.'")
+    answers = stage.at_once([partial(ada.buys_by_json, (laptop, 1)) for ada in shoppers])
+    assert all("By the sea." in answer.text for answer in answers if answer.status == 400)
+    return sum(len(stage.orders(ada)) for ada in shoppers)
+
+
+def test_of_merchants_who_save_at_once_one_is_first_and_all_others_hear_it(
+    stage: Stage, session: str
+):
+    assert won(stage, session) == 1
+
+
+def test_without_the_version_the_last_one_wins_in_silence(stage: Stage, session: str):
+    with stage.altered("shops_are_read_then_written") as unguarded:
+        assert is_lost_within_some_rounds(lambda: won(unguarded, session) == 1)
+
+
+def test_a_shop_that_is_closed_sells_nothing_from_that_moment_on(stage: Stage, session: str):
+    assert bought_of_a_closed_shop(stage) == 0
+
+
+def test_by_what_a_process_remembers_it_sells_some_more(stage: Stage, session: str):
+    with stage.altered("buy_trusts_its_memory") as unguarded:
+        assert is_lost_within_some_rounds(lambda: bought_of_a_closed_shop(unguarded) == 0)
+
+
+def test_all_processes_follow(stage: Stage, session: str):
+    def names() -> set[bool]:
+        pages = stage.at_once([partial(page, stage)] * PRESSES)
+        return {"<bdi>Tea &amp; Co</bdi>" in text for text in pages}
+
+    assert names() == {False}
+    says(stage, "name = 'Tea & Co'")
+    wait_until(lambda: names() == {True}, "Some still have the old name.")
+
+
+def page(stage: Stage) -> str:
+    with urlopen(stage.shop.url) as answer:
+        return str(answer.read().decode())
