@@ -77,7 +77,7 @@ def _by_id(text: str) -> Iterator[Rows]:
         yield orders.filter(payment_intent=name)
         yield orders.filter(events__event_id=name)
         yield orders.filter(refunds__refund_id=name)
-        yield orders.filter(dispute_id=name, disputed_at__isnull=False)
+        yield orders.filter(dispute_id=name).exclude(disputed_at=None).order_by("created_at")
 
 
 def _by_reference(text: str) -> list[Rows]:

@@ -40,7 +40,7 @@ SEARCHES: dict[str, set[str]] = {
     "Müller": BY_EMAIL | BY_NAME,
     "zoë müller": BY_NAME,
     "A-8010": BY_EMAIL | BY_NAME | {"orders_by_postcode"},
-    "#k7m2": set(),
+    "#k7m2": BY_EMAIL | BY_NAME | {"orders_by_postcode"},
     "re_1x": {"orders_in_dispute"},
 }
 GROWING = (
