@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Greatest
 
 from storefront.models import Product, Reservation
 
@@ -61,3 +62,13 @@ def put_back(pieces: Mapping[int, int]) -> None:
     for product, quantity in sorted(pieces.items()):
         counted = Product.objects.filter(pk=product, stock__isnull=False)
         counted.update(stock=F("stock") + quantity)
+
+
+def recount(product: Product, shown: int | None) -> None:
+    """Count by the difference from what a form showed, unless counting begins or ends."""
+    row = Product.objects.filter(pk=product.pk)
+    if shown is not None and product.stock is not None:
+        more = F("stock") + (product.stock - shown)
+        if row.filter(stock__isnull=False).update(stock=Greatest(more, 0)):
+            return
+    row.update(stock=product.stock)

@@ -58,8 +58,8 @@ def _outcome_of(file: UploadedFile) -> Photograph | str:
         return f"{name} {refused}."
 
 
-class ProductForm(forms.ModelForm):
-    """A product, and the pictures that are added to it."""
+class WithPictures(forms.ModelForm):
+    """The form of a product, with the pictures that are added to it."""
 
     new_pictures = PhotographsField(
         required=False,

@@ -44,3 +44,10 @@ class Category(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("storefront:category", args=[self.slug])
+
+    @classmethod
+    def named(cls, name: str) -> "Category":
+        """Return the category of this name, however its letters are written; make a missing one."""
+        folded = name.casefold()
+        alike = (each for each in cls.objects.all() if each.name.casefold() == folded)
+        return next(alike, None) or cls.objects.create(name=name)

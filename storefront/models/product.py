@@ -113,16 +113,16 @@ class Product(models.Model):
 
     name = models.CharField(max_length=LONGEST_NAME)
     slug = models.SlugField(
+        "address of the page",
         max_length=140,
         unique=True,
         blank=True,
-        help_text="The end of the page's address; made from the name if you leave it empty.",
+        help_text="The end of its address; made from the name if you leave it empty. Changing it "
+        "breaks links: the old address is not found any more.",
     )
     description = models.TextField(blank=True)
     price_cents = models.PositiveBigIntegerField(
-        "price in minor units",
-        validators=[MaxValueValidator(money.largest_charge)],
-        help_text="In the smallest unit of the shop's currency: 2999 is $29.99, or ¥2,999.",
+        "price", validators=[MaxValueValidator(money.largest_charge)]
     )
     picture = models.CharField(
         max_length=200,

@@ -30,10 +30,10 @@ class ShippingRate(models.Model):
         "rate names.",
     )
     amount_cents = models.PositiveBigIntegerField(
-        "price in minor units", validators=[MaxValueValidator(money.largest_charge)]
+        "price", validators=[MaxValueValidator(money.largest_charge)]
     )
     free_from_cents = models.PositiveBigIntegerField(
-        "free from, in minor units",
+        "free from",
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(money.largest_charge)],

@@ -10,6 +10,7 @@ from django.test import Client
 
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
+from storefront.money import typed_money
 from tests.cast import Shopper, deliver, event_about, poll_url, product
 from tools.stripe_stand_in import StandIn
 
@@ -30,22 +31,23 @@ def reviewed_order(stripe: StandIn, ada: Shopper, mouse: Product) -> Order:
 
 
 def form(product: Product, **changes: Any) -> dict[str, Any]:
-    fields = ("name", "description", "price_cents", "picture", "position")
-    return {name: getattr(product, name) for name in fields} | {"is_on_sale": "on"} | changes
+    fields = ("name", "description", "picture", "position")
+    own = {name: getattr(product, name) for name in fields}
+    return own | {"price_cents": typed_money(product.price_cents), "status": "for_sale"} | changes
 
 
 class TestTheMerchant:
     def test_changes_a_price(self, merchant: Client, mouse: Product):
         page = f"/admin/storefront/product/{mouse.pk}/change/"
-        assert merchant.post(page, form(mouse, price_cents=1_999)).status_code == 302
+        assert merchant.post(page, form(mouse, price_cents="19,99")).status_code == 302
         mouse.refresh_from_db()
         assert mouse.price_cents == 1_999
 
     def test_reads_which_prices_stripe_takes(self, merchant: Client, mouse: Product, settings):
         settings.CURRENCY = "kwd"
         page = f"/admin/storefront/product/{mouse.pk}/change/"
-        response = merchant.post(page, form(mouse, price_cents=1_999))
-        assert "steps of 10 minor units" in response.text
+        response = merchant.post(page, form(mouse, price_cents="1.999"))
+        assert "KWD goes in steps of 0.010" in response.text
 
     @pytest.mark.parametrize(("currency", "status"), [("usd", 200), ("idr", 302)])
     def test_asks_as_much_as_stripe_takes_in_the_currency(
@@ -53,7 +55,7 @@ class TestTheMerchant:
     ):
         settings.CURRENCY = currency
         page = f"/admin/storefront/product/{mouse.pk}/change/"
-        answer = merchant.post(page, form(mouse, price_cents=1_500_000_000))
+        answer = merchant.post(page, form(mouse, price_cents="15,000,000.00"))
         assert answer.status_code == status
 
     def test_reads_that_a_picture_is_not_there(self, merchant: Client, mouse: Product):
@@ -120,17 +122,22 @@ class TestTheMerchant:
         answer = client.get(f"/admin/checkout/order/{reviewed_order.pk}/preview/")
         assert answer.status_code == (403 if is_staff else 302)
 
-    def test_finds_no_link_to_a_page_that_is_not_there(self, merchant: Client, mouse: Product):
+    def test_sees_it_in_the_shop_also_while_it_is_hidden(self, merchant: Client, mouse: Product):
         page = f"/admin/storefront/product/{mouse.pk}/change/"
-        assert f'href="{mouse.get_absolute_url()}" class="viewsitelink"' in merchant.get(page).text
+        assert (
+            f'href="{mouse.get_absolute_url()}" class="closelink">See it' in merchant.get(page).text
+        )
         Product.objects.update(is_on_sale=False)
-        assert "viewsitelink" not in merchant.get(page).text
+        [hidden] = re.findall(r'href="([^"]+)"[^>]*>See it', merchant.get(page).text)
+        assert "shoppers don’t find this page" in merchant.get(hidden).text
 
     def test_hears_what_each_field_of_the_list_is(self, merchant: Client, mouse: Product):
         page = merchant.get("/admin/storefront/product/").text
-        fields = re.findall(r'<input type="(?:checkbox|number)"[^>]*>', page)
+        fields = re.findall(r'<input type="(?:checkbox|number|text)"(?![^>]*name="q")[^>]*>', page)
         labels = [re.search('aria-label="([^"]*)"', field) for field in fields]
-        assert {"On sale: Mouse", "Position: Mouse"} <= {label[1] for label in labels if label}
+        assert {"On sale: Mouse", "Price: Mouse", "Stock: Mouse"} <= {
+            label[1] for label in labels if label
+        }
         assert all(labels)
 
     def test_sees_stripes_events(self, merchant: Client, reviewed_order: Order):

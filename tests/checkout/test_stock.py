@@ -221,7 +221,7 @@ class TestTheMerchantsCount:
     ):
         page = f"/admin/storefront/product/{scarce.pk}/change/"
         form = {
-            "name": "Mouse", "description": "", "price_cents": 2_999, "picture": "",
+            "name": "Mouse", "description": "", "price_cents": "29.99", "picture": "",
             "position": 0, "is_on_sale": "on", "stock": 3, "initial-stock": 3,
         }  # fmt: skip
         admin_client.post(page, form | {"name": "Fine mouse"})
@@ -232,7 +232,7 @@ class TestTheMerchantsCount:
     def test_never_goes_below_nothing(self, pending_order: Order, scarce: Product, admin_client):
         page = f"/admin/storefront/product/{scarce.pk}/change/"
         form = {
-            "name": "Mouse", "description": "", "price_cents": 2_999, "picture": "",
+            "name": "Mouse", "description": "", "price_cents": "29.99", "picture": "",
             "position": 0, "is_on_sale": "on", "stock": 0, "initial-stock": 3,
         }  # fmt: skip
         assert admin_client.post(page, form).status_code == 302

@@ -39,11 +39,11 @@ from checkout.management.commands.reconcile_orders import Command
 from checkout.models import Heartbeat, Message, Order, OrderItem, Refund, StripeEvent
 from merchant.models import Parcel
 from merchant.shipping import NotShipped, ship
-from storefront.admin import _restock
 from storefront.cart import cart_of
 from storefront.delivery import Choice
 from storefront.models import CartLine, Product, Reservation, ShippingRate
 from storefront.ops.mailing import Down
+from storefront.stock import recount
 from tests.cast import Shopper, chooses, leads_to_payment, rate
 from tests.proof.crashes import (
     BUYING,
@@ -359,7 +359,7 @@ class TheShop(RuleBasedStateMachine):
         now = stock_of(product)
         seen = None if now is None else now + sold_meanwhile
         product.stock = None if seen is None else max(seen + more, 0)
-        _restock(product, seen)
+        recount(product, seen)
 
     # At Stripe's
 

@@ -14,6 +14,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from storefront import uploads
 from storefront.models import Product
+from storefront.money import typed_money
 from storefront.ops import bodies, photographs
 from storefront.pictures import Picture, Rendition, add_pictures, show_pictures
 from tests.cast import (
@@ -67,7 +68,7 @@ def form(product: Product, *files: SimpleUploadedFile, **fields: Any) -> dict[st
     if rows:
         total = len(pictures)
         rows |= {"uploaded_pictures-TOTAL_FORMS": total, "uploaded_pictures-INITIAL_FORMS": total}
-    own = {"name": product.name, "price_cents": product.price_cents, "position": 0}
+    own = {"name": product.name, "price_cents": typed_money(product.price_cents), "position": 0}
     return own | {"is_on_sale": "on", "new_pictures": files} | rows | fields
 
 
@@ -164,7 +165,7 @@ class TestTheForm:
         assert pictures_of(mouse) == []
 
     def test_is_saved_as_ever_without_them(self, merchant: Client, mouse: Product):
-        plain_form = {"name": "Mug", "price_cents": 900, "position": 0}
+        plain_form = {"name": "Mug", "price_cents": "9", "position": 0}
         assert merchant.post(change(mouse), plain_form).status_code == 302
         mouse.refresh_from_db()
         assert mouse.name == "Mug"

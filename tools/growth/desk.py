@@ -40,6 +40,7 @@ def lists() -> dict[str, Callable[[], Any]]:
     )
     order = Order.objects.filter(status="PAID").order_by("shopper")[0]
     addresses = {
+        "today": "/admin/",
         "orders to ship": "/admin/to-ship/",
         "orders": f"{ORDERS}?tab=all",
         "orders, page 5": f"{ORDERS}?tab=all&p=5",
@@ -55,6 +56,8 @@ def lists() -> dict[str, Callable[[], Any]]:
         "orders by a postcode": f"{ORDERS}?q=A-8010",
         "orders by four letters": f"{ORDERS}?q={order.reference[:4]}",
         "one order": f"{ORDERS}{order.pk}/change/",
+        "products": "/admin/storefront/product/",
+        "messages": "/admin/checkout/message/",
         "events": EVENTS,
         "events that were ignored": f"{EVENTS}?outcome__exact=ignored",
     }
