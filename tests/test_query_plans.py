@@ -25,6 +25,7 @@ from checkout import purging
 from checkout.comparing import LOOKS_BACK, compare
 from checkout.models import Message, Order, OrderItem, StripeEvent
 from merchant.finding import found
+from merchant.models import RefundRequest
 from merchant.orders import TABS
 from storefront.models import CartLine, Category, Product
 from storefront.shelf import _of_large
@@ -52,6 +53,7 @@ GROWING = (
     "storefront_cartline",
     "merchant_parcel",
     "django_admin_log",
+    "merchant_refundrequest",
 )
 # They read no table that grows.
 QUIET = {"brand", "robots", "sitemap", "sitemap-part"}
@@ -176,7 +178,9 @@ def partial_indexes() -> list[str]:
     """Name the indexes that hold few rows, and may be read from end to end."""
     of_many = ["orders_by_payment"]
     indexes = [
-        index for model in (Order, StripeEvent, Message, Product) for index in model._meta.indexes
+        index
+        for model in (Order, StripeEvent, Message, Product, RefundRequest)
+        for index in model._meta.indexes
     ]
     return [index.name for index in indexes if index.condition and index.name not in of_many]
 
@@ -325,12 +329,15 @@ class TestTheWorker:
 class TestTheMerchant:
     LISTS = {
         "/admin/": [""],
+        "/admin/money/": ["", "?year=2025"],
+        "/admin/export/": ["orders.csv?{days}", "lines.csv?{days}", "refunds.csv?{days}"],
         "/admin/to-ship/": ["", "?page=2", "slips/?order={order.pk}"],
         "/admin/checkout/order/": [
             "",
             "?p=3",
             *(f"?tab={tab}" for tab in TABS),
             "?tab=paid&p=2",
+            "{order.pk}/refund/",
             "?status__exact=REVIEW",
             "?disputed_at__isempty=0",
             "?created_at__gte=2026-01-01 00:00:00%2B00:00",
@@ -372,7 +379,7 @@ class TestTheMerchant:
         order = Order.objects.filter(status="PAID").latest("created_at")
         for path, searches in self.LISTS.items():
             for search in searches:
-                address = path + search.format(order=order)
+                address = path + search.format(order=order, days="from=2025-01-01&to=2025-01-02")
                 look(partial(desk.get, address))
 
     def test_lists_what_is_to_be_shipped_by_an_index_of_that_alone(self, desk: Client, shop: None):

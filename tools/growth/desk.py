@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.test import Client
 from django.utils import timezone
 
-from checkout import outbox, purging, reconciling
+from checkout import fees, outbox, purging, reconciling
 from checkout.models import Order
 from merchant.orders import TABS
 
@@ -41,6 +41,7 @@ def lists() -> dict[str, Callable[[], Any]]:
     order = Order.objects.filter(status="PAID").order_by("shopper")[0]
     addresses = {
         "today": "/admin/",
+        "money of a year": f"/admin/money/?year={timezone.now().year - 1}",
         "orders to ship": "/admin/to-ship/",
         "orders": f"{ORDERS}?tab=all",
         "orders, page 5": f"{ORDERS}?tab=all&p=5",
@@ -79,6 +80,7 @@ def rounds() -> dict[str, Callable[[], Any]]:
         "worker: deferred events": reconciling._apply_deferred,
         "worker: abandoned stock": lambda: reconciling._release_abandoned(report, before),
         "worker: stock of sessions that are over": lambda: list(reconciling._holding_stock(over)),
+        "worker: orders whose fee to ask for": lambda: list(fees.orders_in_turn(timezone.now())),
         "worker: messages that are due": lambda: outbox.send_due(timezone.now()),
         "worker: messages that may have been sent": lambda: outbox.unsure(timezone.now()),
     }
