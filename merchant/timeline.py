@@ -49,16 +49,16 @@ class Moment:
 
 def timeline(order: Order, may: Callable[[str], bool]) -> list[Moment]:
     """Return what the visitor `may` see of what happened, the newest first."""
-    parts = {
-        "checkout.view_stripeevent": _events,
-        "checkout.view_refund": _refunds,
-        "merchant.view_refundrequest": _asked,
-        "checkout.view_message": _messages,
-    }
+    parts = (
+        ("checkout.view_stripeevent", _events),
+        ("checkout.view_refund", _refunds),
+        ("checkout.view_refund", _asked),
+        ("checkout.view_message", _messages),
+    )
     told = chain(
         _parcels(order),
         _deeds(order),
-        *(tell(order) for permission, tell in parts.items() if may(permission)),
+        *(tell(order) for permission, tell in parts if may(permission)),
     )
     newest = sorted(told, key=lambda moment: moment.at, reverse=True)
     # Stripe's clock is another one, and has whole seconds: nothing was before the order.

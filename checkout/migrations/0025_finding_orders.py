@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("admin", "0003_logentry_add_action_flag_choices"),
-        ("checkout", "0023_indexes_of_today"),
+        ("checkout", "0024_money"),
     ]
 
     operations = [
