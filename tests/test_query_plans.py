@@ -304,6 +304,7 @@ class TestTheMerchant:
             "?q={order.session_id}",
             "?q={order.payment_intent}",
         ],
+        "/admin/storefront/product/": ["", "?status=no-picture"],
         "/admin/checkout/message/": [
             "",
             "?p=3",
