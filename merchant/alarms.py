@@ -21,6 +21,11 @@ def alarms(now: datetime, *, sees_messages: bool) -> list[str]:
     return [words for words in found if words]
 
 
+def ago(at: datetime, now: datetime) -> str:
+    seconds = max(int((now - at).total_seconds()), 0)
+    return f"{seconds} s ago" if seconds < 90 else f"{timesince(at, now, depth=1)} ago"
+
+
 def _about_debug() -> str:
     if settings.DEBUG and (settings.STRIPE_LIVE_MODE or settings.IS_PUBLIC):
         return "DEBUG is on, so strangers see how the shop is made. Set DEBUG=false."
@@ -40,7 +45,7 @@ def _about_webhook(now: datetime) -> str:
     refused = Heartbeat.objects.filter(name=Heartbeat.Name.REFUSED, at__gt=since).first()
     if refused:
         return (
-            f"A webhook was refused {timesince(refused.at, now)} ago, as {refused.note}, and none "
+            f"A webhook was refused {ago(refused.at, now)}, as {refused.note}, and none "
             "was taken since. If Stripe sent it, see whether STRIPE_WEBHOOK_SECRET is the signing "
             "secret of its endpoint."
         )
@@ -48,13 +53,13 @@ def _about_webhook(now: datetime) -> str:
     if asked_for and asked_for.received_at > since:
         return (
             "Stripe’s webhooks do not arrive: the worker had to ask for the last payment "
-            f"{timesince(asked_for.received_at, now)} ago. See at Stripe whether the endpoint is "
+            f"{ago(asked_for.received_at, now)}. See at Stripe whether the endpoint is "
             "there, is enabled, and leads to this shop."
         )
     if waiting := _oldest_that_waits(now, since):
         return (
-            f"Stripe is silent: order {waiting.reference} of {timesince(waiting.created_at, now)} "
-            "ago still waits for its word. See at Stripe whether the endpoint is there, is "
+            f"Stripe is silent: order {waiting.reference}, placed {ago(waiting.created_at, now)}, "
+            "still waits for its word. See at Stripe whether the endpoint is there, is "
             "enabled, and leads to this shop."
         )
     return ""

@@ -10,11 +10,11 @@ from django.urls import reverse
 from checkout.models import Order, StripeEvent
 from merchant.templatetags.desk import address_of
 from storefront.models import Product, ShippingRate
+from storefront.models.shop import NAME
 from storefront.ops.pages import base_url, shop_context
 
 KEYS = "https://dashboard.stripe.com/apikeys"
 PAID = (Order.Status.PAID, Order.Status.REFUNDED)
-NO_NAME = "Storefront"
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,9 @@ def first_steps(request: HttpRequest) -> list[Step]:
     health = address_of("health")
     webhook = base_url(request) + reverse("checkout:stripe-webhook")
     about = shop_context()
+    is_named = about["shop_name"] != NAME and bool(about["shop_accent"])
     return [
-        Step("The shop’s name and colour", about["shop_name"] != NO_NAME, shop),
+        Step("The shop’s name and colour", is_named, shop),
         Step("A first product with a picture", _has_a_picture(), _products()),
         Step("Delivery, and the countries you send to", _delivers(), _rates()),
         Step("Legal pages and contact", bool(about["shop_links"] or about["shop_contact"]), shop),

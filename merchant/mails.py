@@ -278,7 +278,7 @@ def _imprint(shop: Shop) -> str:
     if not (contact := shop.contact):
         return ""
     tax_id = f"Tax id {contact.tax_id}" if contact.tax_id else ""
-    lines = [shop.shown_name, *contact.address, contact.phone, contact.mail, tax_id]
+    lines = [*contact.address, contact.phone, contact.mail, tax_id]
     return " · ".join(one_line(line) for line in lines if line)
 
 

@@ -92,6 +92,13 @@ class RefundRequest(models.Model):
     class Meta:
         ordering = ("-asked_at",)
         required_db_features = ("supports_json_field",)  # or checks would open the database
+        indexes = (
+            models.Index(
+                fields=("asked_at",),
+                condition=Q(closed_at=None),
+                name="open_refund_requests",
+            ),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("order",),

@@ -34,6 +34,7 @@ PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{3,38}")
 NIGHT = "#1b1815"
 """What links are read on in the dark look."""
 READABLE = 4.5
+WIDE = "vLargeTextField"
 State = Shop.State
 
 
@@ -96,6 +97,7 @@ class ShopForm(forms.ModelForm):
             "description": "For search engines, and for links to the shop.",
             "accent": "Of buttons and links.",
             "contact_mail": "Shoppers read it at the foot of each page, with what follows.",
+            "address": "With your name, or your company’s.",
             "delivery_note": "Beside each product, such as “Parcels leave on weekdays before 3”.",
             "return_days": "Empty: nothing is said about it.",
             "returns_note": "Such as who pays for the parcel.",
@@ -107,12 +109,15 @@ class ShopForm(forms.ModelForm):
             "accent": forms.TextInput({"type": "color"}),
             "contact_mail": forms.EmailInput({"autocomplete": "email"}),
             "phone": forms.TextInput({"type": "tel", "autocomplete": "tel"}),
-            "address": forms.Textarea({"rows": 4, "autocomplete": "street-address"}),
+            "address": forms.Textarea({"rows": 4, "class": WIDE}),
+        } | {
+            name: forms.TextInput({"class": WIDE})
+            for name in ("words", "announcement", "description", "delivery_note", "returns_note")
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        row = self.instance
+        self.label_suffix, row = "", self.instance
         self.initial["version"] = row.version
         self.initial["accent"] = six_digits(row.shown_accent or BRAND)
         if not row.notice(timezone.now()):  # the day has come

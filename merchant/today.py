@@ -17,6 +17,7 @@ from checkout import outbox
 from checkout.admin import MAX_ROWS
 from checkout.models import Heartbeat, Message, Order, StripeEvent
 from merchant import figures, shipping
+from merchant.alarms import ago
 from merchant.first_steps import first_steps, has_sold, is_open
 from storefront.models import Product
 from storefront.money import format_money
@@ -72,11 +73,6 @@ def today(request: HttpRequest) -> dict[str, Any]:
 
 def may_any(request: HttpRequest, permissions: tuple[str, ...]) -> bool:
     return any(map(request.user.has_perm, permissions))
-
-
-def ago(at: datetime, now: datetime) -> str:
-    seconds = max(int((now - at).total_seconds()), 0)
-    return f"{seconds} s ago" if seconds < 90 else f"{timesince(at, now, depth=1)} ago"
 
 
 def _cards(request: HttpRequest, now: datetime) -> Iterator[Card]:

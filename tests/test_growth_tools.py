@@ -72,7 +72,9 @@ def test_those_that_wait_are_paid_and_nothing_fails(small: ShopProcess):
 
 @pytest.mark.once
 def test_the_desk_is_measured(small: ShopProcess):
-    assert "| an order by its reference |" in measured(small, "desk")
+    report = measured(small, "desk")
+    assert re.search(r"^\| today \| [\d.]+ \|$", report, re.MULTILINE)
+    assert "| an order by its reference |" in report
 
 
 @pytest.mark.once

@@ -24,6 +24,7 @@ from pytest_django import DjangoDbBlocker, Settings
 from checkout import purging
 from checkout.comparing import LOOKS_BACK, compare
 from checkout.models import Message, Order, OrderItem, StripeEvent
+from merchant.models import RefundRequest
 from storefront.models import CartLine, Category, Product
 from storefront.shelf import _of_large
 from tests.cast import Shopper, deliver, event_about, picture_of, rate
@@ -38,6 +39,7 @@ GROWING = (
     "checkout_refund",
     "storefront_cartline",
     "merchant_parcel",
+    "merchant_refundrequest",
 )
 # They read no table that grows.
 QUIET = {"brand", "robots", "sitemap", "sitemap-part"}
@@ -140,7 +142,9 @@ def partial_indexes() -> list[str]:
     """Name the indexes that hold few rows, and may be read from end to end."""
     of_many = ["orders_by_payment"]
     indexes = [
-        index for model in (Order, StripeEvent, Message, Product) for index in model._meta.indexes
+        index
+        for model in (Order, StripeEvent, Message, Product, RefundRequest)
+        for index in model._meta.indexes
     ]
     return [index.name for index in indexes if index.condition and index.name not in of_many]
 
@@ -289,10 +293,13 @@ class TestTheWorker:
 class TestTheMerchant:
     LISTS = {
         "/admin/": [""],
+        "/admin/money/": ["", "?year=2025"],
+        "/admin/export/": ["orders.csv?{days}", "lines.csv?{days}", "refunds.csv?{days}"],
         "/admin/to-ship/": ["", "?page=2", "slips/?order={order.pk}"],
         "/admin/checkout/order/": [
             "",
             "?p=3",
+            "{order.pk}/refund/",
             "?look=yes",
             "?status__exact=REVIEW",
             "?disputed_at__isempty=0",
@@ -334,7 +341,7 @@ class TestTheMerchant:
         order = Order.objects.filter(status="PAID").latest("created_at")
         for path, searches in self.LISTS.items():
             for search in searches:
-                address = path + search.format(order=order)
+                address = path + search.format(order=order, days="from=2025-01-01&to=2025-01-02")
                 look(partial(desk.get, address))
 
     def test_lists_what_is_to_be_shipped_by_an_index_of_that_alone(self, desk: Client, shop: None):

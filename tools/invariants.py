@@ -190,6 +190,33 @@ def no_order_is_confirmed_twice(seen: Snapshot) -> Iterator[str]:
             yield f"Order {order} was confirmed, and nothing calls for it."
 
 
+def no_more_goes_back_than_came(seen: Snapshot) -> Iterator[str]:
+    for order in seen.orders:
+        if order.refunded_cents > (order.received_cents or order.total_cents):
+            yield f"Order {order.id} has paid back {order.refunded_cents}, which is too much."
+
+
+def each_request_is_one_refund_at_most(seen: Snapshot) -> Iterator[str]:
+    for request in seen.requests:
+        refunds = seen.refunds_for(request)
+        if len(refunds) > 1:
+            yield f"Stripe paid {len(refunds)} times for request {request.id}."
+        for refund in refunds:
+            if refund["amount"] != request.amount_cents:
+                yield f"Stripe paid {refund['amount']} for {request.amount_cents} of {request.id}."
+            if request.refund_id not in ("", refund["id"]):
+                yield f"Request {request.id} claims the refund {request.refund_id}."
+    for order, count in Counter(r.order for r in seen.requests if r.is_open).items():
+        if count > 1:
+            yield f"Order {order} has {count} open requests."
+
+
+def what_is_put_back_was_paid_back(seen: Snapshot) -> Iterator[str]:
+    for request in seen.requests:
+        if request.is_restocked and not seen.refunds_for(request):
+            yield f"Request {request.id} put goods back, and Stripe paid nothing."
+
+
 # When everything is delivered and reconciled
 
 
@@ -320,6 +347,15 @@ def refunds_are_as_in_the_ledger(seen: Snapshot) -> Iterator[str]:
             yield f"Stripe gave {back} of {charge['amount']} back: {order.id} is {order.status}."
 
 
+def every_request_has_its_answer(seen: Snapshot) -> Iterator[str]:
+    for request in seen.requests:
+        paid = [refund for refund in seen.refunds_for(request) if refund["status"] != "failed"]
+        if request.is_open:
+            yield f"Request {request.id} waits for ever."
+        elif bool(paid) == bool(request.error):
+            yield f"Stripe paid {len(paid)} times for request {request.id}: {request.error!r}."
+
+
 def disputes_are_as_in_the_ledger(seen: Snapshot) -> Iterator[str]:
     newest = {dispute["payment_intent"]: dispute["status"] for dispute in seen.disputes.values()}
     for order in seen.orders:
@@ -344,6 +380,9 @@ ALWAYS: tuple[Invariant, ...] = (
     each_payment_is_applied_once,
     each_payment_is_applied_by_an_event,
     no_order_is_confirmed_twice,
+    no_more_goes_back_than_came,
+    each_request_is_one_refund_at_most,
+    what_is_put_back_was_paid_back,
 )
 AT_REST: tuple[Invariant, ...] = (
     *ALWAYS,
@@ -356,5 +395,6 @@ AT_REST: tuple[Invariant, ...] = (
     each_confirmation_is_sent_once,
     each_payment_is_known,
     refunds_are_as_in_the_ledger,
+    every_request_has_its_answer,
     disputes_are_as_in_the_ledger,
 )

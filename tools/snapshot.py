@@ -63,6 +63,20 @@ class MessageRow:
 
 
 @dataclass(frozen=True)
+class RequestRow:
+    """What the desk has asked Stripe to pay back."""
+
+    id: str
+    order: str
+    amount_cents: int
+    refund_id: str
+    error: str
+    is_open: bool
+    restock: Json
+    is_restocked: bool
+
+
+@dataclass(frozen=True)
 class Line:
     """So many of a product, in an order or reserved for it."""
 
@@ -85,6 +99,7 @@ class Rows:
     stock: dict[int, int | None]
     events: list[EventRow]
     messages: list[MessageRow]
+    requests: list[RequestRow]
 
 
 @dataclass(frozen=True)
@@ -100,6 +115,7 @@ class Snapshot(Rows):
     intents: Mapping[str, Json]
     charges: Mapping[str, Json]
     disputes: Mapping[str, Json]
+    refunds: Mapping[str, Json]
     sent: Sequence[Json]
     expected: Mapping[int, int | None]
     sold: Sequence[Line]
@@ -127,6 +143,13 @@ class Snapshot(Rows):
     @property
     def paid_sessions(self) -> list[Json]:
         return [session for session in self.sessions.values() if is_paid(session)]
+
+    def refunds_for(self, request: RequestRow) -> list[Json]:
+        """What Stripe has paid back because of it, or tried to."""
+        named = {id: refund["metadata"].get("request_id") for id, refund in self.refunds.items()}
+        return [
+            self.refunds[id] for id, name in named.items() if name and as_hex(name) == request.id
+        ]
 
     def charge_of(self, payment_intent: str) -> Json | None:
         intent = self.intents.get(payment_intent)
@@ -164,6 +187,22 @@ def read_rows(sql: Sql) -> Rows:
             for row in sql(
                 "SELECT order_id, claimed_at, sent_at, due_at FROM checkout_message "
                 "WHERE kind = 'order_confirmed'"
+            )
+        ],
+        requests=[
+            RequestRow(
+                id=as_hex(row[0]),
+                order=as_hex(row[1]),
+                amount_cents=row[2],
+                refund_id=row[3],
+                error=row[4],
+                is_open=row[5] is None,
+                restock=_json(row[6]) or {},
+                is_restocked=row[7] is not None,
+            )
+            for row in sql(
+                "SELECT id, order_id, amount_cents, refund_id, error, closed_at, restock, "
+                "restocked_at FROM merchant_refundrequest"
             )
         ],
     )

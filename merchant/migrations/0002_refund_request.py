@@ -86,6 +86,13 @@ class Migration(migrations.Migration):
             options={
                 "ordering": ("-asked_at",),
                 "required_db_features": ("supports_json_field",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("closed_at", None)),
+                        fields=["asked_at"],
+                        name="open_refund_requests",
+                    )
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         condition=models.Q(("closed_at", None)),

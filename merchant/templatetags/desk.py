@@ -31,7 +31,7 @@ WAYS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "Shop",
         "shop",
-        ("storefront.view_shop", "storefront.change_shop"),
+        ("storefront.change_shop",),
         ("storefront_shippingrate_changelist",),
     ),
     ("Health", "health", ("checkout.view_stripeevent",), ()),

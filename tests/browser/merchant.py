@@ -31,7 +31,7 @@ class Merchant:
 
     def __init__(self, shop: ShopProcess) -> None:
         self.shop = shop
-        self.has_a_lamp = self.delivers = False
+        self.has_a_lamp = self.delivers = self.has_work = False
 
     def sends_parcels(self) -> None:
         """To Germany, for $4.90."""
@@ -78,6 +78,8 @@ class Merchant:
         self._do("Product.objects.filter(name='Lamp').update(is_on_sale=False)")
 
     def clears_the_shelf(self) -> None:
+        if self.has_work:
+            self.has_done_it()
         if self.has_a_lamp:
             self._do("Product.objects.filter(position=9).delete()")
         if self.delivers:
@@ -92,6 +94,35 @@ class Merchant:
             for key, fields in ODD_PRODUCTS.items()
         ]
         self._do(f"Product.objects.bulk_create([Product(**fields) for fields in {products!r}])")
+
+    def has_sold_nothing(self) -> None:
+        self._do(
+            "from checkout.models import *;"
+            "Message.objects.all().delete(); Order.objects.all().delete()"
+        )
+
+    def has_a_lot_to_do(self) -> None:
+        """Something of each kind; and a webhook was refused."""
+        self._do(
+            "from datetime import timedelta; from uuid import uuid4;"
+            "from django.utils import timezone; from checkout.models import *;"
+            "now = timezone.now(); sold = {'currency': 'usd', 'total_cents': 4_000};"
+            "[Order.objects.create(shopper=uuid4(), status='PAID', paid_at=now - timedelta(days=n),"
+            " shipping_name='Ada', ship_to={'city': 'Graz', 'country': 'AT'}, disputed_at=now,"
+            " dispute_due_by=now, review_reason='Goods gone.', **sold) for n in range(3)];"
+            "Product.objects.create(name='Lamp', price_cents=4000, position=9, stock=0);"
+            "Message.objects.create(key='a/1', kind='order_confirmed', due_at=None, tries=1);"
+            "Heartbeat.beat('books', note='books and Stripe differ in 1: order K7M2-PQ4X');"
+            "Heartbeat.beat('refused', note='the signature does not fit')"
+        )
+        self.has_a_lamp = self.has_work = True
+
+    def has_done_it(self) -> None:
+        self._do(
+            "from checkout.models import *; Heartbeat.objects.filter(name__in=['books', 'refused'])"
+            ".delete(); Message.objects.filter(key='a/1').delete();"
+            "Order.objects.filter(shipping_name='Ada').delete()"
+        )
 
     def opens_the_desk(self, page: Page) -> None:
         """Log in; what other tests have sold is shipped by now."""

@@ -279,6 +279,40 @@ def desk(visit: Visit) -> None:
     visit.ada.visits("/admin/")
 
 
+def desk_before_the_first_order(visit: Visit) -> None:
+    visit.merchant.opens_the_desk(visit.ada.page)
+    visit.merchant.has_sold_nothing()
+    visit.ada.visits("/admin/")
+    expect(visit.ada.page.get_by_role("heading", name="Before your first order")).to_be_visible()
+
+
+def desk_with_alarms(visit: Visit) -> None:
+    visit.merchant.opens_the_desk(visit.ada.page)
+    visit.merchant.has_a_lot_to_do()
+    visit.ada.visits("/admin/")
+    expect(visit.ada.page.get_by_text("A webhook was refused")).to_be_visible()
+    visit.ada.page.get_by_text("The 30 days as a table").click()
+
+
+def desk_under_the_hood(visit: Visit) -> None:
+    visit.merchant.opens_the_desk(visit.ada.page)
+    visit.ada.page.get_by_role("link", name="Under the hood").click()
+    expect(visit.ada.page.get_by_role("link", name="Users", exact=True)).to_be_visible()
+
+
+def desk_of_events(visit: Visit) -> None:
+    desk(visit)
+    visit.ada.visits("/admin/checkout/stripeevent/")
+    visit.ada.page.get_by_text("Filter", exact=True).first.click()
+    expect(visit.ada.page.get_by_text("By outcome")).to_be_visible()
+
+
+def desk_of_users(visit: Visit) -> None:
+    visit.merchant.opens_the_desk(visit.ada.page)
+    visit.ada.visits("/admin/auth/user/")
+    expect(visit.ada.page.get_by_role("link", name="merchant")).to_be_visible()
+
+
 def desk_to_ship(visit: Visit) -> None:
     desk(visit)
     visit.ada.page.get_by_role("link", name="To ship", exact=True).click()
@@ -312,6 +346,28 @@ def desk_parcel(visit: Visit) -> None:
     desk_with_a_shipped_order(visit)
     visit.ada.page.get_by_role("link", name="Change 0034").click()
     expect(visit.ada.page.get_by_role("button", name="Save")).to_be_visible()
+
+
+def desk_refund(visit: Visit) -> None:
+    desk_to_ship(visit)
+    order = visit.ada.page.locator("[data-order]").first.get_attribute("data-order")
+    visit.ada.visits(f"/admin/checkout/order/{order}/refund/")
+    expect(visit.ada.page.get_by_role("button", name="Refund…")).to_be_visible()
+
+
+def desk_with_a_refused_refund(visit: Visit) -> None:
+    desk_refund(visit)
+    visit.ada.page.get_by_label("Amount").fill("999")
+    visit.ada.page.get_by_role("button", name="Refund…").click()
+    expect(visit.ada.page.get_by_text("No more than")).to_be_visible()
+
+
+def desk_with_a_refund_to_confirm(visit: Visit) -> None:
+    desk_refund(visit)
+    visit.ada.page.get_by_label("Amount").fill("1")
+    visit.ada.page.get_by_label("Reason").select_option("fraudulent")
+    visit.ada.page.get_by_role("button", name="Refund…").click()
+    expect(visit.ada.page.get_by_role("button", name="Refund $1.00")).to_be_visible()
 
 
 def desk_mails(visit: Visit) -> None:
@@ -367,11 +423,19 @@ PAGES: dict[Reach, int | None] = {
     cart_page_without_anything: None,
     admin_login: None,
     desk: None,
+    desk_before_the_first_order: None,
+    desk_with_alarms: None,
+    desk_under_the_hood: None,
+    desk_of_events: None,
+    desk_of_users: None,
     desk_to_ship: None,
     desk_with_nothing_to_ship: None,
     desk_with_a_refused_link: 422,
     desk_with_a_shipped_order: None,
     desk_parcel: None,
+    desk_refund: None,
+    desk_with_a_refused_refund: 422,
+    desk_with_a_refund_to_confirm: None,
     desk_mails: None,
     packing_slip: None,
 }
@@ -425,7 +489,8 @@ def scripts(ada: Shopper) -> list[str]:
     asked: list[str] = []
 
     def hear(request: Request) -> None:
-        if request.resource_type == "script" and "/static/admin/" not in request.url:
+        is_djangos = "/static/admin/" in request.url or request.url.endswith("/admin/jsi18n/")
+        if request.resource_type == "script" and not is_djangos:
             asked.append(request.url)
 
     ada.page.on("request", hear)

@@ -11,10 +11,11 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from checkout.models import Order
-from merchant.models import Parcel
+from merchant.models import Parcel, RefundRequest
 from storefront.models import Category, Product, ShippingRate
 from tests.cast import Shopper, deliver, event_about, leads_to_payment, product, products
 from tools.stripe_stand_in import StandIn
@@ -204,9 +205,17 @@ def shipping(ada: Shopper, mouse: Product) -> dict[str, Any]:
     answers["to-ship"] = desk.get("/admin/to-ship/")
     answers["shipment"] = desk.get(f"{path}shipment/")
     answers["shipment-refused"] = desk.post(f"{path}shipment/", {"url": "http://<a>"})
+    form = {"amount": "1", "reason": "fraudulent", "note": "<Gasse>"}
+    answers["refund"] = desk.get(f"{path}refund/")
+    answers["refund-refused"] = desk.post(f"{path}refund/", form | {"amount": "<1>"})
+    answers["refund-to-confirm"] = desk.post(f"{path}refund/", form)
+    RefundRequest.objects.create(order=order, amount_cents=1, key="1", note="<Gasse>", error="<1>")
+    answers["refund-asked-for"] = desk.get(f"{path}refund/")
     said = {"carrier": "D<H>L", "number": '00"34', "url": "https://dhl.example/?a=1&b=2"}
     answers["shipped"] = desk.post(f"{path}shipment/", said, follow=True)
     answers["parcel"] = desk.get(f"{path}parcels/{Parcel.objects.get().pk}/")
+    answers["money"] = desk.get(f"/admin/money/?year={timezone.localdate().year}")
+    answers["money-refused"] = desk.get("/admin/export/lines.csv?from=%3Cb%3E&to=2025-01-01")
     answers |= {"slip": desk.get(f"{path}slip/"), "slip-gift": desk.get(f"{path}slip/?gift")}
     for name, place in places(order):
         answers[f"{name}-shipped"] = ada.get(place)

@@ -242,6 +242,9 @@ class TestTheMerchantsDesk:
         validate_password("Kq7-vR2mXw9Kd4 or so")
 
 
+OF_AN_ORDER = ("change", "shipment", "slip", "refund")
+
+
 def test_text_from_outside_is_text_and_no_code(stripe: StandIn, ada: Shopper, admin_client: Client):
     code = '"><script>alert(1)</script>'
     ada.puts(product(name=code, description=code, slug="code"), 1)
@@ -260,7 +263,7 @@ def test_text_from_outside_is_text_and_no_code(stripe: StandIn, ada: Shopper, ad
     ada.browser.post(f"{order}link/")
     pages = [ada.get(address) for address in ("/", order, f"/products/code/?seen={code}")]
     pages += [ada.get(f"/?order={code}"), ada.get(f"/{code}/")]
-    of_it = [f"checkout/order/{ada.order.pk}/{what}/" for what in ("change", "shipment", "slip")]
+    of_it = [f"checkout/order/{ada.order.pk}/{what}/" for what in OF_AN_ORDER]
     desk = ("storefront/product/", "checkout/order/", "to-ship/", *of_it)
     pages += [admin_client.get(f"/admin/{address}") for address in desk]
     assert all(code not in page.text for page in pages)

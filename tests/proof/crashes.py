@@ -24,6 +24,7 @@ from checkout import (
 )
 from checkout.gateway import reads
 from checkout.models import Lease, Order, StripeEvent
+from merchant import refunding
 from storefront import stock
 from storefront.models import Reservation
 
@@ -46,6 +47,11 @@ BUYING: Places = {
     "releasing an order's stock": (Order, "release_stock"),
     "releasing": (stock, "release"),
 }
+REFUNDING: Places = {
+    "storing a request": (refunding, "store"),
+    "asking for a refund": (refunding, "ask"),
+    "refunding": (gateway, "refund"),
+}
 RECEIVING: Places = {
     "receiving an event": (events, "receive"),
     "moving an order": (Order, "move"),
@@ -59,6 +65,7 @@ RECEIVING: Places = {
     "flagging an order": (Order, "flag"),
     "applying what was deferred": (refunds, "apply_deferred"),
     "settling refunds": (refunds, "_settle_refunds"),
+    "putting back into stock": (stock, "put_back"),
     "noting a dispute": (refunds, "_note_dispute"),
     "recording an event": (StripeEvent, "save"),
 }
@@ -71,6 +78,8 @@ RECONCILING: Places = {
     "applying all that was deferred": (reconciling, "_apply_deferred"),
     "releasing what was abandoned": (reconciling, "_release_abandoned"),
     "releasing what is over": (reconciling, "_release_overdue"),
+    "listing refunds": (gateway, "refunds_of"),
+    "looking up a request": (refunding, "look_up"),
     "sending what is due": (outbox, "send_due"),
     "sending one thing": (outbox, "_send"),
     "handing a mail over": (outbox, "_post"),
@@ -81,7 +90,7 @@ RECOVERING: Places = {
     "replaying what has happened": (reconciling, "_replay"),
     "reserving what was rebuilt": (rebuilding, "reserve"),
 }
-PLACES = BUYING | RECEIVING | RECONCILING | RECOVERING
+PLACES = BUYING | REFUNDING | RECEIVING | RECONCILING | RECOVERING
 STATEMENT = "a statement that writes"
 
 Death = tuple[str, int]

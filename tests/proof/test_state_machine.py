@@ -37,7 +37,9 @@ from pytest_django import Settings
 from checkout import events, outbox, rebuilding, reconciling
 from checkout.management.commands.reconcile_orders import Command
 from checkout.models import Heartbeat, Message, Order, OrderItem, Refund, StripeEvent
-from merchant.models import Parcel
+from merchant import refunding
+from merchant.models import KEY_LIVES, Parcel, RefundRequest
+from merchant.refunding import NotRefunded
 from merchant.shipping import NotShipped, ship
 from storefront.cart import cart_of
 from storefront.delivery import Choice
@@ -50,6 +52,7 @@ from tests.proof.crashes import (
     RECEIVING,
     RECONCILING,
     RECOVERING,
+    REFUNDING,
     Crashes,
     Death,
     deaths,
@@ -70,10 +73,11 @@ SECOND, MINUTE, HOUR, DAY = 1, 60, 60 * 60, 24 * 60 * 60
 STRIPE_KEEPS_EVENTS = 30 * DAY
 TABLES: tuple[type[Model], ...] = (
     *(ShippingRate, Product, Order, OrderItem, Refund, StripeEvent, Message),
-    *(CartLine, Reservation, Parcel),
+    *(CartLine, Reservation, Parcel, RefundRequest),
 )
 PAUSES = [SECOND, SECOND, MINUTE, 6 * MINUTE, 36 * MINUTE, 7 * HOUR, 3 * DAY]
 CREATE, SESSION, EVENTS = "/v1/checkout/sessions", "/v1/checkout/sessions/cs_", "/v1/events"
+REFUNDS = "/v1/refunds"
 BEFORE = [{"status": status} for status in (500, 400, 401, 402, 409, 429)] + [{"drop": True}]
 AFTER = [{"status": 500, "after": True}, {"drop": True, "after": True}]
 
@@ -97,7 +101,8 @@ def troubles_of(*calls: tuple[str, str]) -> st.SearchStrategy[list[Any]]:
 
 
 in_buying = troubles_of(("POST", CREATE), ("POST", CREATE), ("POST", SESSION), ("GET", SESSION))
-in_reconciling = troubles_of(("GET", SESSION), ("GET", EVENTS))
+in_refunding = troubles_of(("POST", REFUNDS))
+in_reconciling = troubles_of(("GET", SESSION), ("GET", EVENTS), ("GET", REFUNDS))
 in_recovering = troubles_of(("GET", CREATE), ("GET", SESSION), ("GET", EVENTS), ("GET", "/v1"))
 Troubles = list[tuple[tuple[str, str], dict[str, Any], int]]
 
@@ -353,6 +358,54 @@ class TheShop(RuleBasedStateMachine):
         with nullcontext() if waits else pytest.raises(NotShipped):
             ship(order, Parcel(carrier="DHL"), self.moment())
         assert Order.objects.get(pk=order.pk).status == order.status, "Shipping moved a payment."
+
+    @precondition(lambda self: self.refundable())
+    @rule(
+        which=nth,
+        cents=st.sampled_from([None, 60, 1, 2_000]),
+        pieces=st.integers(0, 2),
+        troubles=in_refunding,
+        death=deaths(REFUNDING, RECEIVING, often="refunding"),
+    )
+    def merchant_asks_for_a_refund(
+        self, which: int, cents: int | None, pieces: int, troubles: Troubles, death: Death | None
+    ) -> None:
+        """By the desk: it waits for the event, which may come or not."""
+        order = latest(self.refundable(), which)
+        left = order.received_cents - order.refunded_cents
+        pk, now = UUID(int=self.chance.getrandbits(128), version=4), self.moment()
+        request = RefundRequest(
+            id=pk,
+            amount_cents=min(cents or left, left),
+            key=f"refund-{pk}",
+            asked_at=now,
+            restock=self.pieces_of(order, pieces),
+        )
+        with self.stripe_in(troubles), self.crashes.survived(death), suppress(NotRefunded):
+            refunding.store(request, order, order.refunded_cents)
+            refunding.ask(request, now, is_first=True)
+        assert Order.objects.get(pk=order.pk).status == order.status, "Asking moved a payment."
+
+    @precondition(lambda self: RefundRequest.objects.filter(closed_at=None).exists())
+    @rule(which=nth, troubles=in_refunding, death=deaths(REFUNDING, often="refunding"))
+    def merchant_asks_again(self, which: int, troubles: Troubles, death: Death | None) -> None:
+        waiting = RefundRequest.objects.filter(closed_at=None).select_related("order")
+        request = latest(list(waiting), which)
+        calls = len(self.stand_in.requests)
+        with self.stripe_in(troubles), self.crashes.survived(death), suppress(NotRefunded):
+            refunding.ask(request, self.moment())
+        is_old = request.asked_at <= self.moment() - KEY_LIVES
+        assert not is_old or len(self.stand_in.requests) == calls, "An old key was repeated."
+
+    def refundable(self) -> list[Order]:
+        """Orders of which something is left, whatever else was asked for."""
+        orders = Order.objects.filter(received_cents__gt=0).order_by("created_at", "pk")
+        return [order for order in orders if not refunding.why_not(order)]
+
+    def pieces_of(self, order: Order, most: int) -> dict[str, int]:
+        requests = list(RefundRequest.objects.filter(order=order))
+        counted = refunding._restockable(order, requests)
+        return {str(item.pk): min(most, left) for item, left in counted if most}
 
     def restock(self, product: Product, more: int, sold_meanwhile: int) -> None:
         """By the desk's form, which may have been opened before the last sales."""

@@ -11,7 +11,7 @@ from checkout.models import Order
 from storefront.models import Product
 from tests.cast import Shopper
 from tools.invariants import ALWAYS, AT_REST, Invariant, complaints
-from tools.snapshot import Line, OrderRow, Rows, Snapshot, as_hex, read_rows
+from tools.snapshot import Line, OrderRow, RequestRow, Rows, Snapshot, as_hex, read_rows
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.shapes import Json
 
@@ -42,9 +42,7 @@ class Witness:
 
     def __init__(self, stand_in: StandIn) -> None:
         self.ledger = stand_in.ledger
-        self.rows = Rows(
-            orders=[], items=[], set_aside=[], reservations=[], stock={}, events=[], messages=[]
-        )
+        self.rows = Rows([], [], [], [], {}, [], [], [])
         self.orders: dict[str, OrderRow] = {}
         self.counts_stock: set[str] = set()
         self.sold: list[Line] = []
@@ -108,6 +106,7 @@ class Witness:
         before, self.rows = self.rows, read_rows(_rows)
         known, self.orders = self.orders, {order.id: order for order in self.rows.orders}
         assert known.keys() <= self.orders.keys(), "An order is gone."
+        self._note_put_back_into_stock(before)
         for order in self.rows.orders:
             if order.id in known:
                 self._note_move(known[order.id], order, before)
@@ -167,6 +166,20 @@ class Witness:
         self.sold += reserved or (late if order.id in self.counts_stock else [])
         self.sales.add(order.id)
 
+    def _note_put_back_into_stock(self, before: Rows) -> None:
+        """Once, with a refund that has succeeded; what failed later stays on the shelf."""
+        known = {request.id: request for request in before.requests}
+        for request in self.rows.requests:
+            was = known.get(request.id, request)
+            assert request.is_restocked or not was.is_restocked, "It was put back, and is not."
+            if request.is_restocked and not was.is_restocked:
+                self._put_back(request)
+
+    def _put_back(self, request: RequestRow) -> None:
+        for item, product in _rows("SELECT id, product_id FROM checkout_orderitem"):
+            if self.expected.get(product) is not None:
+                self.expected[product] += request.restock.get(str(item), 0)
+
     def _note_set_aside(self, order: OrderRow) -> None:
         """What is bought leaves the cart, as far as it is there."""
         for line in self._items_of(order):
@@ -198,6 +211,7 @@ class Witness:
             intents=self.ledger.payment_intents,
             charges=self.ledger.charges,
             disputes=self.ledger.disputes,
+            refunds=self.ledger.refunds,
             sent=[*self.ledger.events, *self.copies],
             expected=self.expected,
             sold=self.sold,

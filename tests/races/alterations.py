@@ -21,11 +21,12 @@ from django.db.models import F
 from checkout import events, leases, limits, ordering, outbox, payments, requested, superseding
 from checkout.gateway import calls
 from checkout.management.commands import reconcile_orders, work
-from checkout.models import Lease, Message, Order, StripeEvent
+from checkout.models import Lease, Message, Order, OrderItem, StripeEvent
 from checkout.reading import Json
 from checkout.requested import CannotOrder, RequestedOrder
-from merchant import shipping, shop
-from merchant.models import Parcel
+from merchant import refunding, shipping, shop
+from merchant.models import Parcel, RefundRequest
+from merchant.refunding import NotRefunded
 from storefront import stock, views
 from storefront.models import CartLine, Product, Reservation, Shop
 from storefront.ops import bulkhead
@@ -274,6 +275,30 @@ def shipping_reads_then_writes() -> None:
         parcel.save()
 
     setattr(shipping, "ship", ship)  # noqa: B010
+
+
+def refunds_are_looked_for_then_stored() -> None:
+    """And outside of the index, which knows open ones alone."""
+
+    def store(request: RefundRequest, order: Order, seen: int) -> None:
+        if RefundRequest.objects.filter(order=order).exists():
+            raise NotRefunded
+        time.sleep(WINDOW_SECONDS)
+        request.order, request.closed_at = order, request.asked_at
+        request.save()
+
+    setattr(refunding, "store", store)  # noqa: B010
+    setattr(RefundRequest, "may_be_repeated", lambda request, now: True)  # noqa: B010
+
+
+def stock_comes_back_with_each_event() -> None:
+    """Whether it has come back is not looked at again."""
+
+    def restock(request: RefundRequest, at: datetime) -> None:
+        items = OrderItem.objects.filter(order=request.order_id)
+        stock.put_back({item.product_id: request.restock[str(item.pk)] for item in items})  # type: ignore[misc]
+
+    setattr(refunding, "_restock", restock)  # noqa: B010
 
 
 def shops_are_read_then_written() -> None:

@@ -22,6 +22,7 @@ def take_snapshot(stage: Stage, initial: dict[int, int]) -> Snapshot:
         intents=ledger["payment_intents"],
         charges=ledger["charges"],
         disputes=ledger["disputes"],
+        refunds=ledger["refunds"],
         sent=ledger["events"],
         expected=initial,
         sold=[line for line in rows.items if line.order in sales],

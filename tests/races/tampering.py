@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from tools.snapshot import EventRow, Line, MessageRow, OrderRow, Snapshot
+from tools.snapshot import EventRow, Line, MessageRow, OrderRow, RequestRow, Snapshot
 
 Tampering = Callable[[Snapshot], Snapshot]
 
@@ -122,6 +122,25 @@ def every_order_is_confirmed_again(seen: Snapshot) -> Snapshot:
     return replace(seen, told=[*seen.told, *seen.told])
 
 
+def with_request(*amounts: int, times: int = 1, **changes: Any) -> Tampering:
+    """The desk asked for a refund of 5, and Stripe has paid these amounts for it."""
+
+    def tamper(seen: Snapshot) -> Snapshot:
+        asked = RequestRow("f" * 32, paid(seen).id, 5, "", "", False, {}, False)
+        refunds = {
+            f"re_{number}": {
+                "id": f"re_{number}",
+                "amount": amount,
+                "status": "succeeded",
+                "metadata": {"request_id": asked.id},
+            }
+            for number, amount in enumerate(amounts)
+        }
+        return replace(seen, requests=[replace(asked, **changes)] * times, refunds=refunds)
+
+    return tamper
+
+
 TAMPERINGS: list[tuple[Tampering, str]] = [
     (an_order_is_gone, "is paid and its order is not there"),
     (with_order(status="EXPIRED"), "is paid and its order is EXPIRED"),
@@ -162,5 +181,14 @@ TAMPERINGS: list[tuple[Tampering, str]] = [
     (with_event(event_id="evt_forged"), "evt_forged is recorded, and Stripe never sent it"),
     (an_event_is_sent_and_lost, "evt_lost is not recorded"),
     (with_confirmation(is_sent=False, is_claimed=False), "is not sent and came 1 times"),
+    (with_order(refunded_cents=10**9), "has paid back 1000000000, which is too much"),
+    (with_request(5, 5), "Stripe paid 2 times for request f+"),
+    (with_request(6), "Stripe paid 6 for 5 of f+"),
+    (with_request(5, refund_id="re_other"), "claims the refund re_other"),
+    (with_request(is_open=True, times=2), "has 2 open requests"),
+    (with_request(is_restocked=True), "put goods back, and Stripe paid nothing"),
+    (with_request(is_open=True), "waits for ever"),
+    (with_request(5, error="No."), "Stripe paid 1 times for request f+: 'No.'"),
+    (with_request(), "Stripe paid 0 times for request f+: ''"),
     (every_order_is_confirmed_again, "is sent and came 2 times"),
 ]

@@ -62,7 +62,7 @@ class TestWhatTheMerchantSays:
             assert "<bdi>Tea &amp; Co</bdi>" in text
             assert 'href="/brand.css?%23aa3300"' in text
             assert "&lt;b&gt;New&lt;/b&gt; teas" in text
-            assert "<br><bdi>Herrengasse 1</bdi><br><bdi>8010 Graz</bdi>" in text
+            assert "<p><bdi>Tea &amp; Co</bdi><br><bdi>Herrengasse 1</bdi><br>" in text
             assert 'href="tel:+433161234"' in text
             assert 'href="mailto:tea@example.com"' in text
             assert "ATU12345678" in text

@@ -10,6 +10,7 @@ from uuid import UUID
 TWO_YEARS = timedelta(days=730)
 LIFETIME = timedelta(minutes=35)
 UNTIL_SHIPPED = timedelta(days=1)
+UNTIL_REFUNDED = timedelta(days=7)
 STATES = {"PAID": 640, "EXPIRED": 300, "FAILED": 30, "REFUNDED": 20, "PROCESSING": 2, "REVIEW": 1}
 SOLD = ("PAID", "REFUNDED")
 HAS_MONEY = (*SOLD, "REVIEW")
@@ -88,6 +89,17 @@ class Crowd:
                     "due_at": at,
                     "claimed_at": at,
                     "sent_at": at,
+                }
+
+    def refund_rows(self, orders: Iterable[Row]) -> Iterator[Row]:
+        """What went back of each order, a week later."""
+        for order in orders:
+            if order["status"] == "REFUNDED":
+                yield {
+                    "order": order["id"],
+                    "refund_id": f"re_{order['id'].hex}",
+                    "amount_cents": order["refunded_cents"],
+                    "made_at": min(order["paid_at"] + UNTIL_REFUNDED, self.now),
                 }
 
     def cart_rows(self) -> Iterator[Row]:

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.test import Client
 from django.utils import timezone
 
-from checkout import outbox, purging, reconciling
+from checkout import fees, outbox, purging, reconciling
 from checkout.models import Order
 
 ORDERS, EVENTS = "/admin/checkout/order/", "/admin/checkout/stripeevent/"
@@ -39,6 +39,8 @@ def lists() -> dict[str, Callable[[], Any]]:
     )
     order = Order.objects.filter(status="PAID").order_by("shopper")[0]
     addresses = {
+        "today": "/admin/",
+        "money of a year": f"/admin/money/?year={timezone.now().year - 1}",
         "orders to ship": "/admin/to-ship/",
         "orders": ORDERS,
         "orders, page 5": f"{ORDERS}?p=5",
@@ -49,6 +51,8 @@ def lists() -> dict[str, Callable[[], Any]]:
         "an order by its session": f"{ORDERS}?q={order.session_id}",
         "orders of an e-mail address": f"{ORDERS}?q={order.email}",
         "one order": f"{ORDERS}{order.pk}/change/",
+        "products": "/admin/storefront/product/",
+        "messages": "/admin/checkout/message/",
         "events": EVENTS,
         "events that were ignored": f"{EVENTS}?outcome__exact=ignored",
     }
@@ -70,6 +74,7 @@ def rounds() -> dict[str, Callable[[], Any]]:
         "worker: deferred events": reconciling._apply_deferred,
         "worker: abandoned stock": lambda: reconciling._release_abandoned(report, before),
         "worker: stock of sessions that are over": lambda: list(reconciling._holding_stock(over)),
+        "worker: orders whose fee to ask for": lambda: list(fees.orders_in_turn(timezone.now())),
         "worker: messages that are due": lambda: outbox.send_due(timezone.now()),
         "worker: messages that may have been sent": lambda: outbox.unsure(timezone.now()),
     }

@@ -13,7 +13,7 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 from PIL import Image
 
-from checkout.models import Message, Order, OrderItem, StripeEvent
+from checkout.models import Message, Order, OrderItem, Refund, StripeEvent
 from storefront.models import CartLine, Product
 from storefront.ops.photographs import developed
 from storefront.pictures import Picture, Rendition
@@ -29,6 +29,7 @@ def fill(**sizes: int) -> Crowd:
     for orders in batched(crowd.order_rows(), BATCH):
         insert(Order, orders)
         insert(OrderItem, crowd.item_rows(orders))
+        insert(Refund, crowd.refund_rows(orders))
     insert(StripeEvent, crowd.event_rows(crowd.order_rows()))
     insert(Message, crowd.message_rows(crowd.order_rows()))
     insert(CartLine, crowd.cart_rows())
@@ -121,7 +122,7 @@ def fill_quickly(**sizes: int) -> str:
         if is_sqlite:
             cursor.execute("PRAGMA synchronous=OFF")
             cursor.execute("PRAGMA cache_size=-1000000")
-        with without_indexes(Order, OrderItem, StripeEvent, Message, CartLine):
+        with without_indexes(Order, OrderItem, Refund, StripeEvent, Message, CartLine):
             crowd = fill(**sizes)
         let_the_planner_know()
         cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)" if is_sqlite else "VACUUM")

@@ -25,6 +25,21 @@ class TestPaying:
         charge = client(s).v1.charges.retrieve(intent["latest_charge"]).to_dict()
         assert (charge["status"], charge["paid"]) == ("succeeded", True)
 
+    def test_less_the_fee_it_is_on_the_balance_once_it_succeeded(self, s: StandIn) -> None:
+        later = s.pay_later(opened(s))
+        intents, paid = client(s).v1.payment_intents, s.pay(opened(s))
+        expand = {"expand": ["latest_charge.balance_transaction"]}
+
+        def balance(session: typing.Any) -> typing.Any:
+            intent = intents.retrieve(session["payment_intent"], typing.cast(typing.Any, expand))
+            return intent.to_dict()["latest_charge"]["balance_transaction"]
+
+        assert balance(later) is None
+        s.settle(later["id"])
+        for session in (later, paid):
+            amounts = [balance(session)[name] for name in ("amount", "fee", "net")]
+            assert amounts == [5998, 203, 5795]
+
     def test_session_metadata_is_not_copied_to_the_payment(self, s: StandIn) -> None:
         id = s.pay(opened(s, payment_intent_data={}))["payment_intent"]
         assert client(s).v1.payment_intents.retrieve(id).to_dict()["metadata"] == {}
@@ -134,6 +149,28 @@ class TestGivingBack:
         refund = s.refund(id)
         assert s.fail_refund(refund["id"])["status"] == "failed"
         assert s.refund(id)["amount"] == 5998
+
+    def test_a_refund_waits_for_want_of_money(self, s: StandIn) -> None:
+        id = s.pay(opened(s))["id"]
+        s.lower_balance()
+        refund = s.refund(id)
+        assert (refund["status"], refund["pending_reason"]) == ("pending", "insufficient_funds")
+        assert s.events_of("refund.updated") == []
+        s.settle_refund(refund["id"])
+        [event] = s.events_of("refund.updated")
+        assert event["data"]["object"]["status"] == "succeeded"
+        assert event["data"]["previous_attributes"]["status"] == "pending"
+        with pytest.raises(Refusal):
+            s.settle_refund(refund["id"])
+
+    def test_refunds_keep_what_they_are_about(self, s: StandIn) -> None:
+        intent = s.pay(opened(s))["payment_intent"]
+        about = {"request_id": "7"}
+        client(s).v1.refunds.create(
+            {"payment_intent": intent, "reason": "duplicate", "metadata": about}
+        )
+        [found] = client(s).v1.refunds.list({"payment_intent": intent}).to_dict()["data"]
+        assert (found["metadata"], found["reason"]) == (about, "duplicate")
 
     def test_refunds_are_listed_by_payment(self, s: StandIn) -> None:
         ada, bo = s.pay(opened(s)), s.pay(opened(s))

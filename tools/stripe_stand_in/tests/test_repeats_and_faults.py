@@ -49,6 +49,13 @@ class TestAskingTwice:
         assert create(s, key="k2")["status"] == "open"
         assert len(s.sessions) == 1
 
+    def test_after_a_day_the_key_is_forgotten(self, s: StandIn) -> None:
+        first = create(s, key="k")
+        s.advance(24 * 60 * 60 - 1)
+        assert create(s, key="k") == first
+        s.advance(1)
+        assert create(s, key="k") != first
+
     @pytest.mark.parametrize("status", [401, 409, 429])
     def test_an_answer_before_the_work_is_not_kept(self, s: StandIn, status: int) -> None:
         s.fault("POST", "/v1/checkout/sessions", status=status)
@@ -76,6 +83,7 @@ class TestAccidents:
             (400, stripe.InvalidRequestError),
             (401, stripe.AuthenticationError),
             (402, stripe.CardError),
+            (403, stripe.PermissionError),
             (409, stripe.APIError),
             (429, stripe.RateLimitError),
             (500, stripe.APIError),
@@ -89,6 +97,11 @@ class TestAccidents:
             create(s)
         assert s.sessions == {}
         assert create(s)["status"] == "open"
+
+    def test_an_ordered_code_comes_with_its_status(self, s: StandIn) -> None:
+        s.fault("POST", "/v1/refunds", status=400, code="balance_insufficient")
+        with refused("balance_insufficient"):
+            client(s).v1.refunds.create({"payment_intent": "pi_1"})
 
     def test_they_come_as_often_as_ordered(self, s: StandIn) -> None:
         s.fault("GET", "/v1/events", status=500, times=2)
