@@ -34,7 +34,7 @@ def health(request: HttpRequest) -> HttpResponse:
     found = doctor.known(now)
     context: dict[str, Any] = {
         "title": "Health",
-        "findings": found,
+        "findings": sorted(found, key=lambda finding: not finding.is_wrong),
         "wrong": sum(finding.is_wrong for finding in found),
         "wishes": [
             (words, since) for name, words in WISHES.values() if (since := doctor.wished(name))

@@ -293,6 +293,7 @@ class TestTheWorker:
 class TestTheMerchant:
     LISTS = {
         "/admin/": [""],
+        "/admin/health/": [""],
         "/admin/money/": ["", "?year=2025"],
         "/admin/export/": ["orders.csv?{days}", "lines.csv?{days}", "refunds.csv?{days}"],
         "/admin/to-ship/": ["", "?page=2", "slips/?order={order.pk}"],

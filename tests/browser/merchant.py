@@ -140,5 +140,9 @@ class Merchant:
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("link", name="View shop")).to_be_visible()
 
+    def asks_stripe(self) -> None:
+        """Have looked how the shop stands, as the worker does."""
+        self._do("from checkout import doctor; doctor.ask_stripe()")
+
     def _do(self, code: str) -> None:
         self.shop.runs(f"from storefront.models import Product; {code}")

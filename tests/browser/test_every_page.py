@@ -378,6 +378,17 @@ def desk_mails(visit: Visit) -> None:
     expect(visit.ada.page.get_by_role("link", name="Order confirmed", exact=True)).to_be_visible()
 
 
+def desk_health(visit: Visit) -> None:
+    """What is wrong, what may not be looked at, and what is not known, in one page."""
+    visit.merchant.opens_the_desk(visit.ada.page)
+    visit.stripe.forbid(["rak_webhook_read"])
+    visit.merchant.asks_stripe()
+    visit.ada.visits("/admin/health/")
+    expect(visit.ada.page.get_by_text("Give the key Webhook Endpoints: read")).to_be_visible()
+    visit.ada.page.get_by_role("button", name="Ask Stripe now").click()
+    expect(visit.ada.page.get_by_role("link", name="Look again")).to_be_visible()
+
+
 def packing_slip(visit: Visit) -> None:
     desk_to_ship(visit)
     visit.ada.page.get_by_role("link", name=re.compile("^Packing slip")).click()
@@ -437,6 +448,7 @@ PAGES: dict[Reach, int | None] = {
     desk_with_a_refused_refund: 422,
     desk_with_a_refund_to_confirm: None,
     desk_mails: None,
+    desk_health: None,
     packing_slip: None,
 }
 
