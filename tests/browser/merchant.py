@@ -124,6 +124,13 @@ class Merchant:
             "Order.objects.filter(shipping_name='Ada').delete()"
         )
 
+    def has_mailed_ada(self) -> None:
+        """Know the address of who bought last."""
+        self._do(
+            "from checkout.models import Order; order = Order.objects.latest('created_at');"
+            "order.email = 'Ada@example.com'; order.save()"
+        )
+
     def opens_the_desk(self, page: Page) -> None:
         """Log in; what other tests have sold is shipped by now."""
         self._do(

@@ -313,6 +313,34 @@ def desk_of_users(visit: Visit) -> None:
     expect(visit.ada.page.get_by_role("link", name="merchant")).to_be_visible()
 
 
+def desk_orders(visit: Visit) -> None:
+    desk(visit)
+    visit.ada.visits("/admin/checkout/order/")
+    visit.ada.page.get_by_text("More filters").click()
+    expect(visit.ada.page.get_by_role("button", name="Print packing slips")).to_be_visible()
+
+
+def desk_orders_that_are_not_there(visit: Visit) -> None:
+    visit.merchant.opens_the_desk(visit.ada.page)
+    visit.ada.visits("/admin/checkout/order/?q=nobody")
+    expect(visit.ada.page.get_by_text("Nothing called")).to_be_visible()
+
+
+def desk_order(visit: Visit) -> None:
+    desk_orders(visit)
+    visit.ada.page.locator("#result_list a").first.click()
+    visit.ada.page.get_by_text("Under the hood").first.click()
+    expect(visit.ada.page.get_by_role("heading", name="Timeline")).to_be_visible()
+
+
+def desk_order_that_needs_a_look(visit: Visit) -> None:
+    visit.merchant.opens_the_desk(visit.ada.page)
+    visit.merchant.has_a_lot_to_do()
+    visit.ada.visits("/admin/checkout/order/?tab=look")
+    visit.ada.page.locator("#result_list a").first.click()
+    expect(visit.ada.page.get_by_role("button", name="I have settled it")).to_be_visible()
+
+
 def desk_to_ship(visit: Visit) -> None:
     desk(visit)
     visit.ada.page.get_by_role("link", name="To ship", exact=True).click()
@@ -439,6 +467,10 @@ PAGES: dict[Reach, int | None] = {
     desk_under_the_hood: None,
     desk_of_events: None,
     desk_of_users: None,
+    desk_orders: None,
+    desk_orders_that_are_not_there: None,
+    desk_order: None,
+    desk_order_that_needs_a_look: None,
     desk_to_ship: None,
     desk_with_nothing_to_ship: None,
     desk_with_a_refused_link: 422,
