@@ -410,6 +410,8 @@ class TestWhatTheShopKnowsItself:
             ("backup", "", 24, "Backup", "✓ Backup: It was saved. (1"),
             ("backup", "", 49, "Backup", "✗ Backup: The last one is old. (2"),
             ("books", "books and Stripe differ in 1", 1, "Books", "✗"),
+            ("no fees", "PermissionError 403", 1, "Stripe's fees", "– Stripe's fees [not allowed"),
+            ("no fees", "PermissionError 403", 49, "Stripe's fees", "✓"),
             ("books", "books and Stripe agree: 1 payment", 1, "Books", "✓"),
         ],
     )
