@@ -351,6 +351,7 @@ class TestTheMerchant:
             *(f"?q={words}" for words in SEARCHES),
             "{order.pk}/change/",
         ],
+        "/admin/storefront/product/": ["", "?status=no-picture"],
         "/admin/checkout/message/": [
             "",
             "?p=3",
