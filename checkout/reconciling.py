@@ -20,7 +20,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 from django.utils.module_loading import import_string
 
-from checkout import events, gateway, limits, outbox, reading, rebuilding, refunds, telling
+from checkout import events, fees, gateway, limits, outbox, reading, rebuilding, refunds, telling
 from checkout.gateway import failures, reads
 from checkout.models import Order, StripeEvent
 from storefront.models import Reservation
@@ -57,6 +57,7 @@ class ReconcileReport:
     released: int = 0
     sent: int = 0
     unsure: int = 0
+    fees: int = 0
     problem: str = ""
     is_demo: bool = False
 
@@ -84,6 +85,7 @@ class ReconcileReport:
             f"{self.unsure} messages may have been sent, or not: see the desk"
             if self.unsure
             else "",
+            f"fees of {self.fees} payments noted" if self.fees else "",
             self.problem,
         ]
         return "; ".join(word for word in words if word) + "."
@@ -110,6 +112,7 @@ def reconcile(now: datetime, *, older_than: timedelta, sends: bool = True) -> Re
     for name in settings.IN_EACH_ROUND:
         with _noting_failures(report):
             import_string(name)(report, now, until)
+    report.fees = fees.fetch(now)
     _work_alone(report, now, now - older_than, sends=sends)
     return report
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import path
 
@@ -15,10 +15,10 @@ class Desk(AdminSite):
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
-        from merchant import health, refund_pages, shop, views
+        from merchant import exporting, health, money, order_page, refund_pages, shop, views
 
         order = "checkout/order/<uuid:pk>/"
-        pages: dict[str, tuple[str, Callable[..., HttpResponse]]] = {
+        pages: dict[str, tuple[str, Callable[..., HttpResponseBase]]] = {
             "under-the-hood": ("under-the-hood/", self.under_the_hood),
             "shop": ("shop/", shop.page),
             "to-ship": ("to-ship/", views.to_ship),
@@ -26,9 +26,13 @@ class Desk(AdminSite):
             "shipment": (f"{order}shipment/", views.shipment),
             "shipment-undoing": (f"{order}shipment/undoing/", views.undo),
             "slip": (f"{order}slip/", views.slip),
+            "note": (f"{order}note/", order_page.note),
+            "settling": (f"{order}settling/", order_page.settling),
             "refund": (f"{order}refund/", refund_pages.refund),
             "parcels": (f"{order}parcels/", views.parcels),
             "parcel": (f"{order}parcels/<int:parcel>/", views.parcel),
+            "money": ("money/", money.money),
+            "export": ("export/<slug:kind>.csv", exporting.export),
             "health": ("health/", health.health),
         }
         own = [path(at, self.admin_view(view), name=name) for name, (at, view) in pages.items()]

@@ -1,9 +1,10 @@
-"""Products as a CSV file for spreadsheets, which `importing` reads again: nothing changes then."""
+"""CSV files for spreadsheets; `importing` reads that of the products: nothing changes then."""
 
 import csv
 import io
 import re
 from collections.abc import Iterable
+from decimal import Decimal
 
 from storefront.models import Product
 from storefront.money import decimal_amount
@@ -15,12 +16,17 @@ FORMULA = re.compile(r"'*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
 
 def exported_products() -> str:
     """Return all products, those off sale too."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
     products = Product.objects.select_related("variant_of").prefetch_related("categories")
-    for product in products.iterator(chunk_size=500):
-        writer.writerow(map(_harmless, _cells_of(product)))
+    rows = map(_cells_of, products.iterator(chunk_size=500))
+    return written([COLUMNS]) + written(rows)
+
+
+def written(rows: Iterable[Iterable[object]], delimiter: str = ",", point: str = ".") -> str:
+    """Return the rows as lines: texts are run by no spreadsheet, decimals have this point."""
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    for row in rows:
+        writer.writerow(_cell(value, point) for value in row)
     return file.getvalue()
 
 
@@ -44,5 +50,7 @@ def _cells_of(product: Product) -> tuple[str, ...]:
     )
 
 
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if FORMULA.match(cell) else cell
+def _cell(value: object, point: str) -> object:
+    if isinstance(value, Decimal):
+        return str(value).replace(".", point)
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value

@@ -38,6 +38,24 @@ def _retrieved(session_id: str, **params: Any) -> dict[str, Any]:
         return client().v1.checkout.sessions.retrieve(session_id, params or None).to_dict()  # type: ignore[arg-type]
 
 
+def balance_transaction(payment_intent: str) -> dict[str, Any] | None:
+    """Return how the payment came to the merchant's balance: with its fee, net and currency.
+
+    It is empty until Stripe has it; None if Stripe knows no such payment.
+    Raises StripeDown or StripeRefused.
+    """
+    expand = {"expand": ["latest_charge.balance_transaction"]}
+    try:
+        with stripe_call("retrieve payment", about=payment_intent):
+            intent = client().v1.payment_intents.retrieve(payment_intent, expand)  # type: ignore[arg-type]
+    except stripe.StripeError as error:
+        if error.code == "resource_missing":
+            return None
+        raise failure(error) from error
+    charge = intent.to_dict().get("latest_charge") or {}
+    return charge.get("balance_transaction") or {}
+
+
 def undelivered_events(types: Iterable[str], since: datetime) -> Iterator[list[dict[str, Any]]]:
     """Yield pages of events that Stripe could not deliver, newest first; Stripe keeps 30 days.
 

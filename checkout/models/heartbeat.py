@@ -16,6 +16,7 @@ class Heartbeat(models.Model):
         BOOKS = "books", "the books were compared with Stripe"
         ROUND = "round", "the worker brought the orders up to date"
         FORGET = "forget", "the worker deleted what is no longer needed"
+        NO_FEES = "no fees", "Stripe would not tell what it kept of payments"
         REFUSED = "refused", "a webhook was refused"
         BACKUP = "backup", "the database was saved"
         AT_STRIPE = "at stripe", "Stripe was asked how the shop stands"

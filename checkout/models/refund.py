@@ -1,6 +1,7 @@
 """What went back of an order's payment."""
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from checkout.models.order import Order
@@ -16,7 +17,14 @@ class Refund(models.Model):
     failed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = (models.Index(fields=("made_at",), name="refunds_by_age"),)
+        indexes = (
+            models.Index(fields=("made_at",), name="refunds_by_age"),
+            models.Index(
+                fields=("failed_at",),
+                condition=Q(failed_at__isnull=False),
+                name="refunds_that_failed",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.refund_id

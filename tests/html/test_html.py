@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from checkout.models import Order
@@ -213,6 +214,8 @@ def shipping(ada: Shopper, mouse: Product) -> dict[str, Any]:
     said = {"carrier": "D<H>L", "number": '00"34', "url": "https://dhl.example/?a=1&b=2"}
     answers["shipped"] = desk.post(f"{path}shipment/", said, follow=True)
     answers["parcel"] = desk.get(f"{path}parcels/{Parcel.objects.get().pk}/")
+    answers["money"] = desk.get(f"/admin/money/?year={timezone.localdate().year}")
+    answers["money-refused"] = desk.get("/admin/export/lines.csv?from=%3Cb%3E&to=2025-01-01")
     answers |= {"slip": desk.get(f"{path}slip/"), "slip-gift": desk.get(f"{path}slip/?gift")}
     for name, place in places(order):
         answers[f"{name}-shipped"] = ada.get(place)

@@ -276,7 +276,9 @@ class Ledger(Tables):
         return intent, charge
 
     def _collect(self, intent: Json, charge: Json) -> None:
-        charge.update(status="succeeded", balance_transaction=shapes.new_id("txn"))
+        balance = shapes.balance_transaction(charge, created=self.now())
+        self.balance_transactions[balance["id"]] = balance
+        charge.update(status="succeeded", balance_transaction=balance["id"])
         intent.update(status="succeeded", amount_received=intent["amount"])
         self.emit("charge.succeeded", charge)
         self.emit("payment_intent.succeeded", intent)

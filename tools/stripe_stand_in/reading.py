@@ -171,6 +171,7 @@ def _referred(ledger: Ledger, item: Json, name: str, path: str) -> Any:
         "payment_intent": ledger.payment_intents,
         "charge": ledger.charges,
         "latest_charge": ledger.charges,
+        "balance_transaction": ledger.balance_transactions,
         "product": ledger.products,
         "shipping_rate": ledger.shipping_rates,
         "coupon": ledger.coupons,
@@ -180,6 +181,7 @@ def _referred(ledger: Ledger, item: Json, name: str, path: str) -> Any:
     reference = item.get(name)
     if isinstance(reference, dict):
         return reference
-    if name not in tables or name not in item:
+    is_played = name in tables and name in item and (not reference or reference in tables[name])
+    if not is_played:
         raise Refusal(f"This property cannot be expanded ({path}).", param="expand")
     return tables[name][reference] if reference else None

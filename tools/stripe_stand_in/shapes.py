@@ -281,6 +281,32 @@ def charge(intent: Json, *, email: str, created: int) -> Json:
     }
 
 
+def balance_transaction(charge: Json, *, created: int) -> Json:
+    """How a charge comes to the merchant's balance: less 2.9 % and 30 of the smallest unit."""
+    fee = charge["amount"] * 29 // 1000 + 30
+    detail = {"amount": fee, "application": None, "currency": charge["currency"]}
+    return {
+        "id": new_id("txn"),
+        "object": "balance_transaction",
+        "amount": charge["amount"],
+        "available_on": created + 2 * 24 * 60 * 60,
+        "balance_type": "payments",
+        "created": created,
+        "currency": charge["currency"],
+        "description": charge["description"],
+        "exchange_rate": None,
+        "fee": fee,
+        "fee_details": [
+            {**detail, "description": "Stripe processing fees", "type": "stripe_fee"},
+        ],
+        "net": charge["amount"] - fee,
+        "reporting_category": "charge",
+        "source": charge["id"],
+        "status": "pending",
+        "type": "charge" if charge["id"].startswith("ch_") else "payment",
+    }
+
+
 def _amounts(amount: int) -> Json:
     return {"amount": amount, "amount_captured": amount, "amount_refunded": 0}
 

@@ -46,6 +46,7 @@ class Tables:
             self.forbidden: set[tuple[str, str]] = set()
             self.payment_intents: Table = {}
             self.charges: Table = {}
+            self.balance_transactions: Table = {}
             self.refunds: Table = {}
             self.balance_is_low = False
             self.disputes: Table = {}

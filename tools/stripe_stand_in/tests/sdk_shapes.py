@@ -22,6 +22,7 @@ SOMETIMES = {
     "price": "currency_options deleted tiers",
     "product": "deleted tax_details",
     "charge": "authorization_code level3 presentment_details refunds transfer",
+    "balance_transaction": "",
     "payment_intent": "hooks payment_details presentment_details transfer_data",
     "refund": """
         description destination_details failure_balance_transaction failure_reason next_action
@@ -50,6 +51,7 @@ CLASSES: dict[str, type] = {
     "product": stripe.Product,
     "charge": stripe.Charge,
     "payment_intent": stripe.PaymentIntent,
+    "balance_transaction": stripe.BalanceTransaction,
     "refund": stripe.Refund,
     "dispute": stripe.Dispute,
     "event": stripe.Event,

@@ -25,6 +25,21 @@ class TestPaying:
         charge = client(s).v1.charges.retrieve(intent["latest_charge"]).to_dict()
         assert (charge["status"], charge["paid"]) == ("succeeded", True)
 
+    def test_less_the_fee_it_is_on_the_balance_once_it_succeeded(self, s: StandIn) -> None:
+        later = s.pay_later(opened(s))
+        intents, paid = client(s).v1.payment_intents, s.pay(opened(s))
+        expand = {"expand": ["latest_charge.balance_transaction"]}
+
+        def balance(session: typing.Any) -> typing.Any:
+            intent = intents.retrieve(session["payment_intent"], typing.cast(typing.Any, expand))
+            return intent.to_dict()["latest_charge"]["balance_transaction"]
+
+        assert balance(later) is None
+        s.settle(later["id"])
+        for session in (later, paid):
+            amounts = [balance(session)[name] for name in ("amount", "fee", "net")]
+            assert amounts == [5998, 203, 5795]
+
     def test_session_metadata_is_not_copied_to_the_payment(self, s: StandIn) -> None:
         id = s.pay(opened(s, payment_intent_data={}))["payment_intent"]
         assert client(s).v1.payment_intents.retrieve(id).to_dict()["metadata"] == {}

@@ -46,7 +46,7 @@ class TestLookingLikeStripe:
     def test_all_objects(self, busy: StandIn) -> None:
         names = [
             *("sessions", "products", "payment_intents", "charges", "refunds", "disputes"),
-            *("coupons", "codes", "shipping_rates"),
+            *("balance_transactions", "coupons", "codes", "shipping_rates"),
         ]
         ledger = busy.ledger.snapshot(*names)
         found = [thing for name in names for thing in ledger[name].values()]
@@ -68,9 +68,11 @@ class TestLookingLikeStripe:
 
     def test_lists_and_expanded_objects(self, busy: StandIn) -> None:
         id = busy.pay(opened(busy))["id"]
-        expand = "expand[]=line_items&expand[]=payment_intent.latest_charge"
+        path = "payment_intent.latest_charge.balance_transaction"
+        expand = f"expand[]=line_items&expand[]={path}"
         _, session, _ = call(busy, "GET", f"/v1/checkout/sessions/{id}?{expand}")
-        assert session["payment_intent"]["latest_charge"]["object"] == "charge"
+        charge = session["payment_intent"]["latest_charge"]
+        assert charge["balance_transaction"]["object"] == "balance_transaction"
         assert known_mismatches(session, "session") == []
         expand = "expand[]=shipping_cost.shipping_rate&expand[]=payment_intent"
         sent = busy.pay(opened(busy, **taxed("exclusive")))["id"]

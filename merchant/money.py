@@ -1,0 +1,235 @@
+"""What was paid in a year, by months and by countries of delivery, and what went back of it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from itertools import pairwise
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from checkout.models import Order, OrderQuerySet, Refund
+from merchant.export_form import ExportForm
+from storefront.countries import country_name
+from storefront.models import shop_zone
+from storefront.money import format_money
+
+SEE_MONEY = "checkout.view_refund"
+FIRST_YEAR, LAST_YEAR = 2000, 2999
+
+# By the columns of one index (orders_that_were_sold), which answers it alone. Written by hand, for
+# the twelve months of a year are asked about at once, and Django takes longer to compile that.
+A_MONTH = """
+    SELECT COUNT(*), SUM(total_cents), SUM(shipping_cents), SUM(tax_cents), COUNT(fee_cents),
+        SUM(fee_cents)
+    FROM checkout_order
+    WHERE currency = %s AND settlement_currency = %s AND country = %s
+        AND paid_at >= %s AND paid_at < %s
+        AND NOT (status = 'REVIEW') AND NOT (refunded_from = 'REVIEW')
+"""
+
+
+@dataclass
+class Sums:
+    """What came in of some orders, and what went back in the same time, of whatever order."""
+
+    name: str = ""
+    orders: int = 0
+    sold: int = 0
+    delivery: int = 0
+    tax: int = 0
+    with_fee: int = 0
+    refunded: int = 0
+    fees: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def net(self) -> int:
+        return self.sold - self.refunded
+
+    @property
+    def fees_in_words(self) -> str:
+        """What Stripe kept; it may settle in another currency than shoppers pay in."""
+        return " + ".join(format_money(cents, currency) for currency, cents in self.fees.items())
+
+    def add(self, row: tuple[Any, ...], settled_in: str) -> None:
+        """Add what A_MONTH says of some orders; sums of nothing are null."""
+        orders, sold, delivery, tax, with_fee, fee = (int(number or 0) for number in row)
+        self.orders += orders
+        self.sold += sold
+        self.delivery += delivery
+        self.tax += tax
+        self.with_fee += with_fee
+        if with_fee:
+            self.fees[settled_in] += fee
+
+
+@dataclass
+class Books:
+    """A year in one currency: by months, by countries, and all of it."""
+
+    currency: str
+    months: list[Sums]
+    countries: dict[str, Sums] = field(default_factory=dict)
+    total: Sums = field(default_factory=lambda: Sums("All year"))
+
+    def of(self, month: int, country: str) -> tuple[Sums, Sums, Sums]:
+        """Return the three sums that something in this month, to this country, counts in."""
+        name = country_name(country) if country else "No country"
+        by_country = self.countries.setdefault(country, Sums(name))
+        return self.months[month], by_country, self.total
+
+    @property
+    def dearest(self) -> list[Sums]:
+        """The countries, that with the most sold in front; none if none was ever asked for."""
+        if not any(self.countries):
+            return []
+        return sorted(self.countries.values(), key=lambda sums: (-sums.sold, sums.name))
+
+
+def books_of(year: int) -> list[Books]:
+    """Return the year's books, one for each currency, by the months of the shop's time zone."""
+    edges = [_midnight(year + month // 12, month % 12 + 1) for month in range(13)]
+    books: dict[str, Books] = {}
+
+    def sums(currency: str, month: int, country: str) -> tuple[Sums, Sums, Sums]:
+        if currency not in books:
+            books[currency] = Books(currency, [Sums(f"{edge:%B}") for edge in edges[:12]])
+        return books[currency].of(month, country)
+
+    for currency, settled_in, country in _kinds(Order.objects.sold()):
+        months = _months(edges, currency, settled_in, country)
+        for month, row in enumerate(months):
+            for each in sums(currency, month, country) if row[0] else ():
+                each.add(row, settled_in)
+    for sign, rows in ((1, _refunds(edges)), (-1, _failures(edges)), (1, _untold(edges))):
+        for month, currency, country, cents in rows:
+            for each in sums(currency, month, country):
+                each.refunded += sign * cents
+    return sorted(books.values(), key=lambda b: (-b.total.sold, b.currency))
+
+
+def _midnight(year: int, month: int) -> datetime:
+    return datetime.combine(date(year, month, 1), time.min, shop_zone())
+
+
+def _kinds(rows: OrderQuerySet) -> Iterator[tuple[str, str, str]]:
+    """Yield each currency, settlement currency and country there is, by a step in the index."""
+    for currency in _values(rows, "currency"):
+        of_currency = rows.filter(currency=currency)
+        for settled_in in _values(of_currency, "settlement_currency"):
+            for country in _values(of_currency.filter(settlement_currency=settled_in), "country"):
+                yield currency, settled_in, country
+
+
+def _values(rows: OrderQuerySet, name: str) -> Iterator[str]:
+    found = rows.order_by(name).values_list(name, flat=True)
+    value = found.first()
+    while value is not None:
+        yield value
+        value = found.filter(**{f"{name}__gt": value}).first()
+
+
+def _months(edges: list[datetime], *kind: str) -> list[tuple[Any, ...]]:
+    adapted = map(connection.ops.adapt_datetimefield_value, edges)
+    parameters = [value for month in pairwise(adapted) for value in (*kind, *month)]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join([A_MONTH] * 12), parameters)
+        return list(cursor.fetchall())
+
+
+Rows = QuerySet[Any, tuple[int, str, str, int]]
+
+
+def _refunds(edges: list[datetime]) -> Rows:
+    return _by_month(_of_sales(Refund.objects.all()), "made_at", edges, "order__")
+
+
+def _failures(edges: list[datetime]) -> Rows:
+    """Money that was refunded, and came back on that day."""
+    return _by_month(_of_sales(Refund.objects.all()), "failed_at", edges, "order__")
+
+
+def _of_sales(refunds: QuerySet[Refund]) -> QuerySet[Refund]:
+    """Leave out what `Order.objects.sold` leaves out."""
+    return refunds.exclude(order__status="REVIEW").exclude(order__refunded_from="REVIEW")
+
+
+def _untold(edges: list[datetime]) -> Rows:
+    return _by_month(refunded_untold(Order.objects.sold()), "charge_refunded_at", edges)
+
+
+def refunded_untold(orders: OrderQuerySet) -> QuerySet[Order, Any]:
+    """Return the orders of which more went back than their refunds say, and that `amount_cents`.
+
+    Stripe's event about a charge says how much of it went back by then, and no more.
+    """
+    told = Refund.objects.filter(order=OuterRef("pk"), failed_at=None).order_by().values("order")
+    known = Coalesce(Subquery(told.annotate(sum=Sum("amount_cents")).values("sum")), 0)
+    rows = orders.filter(charge_refunded_at__isnull=False)
+    return rows.annotate(amount_cents=F("refunded_cents") - known).filter(amount_cents__gt=0)
+
+
+def _by_month(rows: QuerySet[Any], when: str, edges: list[datetime], order: str = "") -> Rows:
+    """Add up the amounts of each month, currency and country."""
+    in_year = rows.filter(**{f"{when}__gte": edges[0], f"{when}__lt": edges[12]})
+    month = Case(*[When(**{f"{when}__lt": end}, then=Value(n)) for n, end in enumerate(edges[1:])])
+    by = ("month", f"{order}currency", f"{order}country")
+    grouped = in_year.order_by().annotate(month=month).values(*by)
+    found: Rows = grouped.annotate(sum=Sum("amount_cents")).values_list(*by, "sum")
+    return found
+
+
+@require_safe
+def money(request: HttpRequest) -> HttpResponse:
+    """Show a year, this one unless another is named."""
+    let_in(request)
+    return page(request, ExportForm.of_last_month(today()))
+
+
+def today() -> date:
+    return timezone.localdate(timezone=shop_zone())
+
+
+def let_in(request: HttpRequest, *permissions: str) -> None:
+    if not request.user.has_perms([SEE_MONEY, *permissions]):
+        raise PermissionDenied
+
+
+def page(request: HttpRequest, form: ExportForm) -> HttpResponse:
+    """Show the year and the form of the exports, which may have been refused."""
+    this_year = today().year
+    asked = request.GET.get("year") or str(this_year)
+    is_year = asked.isascii() and asked.isdecimal() and FIRST_YEAR <= int(asked[:9]) <= LAST_YEAR
+    year = int(asked) if is_year else this_year
+    paid = Order.objects.filter(paid_at__isnull=False).order_by("paid_at")
+    first = paid.values_list("paid_at", flat=True).first()
+    since = timezone.localdate(first, shop_zone()).year if first else this_year
+    books = books_of(year)
+    context = {
+        "title": "Money",
+        "form": form,
+        "not_a_year": "" if is_year else asked,
+        "year": year,
+        "years": range(this_year, since - 1, -1),
+        "so_far": f":{today().month if year == this_year else 12}",
+        "books": books,
+        "time_zone": shop_zone(),
+        "no_fee_yet": sum(each.total.orders - each.total.with_fee for each in books),
+        "in_review": Order.objects.filter(
+            status=Order.Status.REVIEW,
+            paid_at__gte=_midnight(year, 1),
+            paid_at__lt=_midnight(year + 1, 1),
+        ).count(),
+    }
+    context = admin.site.each_context(request) | context
+    status = 200 if is_year and not form.errors else 400
+    return render(request, "merchant/money.html", context, status=status)
