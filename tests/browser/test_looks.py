@@ -85,7 +85,7 @@ def test_the_pictures_of_the_readme_are_of_this_shop(
     with pictures.shop_for_the_home(tmp_path, points=1, **as_in_production) as shop:
         page.goto(shop.url)
         only_in_the_font_of_the_pictures(page)
-        taken = pictures.take(browser, shop.url)
+        taken = pictures.take(browser, shop)
         changed = [name for name, picture in taken if not is_like(picture, f"{name}.webp")]
     assert changed == [], "If it is meant: .venv/bin/python -m tools.pictures"
 
