@@ -55,6 +55,9 @@ class NoteForm(forms.Form):
     )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, auto_id="order-%s", **options)  # a refund has a note as well
+
     def clean_note(self) -> str:
         return "\n".join(self.cleaned_data["note"].splitlines())
 
