@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 
 from checkout.models import Order
+from storefront import selling
 from storefront.models import Category, Product
 from storefront.money import largest_charge
 from storefront.pictures import Picture, Rendition, body_of
@@ -219,6 +222,14 @@ class TestTheForm:
         changes(merchant, mug, new_category="Gifts")
         assert {each.name for each in mug.categories.all()} == {"Tableware", "Gifts"}
 
+    def test_leaves_the_stock_of_a_family_to_its_kinds(self, merchant: Client, mouse: Product):
+        product("Mouse", variant="blue", variant_of=mouse)
+        Product.objects.filter(pk=mouse.pk).update(stock=0)
+        text = merchant.get(change(mouse)).text
+        assert "Each kind has its own, below." in text
+        assert 'value="sold_out"' not in text
+        assert changes(merchant, mouse, name="Rat").status_code == 302
+
     def test_takes_it_off_sale_and_saves_what_was_typed(self, merchant: Client, mouse: Product):
         changes(merchant, mouse, price_cents="9", _off_sale="Take off sale")
         assert (stored(mouse).is_on_sale, stored(mouse).price_cents) == (False, 900)
@@ -305,6 +316,27 @@ class TestTheList:
             shown = re.findall(r'<th class="field-full_name"><a[^>]*>([^<]*)</a>', text)
             assert set(shown) == names, query
 
+    def test_says_what_was_sold_lately(
+        self,
+        stripe: StandIn,
+        merchant: Client,
+        ada: Shopper,
+        mouse: Product,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        product("Vase")
+        for quantity in (2, 3):
+            ada.puts(mouse, quantity)
+            ada.buys()
+            deliver(event_about(ada.order))
+        cells = re.compile('<td class="field-sold_lately">(.*?)</td>')
+        assert cells.findall(merchant.get(LIST).text) == ["5", "0"]
+        monkeypatch.setattr(selling, "MOST_ORDERS", 1)
+        assert cells.findall(merchant.get(LIST).text)[0] == "3 in the newest 1 orders"
+        long_ago = timezone.now() - timedelta(days=31)
+        Order.objects.update(paid_at=long_ago)
+        assert cells.findall(merchant.get(LIST).text) == ["0", "0"]
+
     def test_asks_as_much_for_a_hundred_as_for_one(
         self, merchant: Client, mouse: Product, django_assert_max_num_queries
     ):
@@ -314,7 +346,7 @@ class TestTheList:
             picture_of(kind)
             kind.categories.add(Category.objects.create(name=f"Kind {number}"))
         merchant.get(LIST)
-        with django_assert_max_num_queries(14):
+        with django_assert_max_num_queries(16):
             text = merchant.get(LIST).text
         assert text.count('src="/pictures/') == 20
 
