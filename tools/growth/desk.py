@@ -41,6 +41,7 @@ def lists() -> dict[str, Callable[[], Any]]:
     order = Order.objects.filter(status="PAID").order_by("shopper")[0]
     addresses = {
         "today": "/admin/",
+        "health": "/admin/health/",
         "money of a year": f"/admin/money/?year={timezone.now().year - 1}",
         "orders to ship": "/admin/to-ship/",
         "orders": f"{ORDERS}?tab=all",
