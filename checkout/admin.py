@@ -1,31 +1,21 @@
-"""The merchant's desk: orders and Stripe's events, to read.
+"""The merchant's desk: lists of what grows with the shop, and Stripe's events, to read.
 
-A million orders open as quickly as ten: nothing here counts, sorts or searches all of them.
+A million rows open as quickly as ten: nothing here counts, sorts or searches all of them.
 """
 
-import base64
 import unicodedata
 from functools import cached_property
 from typing import Any
-from uuid import UUID
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
-from django.urls import path, reverse
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from checkout import persons, receipts
-from checkout.bills import address_lines, bill_of, delivery_name
-from checkout.models import Heartbeat, Message, Order, OrderItem, Refund, StripeEvent
-from checkout.views import order_page
-from storefront.countries import country_name
-from storefront.money import format_money
-from storefront.ops.pages import HtmxRequest
+from checkout.models import Message, StripeEvent
 
 MAX_ROWS = 10_000
 
@@ -73,156 +63,6 @@ class ReadOnly:
         return False
 
 
-def amount(of: str, words: str) -> Any:
-    """Return a column with the amount that the row has by this name, in its order's currency."""
-
-    @admin.display(description=words)
-    def shown(desk: object, row: Any) -> str:
-        cents, order = getattr(row, of), getattr(row, "order", row)
-        return "" if cents is None else format_money(cents, order.currency)
-
-    return shown
-
-
-class OfAnOrder(ReadOnly, admin.TabularInline):
-    extra = 0
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("order")
-
-
-class ItemInline(OfAnOrder):
-    model = OrderItem
-    fields = ("product", "name", "quantity", "unit_price", "total")
-    readonly_fields = ("unit_price", "total")
-    unit_price = amount("unit_price_cents", "unit price")
-    total = amount("amount_cents", "total")
-
-
-class RefundInline(OfAnOrder):
-    model = Refund
-    fields = ("refund_id", "went_back", "made_at", "failed_at")
-    readonly_fields = ("went_back",)
-    went_back = amount("amount_cents", "amount")
-
-
-class NeedsALook(admin.SimpleListFilter):
-    """Orders with a reason to look at, whatever their state."""
-
-    title = "needs a look"
-    parameter_name = "look"
-
-    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
-        return [("yes", "Yes")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
-        return queryset.exclude(review_reason="") if self.value() else queryset
-
-
-MONEY = ("goods", "discount", "delivery", "tax", "total", "received", "refunded")
-WHEN = ("created_at", "paid_at")
-AT_STRIPE = (
-    *("session_id", "session_url", "session_expires_at", "attempt", "attempt_at", "superseded_at"),
-    *("payment_intent", "disputed_at", "dispute_id", "dispute_result"),
-)
-
-
-class MessageInline(ReadOnly, admin.TabularInline):
-    model = Message
-    extra = 0
-    fields = ("kind", "to", "state_in_words", "error", "created_at", "sent_at", "mail")
-    readonly_fields = ("state_in_words", "mail")
-
-    @admin.display(description="state")
-    def state_in_words(self, message: Message) -> str:
-        return Message.State(message.state).label
-
-    @admin.display(description="mail")
-    def mail(self, message: Message) -> SafeString:
-        return message_actions(message)
-
-
-class EventInline(ReadOnly, admin.TabularInline):
-    model = StripeEvent
-    extra = 0
-    fields = ("type", "outcome", "note", "created", "received_at", "event_id")
-
-
-@admin.register(Order)
-class OrderAdmin(ReadOnly, LargeTableAdmin):
-    list_display = ("reference", "status", "total", "email", "created_at", "paid_at")
-    list_filter = (NeedsALook, "status", ("disputed_at", admin.EmptyFieldListFilter), "created_at")
-    search_help_text = "A reference, an order's id, an e-mail address, or Stripe's cs_… or pi_…"
-    inlines = (ItemInline, RefundInline, MessageInline, EventInline)
-    fieldsets = (
-        (None, {"fields": ("status", "review_reason", "email", "mail", "private_link", *WHEN)}),
-        ("Money", {"fields": (*MONEY, "currency")}),
-        ("Delivery", {"fields": ("needs_shipping", "way", "address", "phone", "shipped_at")}),
-        ("At Stripe", {"fields": AT_STRIPE}),
-    )
-    readonly_fields = ("mail", "private_link", *MONEY, "way", "address")
-    discount = amount("discount_cents", "discount")
-    delivery = amount("shipping_cents", "delivery")
-    tax = amount("tax_cents", "tax")
-    total = amount("total_cents", "total")
-    received = amount("received_cents", "received")
-    refunded = amount("refunded_cents", "refunded")
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        if note := Heartbeat.about_books():
-            messages.error(request, f"{note}.")
-        return super().changelist_view(request, extra_context)
-
-    @admin.display(description="mail")
-    def mail(self, order: Order) -> str:
-        """Whether the shopper has what was written."""
-        refused = order.messages.failed().filter(tries__gt=0).exclude(error="").first()
-        return f"can't be reached by mail: {refused.error}" if refused else "no trouble"
-
-    @admin.display(description="private link")
-    def private_link(self, order: Order) -> str:
-        """What a customer can be shown of an order that their browser doesn't know."""
-        return receipts.address_of(order) or "none"
-
-    @admin.display(description="goods")
-    def goods(self, order: Order) -> str:
-        return format_money(bill_of(order, order.items.all()).goods_cents, order.currency)
-
-    @admin.display(description="delivery")
-    def way(self, order: Order) -> str:
-        """How it was to be delivered, and where to."""
-        return ", ".join(filter(None, (delivery_name(order), country_name(order.country))))
-
-    @admin.display(description="ship to")
-    def address(self, order: Order) -> str:
-        return "\n".join(address_lines(order)) or "no address"
-
-    def get_urls(self) -> Any:
-        preview = path(
-            "<uuid:pk>/preview/",
-            self.admin_site.admin_view(self.preview),
-            name="checkout_order_preview",
-        )
-        return [preview, *super().get_urls()]
-
-    def view_on_site(self, order: Order) -> str:
-        return reverse("admin:checkout_order_preview", args=[order.pk])
-
-    def preview(self, request: HtmxRequest, pk: UUID) -> HttpResponse:
-        """Show what the shopper sees of the order, without what the shopper alone may do."""
-        order = get_object_or_404(Order, pk=pk)
-        if not self.has_view_permission(request, order):
-            raise PermissionDenied
-        return order_page(request, order, is_shared=True)
-
-    def search(self, rows: Any, term: str) -> Any:
-        if "@" in term:
-            return persons.orders_of(term, rows)
-        if term.startswith(("cs_", "pi_")):
-            return rows.filter(Q(session_id=term) | Q(payment_intent=term))
-        return with_reference(term, rows)
-
-
 @admin.register(StripeEvent)
 class StripeEventAdmin(ReadOnly, LargeTableAdmin):
     list_display = ("type", "outcome", "order", "created", "received_at")
@@ -235,13 +75,6 @@ class StripeEventAdmin(ReadOnly, LargeTableAdmin):
         if term.startswith("cs_"):
             return rows.filter(order__session_id=term)
         return rows.filter(**{"payment_intent" if term.startswith("pi_") else "event_id": term})
-
-
-def with_reference(term: str, rows: Any = None) -> Any:
-    """Return the orders with this reference, or with an id that begins so."""
-    rows = Order.objects.all() if rows is None else rows
-    first, last = _id_range(term)
-    return rows.filter(pk__range=(first, last)) if first else rows.none()
 
 
 def message_actions(message: Message) -> SafeString:
@@ -258,14 +91,3 @@ def message_actions(message: Message) -> SafeString:
         read,
         reverse("admin:checkout_message_again", args=[message.pk]),
     )
-
-
-def _id_range(term: str) -> tuple[UUID | None, UUID | None]:
-    """Return the first and the last id that a reference, or an id, can mean."""
-    try:
-        begin = (
-            base64.b32decode(term.upper().replace("-", "")) if len(term) < 10 else UUID(term).bytes
-        )
-        return UUID(bytes=begin.ljust(16, b"\x00")), UUID(bytes=begin.ljust(16, b"\xff"))
-    except ValueError:
-        return None, None

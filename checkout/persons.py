@@ -16,7 +16,7 @@ from storefront.models import CartLine
 from storefront.money import decimal_amount
 from storefront.ops.spelling import HasOtherLetters, folded
 
-NOWHERE: dict[str, Any] = {"shipping_name": "", "ship_to": None, "phone": ""}
+NOWHERE: dict[str, Any] = {"shipping_name": "", "search_text": "", "ship_to": None, "phone": ""}
 """What an order says of where it goes once that is forgotten."""
 
 
@@ -48,7 +48,7 @@ def forget(address: str) -> list[Order]:
     for order in orders:
         # Of each order another one, so that they can't be told to be one person's.
         rows = Order.objects.filter(pk=order.pk)
-        rows.update(email="", link_nonce="", shopper=uuid4(), **NOWHERE)
+        rows.update(email="", link_nonce="", note="", shopper=uuid4(), **NOWHERE)
     Message.objects.forget(order.pk for order in orders)
     forget_elsewhere(order.pk for order in orders)
     return orders
@@ -84,7 +84,7 @@ def _exported(order: Order) -> dict[str, Any]:
     fields = (
         *("created_at", "paid_at", "status", "email", "session_id", "payment_intent"),
         *("disputed_at", "dispute_result", "shopper"),
-        *("shipping_name", "ship_to", "phone", "shipped_at"),
+        *("shipping_name", "ship_to", "phone", "shipped_at", "note"),
     )
     cents = {
         "discount": order.discount_cents,

@@ -156,14 +156,15 @@ def purgeable_orders(before: datetime) -> QuerySet[Order]:
 def _forget_emails(before: datetime) -> int:
     """Take the e-mail address out of orders that stay, and out of what was written to it.
 
-    Parcels' numbers go with it, and the phone number with the postal address, if there is one.
+    The merchant's note goes along, since it may name the person, and so do parcels' numbers; the
+    phone number goes with the postal address, if there is one.
     """
     rows = Order.objects.filter(created_at__lt=before).exclude(email="").order_by("created_at")
     keys = list(rows.values_list("pk", flat=True)[:BATCH])
     Message.objects.forget(keys)
     forget_elsewhere(keys)
     Order.objects.filter(pk__in=keys, ship_to__isnull=True).update(phone="")
-    return Order.objects.filter(pk__in=keys).update(email="")
+    return Order.objects.filter(pk__in=keys).update(email="", note="")
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from storefront.models import Shop
+from storefront.ops.spelling import searchable
 
 Json = Mapping[str, Any]
 
@@ -100,8 +101,10 @@ def contact(session: Json) -> dict[str, Any]:
     lines = {name: text(address.get(name)) or None for name in ADDRESS}
     lines["country"] = (lines["country"] or "").upper() or None
     phones = (mapping(session.get("customer_details")).get("phone"), shipping.get("phone"))
+    name = text(shipping.get("name"))
     found = _known(
-        shipping_name=text(shipping.get("name")),
+        shipping_name=name,
+        search_text=searchable(name)[:LONGEST_LINE],
         ship_to=lines if any(lines.values()) else None,
         phone=next(filter(None, (text(phone, LONGEST_PHONE) for phone in phones)), ""),
     )

@@ -14,9 +14,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
-from checkout import outbox, persons
-from checkout.admin import LargeTableAdmin, ReadOnly, message_actions, with_reference
-from checkout.models import Message
+from checkout import outbox
+from checkout.admin import LargeTableAdmin, ReadOnly, message_actions
+from checkout.models import Message, Order
+from merchant.finding import WHAT, found
+from merchant.orders import OrderAdmin
 from merchant.samples import sample
 from storefront.ops.pages import SeeOther
 
@@ -46,13 +48,16 @@ class ByState(admin.SimpleListFilter):
         return queryset if chosen is None else queryset & chosen
 
 
+admin.site.register(Order, OrderAdmin)
+
+
 @admin.register(Message)
 class MessageAdmin(ReadOnly, LargeTableAdmin):
     list_display = ("kind", "order", "to", "state_in_words", "created_at", "sent_at")
     list_filter = (ByState, "kind")
     list_select_related = ("order",)
     ordering = ("-id",)
-    search_help_text = "The e-mail address or the reference of an order, in full"
+    search_help_text = f"What names its order: {WHAT}"
     fields = (
         *("kind", "order", "to", "state_in_words", "error", "mail"),
         *("created_at", "due_at", "tries", "claimed_at", "sent_at", "is_demo"),
@@ -69,8 +74,7 @@ class MessageAdmin(ReadOnly, LargeTableAdmin):
         return message_actions(message)
 
     def search(self, rows: Any, term: str) -> Any:
-        orders = persons.orders_of(term) if "@" in term else with_reference(term)
-        return rows.filter(order__in=orders.order_by())
+        return rows.filter(order__in=found(term))
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         if request.method == "GET":

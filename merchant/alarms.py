@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils.timesince import timesince
 
-from checkout import outbox
+from checkout import doctor, outbox
 from checkout.models import Heartbeat, Message, Order, StripeEvent
 
 # What was refused so long ago, or asked for, says nothing of today.
@@ -42,6 +42,8 @@ def _about_webhook(now: datetime) -> str:
         )
     heard = StripeEvent.objects.newest_heard()
     since = max(heard.received_at if heard else now - FRESH, now - FRESH)
+    if trip := doctor.failed_round_trip(since):
+        return f"Stripe’s webhooks do not arrive. {trip.words} {trip.todo}".replace("`", "")
     refused = Heartbeat.objects.filter(name=Heartbeat.Name.REFUSED, at__gt=since).first()
     if refused:
         return (

@@ -15,7 +15,7 @@ class Desk(AdminSite):
     enable_nav_sidebar = False
 
     def get_urls(self) -> list[Any]:
-        from merchant import exporting, health, money, refund_pages, shop, views
+        from merchant import exporting, health, money, order_page, refund_pages, shop, views
 
         order = "checkout/order/<uuid:pk>/"
         pages: dict[str, tuple[str, Callable[..., HttpResponseBase]]] = {
@@ -26,6 +26,8 @@ class Desk(AdminSite):
             "shipment": (f"{order}shipment/", views.shipment),
             "shipment-undoing": (f"{order}shipment/undoing/", views.undo),
             "slip": (f"{order}slip/", views.slip),
+            "note": (f"{order}note/", order_page.note),
+            "settling": (f"{order}settling/", order_page.settling),
             "refund": (f"{order}refund/", refund_pages.refund),
             "parcels": (f"{order}parcels/", views.parcels),
             "parcel": (f"{order}parcels/<int:parcel>/", views.parcel),

@@ -1,4 +1,4 @@
-"""What a merchant says of a parcel, and of what is to be paid back."""
+"""What a merchant says of a parcel, of what is to be paid back, and notes of an order."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -42,6 +42,27 @@ class ParcelForm(forms.ModelForm):
         if said["url"][:8].lower() == "https://":
             said["url"] = "https://" + said["url"][8:]
         return said
+
+
+class NoteForm(forms.Form):
+    """A note, and which one was seen when it was begun."""
+
+    note = forms.CharField(
+        required=False,
+        max_length=5_000,
+        widget=forms.Textarea({"rows": 4, "cols": 30}),
+        help_text="For you and your staff: no shopper sees it.",
+    )
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def clean_note(self) -> str:
+        return "\n".join(self.cleaned_data["note"].splitlines())
+
+    def tell_of(self, other: str, seen: str) -> None:
+        """Say what stands there meanwhile; who saves once more has seen it."""
+        self.add_error("note", f"Somebody has changed it meanwhile. It says now: “{other}”")
+        self.add_error("note", "Yours is below and not kept yet. Save it again to replace theirs.")
+        self.data = {**self.data.dict(), "seen": seen}  # type: ignore[attr-defined]
 
 
 class RefundForm(forms.Form):

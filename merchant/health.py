@@ -1,6 +1,7 @@
 """The desk's page on how the shop stands: it asks nobody, and shows what was found last."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -16,6 +17,11 @@ from checkout.doctor import endpoint
 from checkout.models import Heartbeat
 from storefront.ops.pages import SeeOther
 
+# What the link to a new key fills in: the table in docs/deploying.md says what each is for.
+PERMISSIONS = (
+    *("rak_checkout_session_write", "rak_charge_write", "rak_event_read"),
+    *("rak_payment_intent_read", "rak_dispute_read", "rak_product_read", "rak_webhook_read"),
+)
 # What a button wishes, and what the worker then does.
 WISHES = {
     "stripe": (Heartbeat.Name.STRIPE_WISHED, "asks Stripe and makes the round trip"),
@@ -34,7 +40,7 @@ def health(request: HttpRequest) -> HttpResponse:
     found = doctor.known(now)
     context: dict[str, Any] = {
         "title": "Health",
-        "findings": found,
+        "findings": sorted(found, key=lambda finding: not finding.is_wrong),
         "wrong": sum(finding.is_wrong for finding in found),
         "wishes": [
             (words, since) for name, words in WISHES.values() if (since := doctor.wished(name))
@@ -43,8 +49,16 @@ def health(request: HttpRequest) -> HttpResponse:
         "address": endpoint.address(),
         "events": endpoint.EVENTS,
         "may_wish": _may_wish(request),
+        "new_key": new_key("test/"),
+        "new_live_key": new_key(),
     }
     return render(request, "merchant/health.html", admin.site.each_context(request) | context)
+
+
+def new_key(mode: str = "") -> str:
+    """Return where Stripe's dashboard makes a key with these permissions; "test/" for a test."""
+    told = [("name", "Storefront"), *(("permissions[]", name) for name in PERMISSIONS)]
+    return f"https://dashboard.stripe.com/{mode}apikeys/create?{urlencode(told)}"
 
 
 def _wish(request: HttpRequest) -> HttpResponse:

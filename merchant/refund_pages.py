@@ -18,8 +18,9 @@ from checkout.reconciling import ReconcileReport
 from merchant import refunding
 from merchant.forms import RefundForm
 from merchant.models import RefundRequest
+from merchant.order_page import SEE_ORDERS
 from merchant.refunding import MAY_REFUND, NotRefunded, Refunding, refund_of
-from merchant.views import SEE_ORDERS, read_or_post
+from merchant.views import read_or_post
 from storefront.ops import logs
 from storefront.ops.pages import SeeOther
 

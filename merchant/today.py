@@ -103,7 +103,7 @@ def _needs_a_look() -> Iterator[Card]:
         amount = format_money(first.total_cents, first.currency)
         words = f"{first.reference}, {amount}: {first.review_reason.splitlines()[0]}"
         is_one = count == 1
-        where = _order(first) if is_one else f"{_orders()}?look=yes"
+        where = _order(first) if is_one else f"{_orders()}?tab=look"
         action = "Open it" if is_one else "Look at them"
         yield Card("Needs a look", count, action, where, words, is_urgent=True)
 

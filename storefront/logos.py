@@ -2,12 +2,15 @@
 browser, and the picture that links to the shop are shown with elsewhere.
 """
 
+import re
+
 from django.db import models
 from django.urls import reverse
 
 from storefront.ops.photographs import Logo
 
 KINDS = {"icon.png": "image/png", "share.jpg": "image/jpeg"}
+FILE_NAME = re.compile(r"[0-9a-f]{32}-(?P<kind>icon\.png|share\.jpg)")
 
 
 class LogoFile(models.Model):
@@ -43,9 +46,9 @@ def share_of(digest: str) -> str:
 
 def logo_file(name: str) -> tuple[bytes, str] | None:
     """Return a file with its type; None if there is none of this name."""
-    kind = KINDS.get(name.partition("-")[2])
-    row = LogoFile.objects.filter(name=name).first() if kind else None
-    return (bytes(row.body), kind) if row and kind else None
+    parts = FILE_NAME.fullmatch(name)
+    row = LogoFile.objects.filter(name=name).first() if parts else None
+    return (bytes(row.body), KINDS[parts["kind"]]) if parts and row else None
 
 
 def _address(name: str) -> str:

@@ -35,10 +35,10 @@ class MoneyField(forms.Field):
     def prepare_value(self, value: Any) -> Any:
         return typed_money(value, self.currency) if isinstance(value, int) else value
 
-    def say(self, cents: int | None) -> str:
+    def say(self, cents: object) -> str:
         """Return how to type it, and what it was taken for."""
         code = (self.currency or settings.CURRENCY).upper()
-        if cents is None:
+        if not isinstance(cents, int):
             example = typed_money(parse_money("29", self.currency), self.currency)
             return f"In {code}, as you write it, such as {example}."
         return f"In {code}: {format_money(cents, self.currency)}."

@@ -188,8 +188,9 @@ LEASE = timedelta(seconds=30)
 # What the floors above the checkout know of the persons of orders, and how they forget it.
 EXPORTS_PERSONS = ["merchant.persons.exported"]
 FORGETS_PERSONS = ["merchant.persons.forget"]
-# Which products the shelf may not forget (storefront/selling.py).
+# What the shelf has to know of orders (storefront/selling.py).
 SOLD_AMONG = "checkout.sold.sold_among"
+PIECES_SOLD = "checkout.sold.pieces_sold"
 
 # What the desk has asked Stripe for: the event answers it, and the worker looks it up.
 HEARS_OF_REFUNDS = ["merchant.refunding.hear"]

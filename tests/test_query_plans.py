@@ -24,13 +24,26 @@ from pytest_django import DjangoDbBlocker, Settings
 from checkout import purging
 from checkout.comparing import LOOKS_BACK, compare
 from checkout.models import Message, Order, OrderItem, StripeEvent
+from merchant.finding import found
 from merchant.models import RefundRequest
+from merchant.orders import TABS
 from storefront.models import CartLine, Category, Product
 from storefront.shelf import _of_large
 from tests.cast import Shopper, deliver, event_about, picture_of, rate
 from tools.growth.fill import fill
 from tools.stripe_stand_in import StandIn
 
+BY_EMAIL, BY_NAME = {"orders_by_email"}, {"orders_by_name", "orders_by_last_name"}
+SEARCHES: dict[str, set[str]] = {
+    "ada@": BY_EMAIL,
+    "@example.com": {"orders_by_domain"},
+    "example.com": BY_EMAIL | BY_NAME | {"orders_by_domain"},
+    "Müller": BY_EMAIL | BY_NAME,
+    "zoë müller": BY_NAME,
+    "A-8010": BY_EMAIL | BY_NAME | {"orders_by_postcode"},
+    "#k7m2": BY_EMAIL | BY_NAME | {"orders_by_postcode"},
+    "re_1x": {"orders_in_dispute"},
+}
 GROWING = (
     "checkout_order",
     "checkout_orderitem",
@@ -39,10 +52,11 @@ GROWING = (
     "checkout_refund",
     "storefront_cartline",
     "merchant_parcel",
+    "django_admin_log",
     "merchant_refundrequest",
 )
 # They read no table that grows.
-QUIET = {"brand", "robots", "sitemap", "sitemap-part"}
+QUIET = {"brand", "logo", "robots", "sitemap", "sitemap-part"}
 
 Query = tuple[str, Any]
 
@@ -121,6 +135,28 @@ def _on_postgresql(sql: str, params: Any) -> tuple[list[str], list[str]]:
     nodes = list(_nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]))
     tables = [node["Relation Name"] for node in nodes if _is_scan(node)]
     return tables, [node["Index Name"] for node in nodes if "Index Name" in node]
+
+
+def is_sought(query: Query) -> bool:
+    """Whether no index is read from end to end, but for one of very few rows."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(f"EXPLAIN QUERY PLAN {query[0]}", query[1])
+            scanned = [row[3] for row in cursor.fetchall() if row[3].startswith("SCAN ")]
+        else:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {query[0]}", query[1])
+            plan = cursor.fetchone()[0]
+            cursor.execute("SET LOCAL enable_seqscan = on")
+            nodes = _nodes((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
+            scanned = [str(node) for node in nodes if _is_read_whole(node)]
+    few = ("orders_of_other_letters", "orders_in_dispute")
+    return all(any(name in step for name in few) for step in scanned)
+
+
+def _is_read_whole(node: dict[str, Any]) -> bool:
+    is_index = "Index Name" in node and "Index Cond" not in node
+    return node["Node Type"] == "Seq Scan" or is_index
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -293,14 +329,16 @@ class TestTheWorker:
 class TestTheMerchant:
     LISTS = {
         "/admin/": [""],
+        "/admin/health/": [""],
         "/admin/money/": ["", "?year=2025"],
         "/admin/export/": ["orders.csv?{days}", "lines.csv?{days}", "refunds.csv?{days}"],
         "/admin/to-ship/": ["", "?page=2", "slips/?order={order.pk}"],
         "/admin/checkout/order/": [
             "",
             "?p=3",
+            *(f"?tab={tab}" for tab in TABS),
+            "?tab=paid&p=2",
             "{order.pk}/refund/",
-            "?look=yes",
             "?status__exact=REVIEW",
             "?disputed_at__isempty=0",
             "?created_at__gte=2026-01-01 00:00:00%2B00:00",
@@ -310,7 +348,10 @@ class TestTheMerchant:
             "?q=jörg@exämple.de",
             "?q={order.session_id}",
             "?q={order.payment_intent}",
+            *(f"?q={words}" for words in SEARCHES),
+            "{order.pk}/change/",
         ],
+        "/admin/storefront/product/": ["", "?status=no-picture"],
         "/admin/checkout/message/": [
             "",
             "?p=3",
@@ -351,6 +392,17 @@ class TestTheMerchant:
         assert lists
         assert [plan(*query)[1] for query in lists] == [["orders_to_ship"]] * len(lists)
 
+    @pytest.mark.parametrize("words", SEARCHES)
+    def test_searches_from_where_an_index_begins_so(self, shop: None, words: str):
+        plan = _on_sqlite if connection.vendor == "sqlite" else _on_postgresql
+        with queries() as seen:
+            found(words)
+        used = {name for query in seen for name in plan(*query)[1]}
+        assert SEARCHES[words] <= used
+        # An index that holds some of the rows could be read from end to end as well.
+        assert not used & {*partial_indexes()} - SEARCHES[words] - {"orders_of_other_letters"}
+        assert all(map(is_sought, seen))
+
     def test_finds_an_order_by_its_names(self, desk: Client, shop: None):
         order = Order.objects.filter(status="PAID").latest("created_at")
         for name in (order.reference, order.pk, order.email.upper(), order.session_id):
@@ -359,7 +411,7 @@ class TestTheMerchant:
             assert len(page.context["cl"].result_list) < 20
 
     def test_finds_nothing_by_what_is_no_name(self, desk: Client, shop: None):
-        for name in ("x", "K7M2", "K7M2-PQ4X-", "pi_x", "@", "\N{SNOWMAN}"):
+        for name in ("x", "K7M2-PQ4X-", "pi_x", "@", "\N{SNOWMAN}"):
             page = desk.get("/admin/checkout/order/", {"q": name})
             assert len(page.context["cl"].result_list) == 0
 

@@ -13,11 +13,21 @@ from django.conf import settings
 from django.utils import timezone
 
 from checkout import outbox
-from checkout.doctor import at_home, at_stripe
+from checkout.doctor import at_home, at_stripe, round_trip
 from checkout.doctor.findings import Finding, State, fine, store, stored, unknown, wrong
 from checkout.models import Heartbeat
 
-__all__ = ["Finding", "State", "ask_stripe", "grant_wishes", "known", "try_mail", "wish", "wished"]
+__all__ = [
+    "Finding",
+    "State",
+    "ask_stripe",
+    "failed_round_trip",
+    "grant_wishes",
+    "known",
+    "try_mail",
+    "wish",
+    "wished",
+]
 
 Name = Heartbeat.Name
 BEGUN = "begun"
@@ -37,6 +47,12 @@ def said_by_stripe() -> list[Finding]:
     why_not = IN_DEMO if settings.STRIPE_DEMO_MODE else NOT_ASKED
     nothing = [unknown(title, f"{why_not}: {it}.") for title, it in at_stripe.LOOKS_AT.items()]
     return nothing if settings.STRIPE_DEMO_MODE else stored(Name.AT_STRIPE) or nothing
+
+
+def failed_round_trip(since: datetime) -> Finding | None:
+    """Return what the last round trip found to be wrong, unless that is older."""
+    found = (f for f in stored(Name.AT_STRIPE) if f.title == round_trip.ARRIVING and f.is_wrong)
+    return next((finding for finding in found if finding.at and finding.at > since), None)
 
 
 def ask_stripe() -> list[Finding]:

@@ -9,7 +9,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.db import connection
 
 from checkout import outbox
-from checkout.doctor.findings import Finding, fine, unknown, wrong
+from checkout.doctor.findings import Finding, fine, not_allowed, unknown, wrong
 from checkout.gateway.accounts import API_VERSION
 from checkout.models import Heartbeat, Message, Order, StripeEvent
 from storefront.ops import mail_url
@@ -33,7 +33,7 @@ def look(now: datetime) -> list[Finding]:
         mode(),
         *([] if settings.STRIPE_DEMO_MODE else [secret(), last_event(), last_refusal(now)]),
         orders(now),
-        *([] if settings.STRIPE_DEMO_MODE else [books()]),
+        *([] if settings.STRIPE_DEMO_MODE else [books(), fees(now)]),
         worker(),
         mail(),
         messages(now),
@@ -115,6 +115,14 @@ def books() -> Finding:
         todo = "docs/operating.md, Books and Stripe; `manage.py reconcile_orders --compare`."
         return wrong(title, _sentence(note), todo, last.at)
     return fine(title, _sentence(last.note), at=last.at)
+
+
+def fees(now: datetime) -> Finding:
+    title, last = "Stripe's fees", Heartbeat.last(Name.NO_FEES)
+    if last and last > now - FRESH:
+        todo = "Give the key Balance transactions: read, if Money shall know them."
+        return not_allowed(title, "The key may not read what Stripe keeps.", todo)
+    return fine(title, "The worker reads them once an order is paid.")
 
 
 def worker() -> Finding:

@@ -114,10 +114,9 @@ def finding(endpoints: Sequence[Json]) -> Finding:
 
 
 def _plain(url: str) -> str:
-    """Return the address in lower case but for its path, and without the slash at its end."""
+    """Return the address without what makes no other place of it: case, usual port, last slash."""
     parts = urlsplit(url.strip())
-    port = "" if parts.port in (None, {"https": 443, "http": 80}.get(parts.scheme)) else parts.port
-    host = f"{(parts.hostname or '')}{f':{port}' if port else ''}"
+    host = parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme, ""))
     return f"{parts.scheme}://{host}{parts.path.rstrip('/')}"
 
 

@@ -71,7 +71,7 @@ def of_failure(
     if isinstance(failure, failures.NotAllowed):
         needed = PERMISSIONS.get(failure.permission, failure.permission) or may_be
         words = f"The shop's key may not do this ({failure})."
-        todo = f"Let it: {needed or 'see what the key may'}. docs/deploying.md lists all."
+        todo = f"Give the key {needed or 'that right'}: docs/deploying.md lists what it needs."
         return wrong(title, words, todo) if blocks_sales else not_allowed(title, words, todo)
     if isinstance(failure, failures.AskedTooOften):
         return unknown(title, "Stripe is asked too much at the moment.", "Look again in a minute.")

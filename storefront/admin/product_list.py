@@ -13,6 +13,7 @@ from storefront.models import Product
 from storefront.money import format_money
 from storefront.ops.spelling import folded
 from storefront.pictures import Picture, show_pictures
+from storefront.selling import DAYS, sold_lately
 
 
 class Page(ChangeList):
@@ -23,6 +24,9 @@ class Page(ChangeList):
         shown = list(self.result_list)
         show_pictures(shown)
         prefetch_related_objects(shown, "categories")
+        sold = sold_lately(shown)
+        for product in shown:
+            vars(product)["sold_lately"] = sold[product.pk]
 
 
 class ByStatus(admin.SimpleListFilter):
@@ -56,7 +60,7 @@ class ByStatus(admin.SimpleListFilter):
 class ListedProducts(LabelledList, admin.ModelAdmin):
     list_display = (
         *("thumbnail", "full_name", "shelf"),
-        *("price_cents", "stock", "is_on_sale", "position"),
+        *("price_cents", "stock", "is_on_sale", "sold_lately", "position"),
     )
     list_display_links = ("full_name",)
     list_editable = ("price_cents", "stock", "is_on_sale", "position")
@@ -72,7 +76,7 @@ class ListedProducts(LabelledList, admin.ModelAdmin):
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         if self.has_change_permission(request):
             return self.list_display
-        return ("thumbnail", "full_name", "shelf", "price", "in_stock", "is_on_sale")
+        return ("thumbnail", "full_name", "shelf", "price", "in_stock", "is_on_sale", "sold_lately")
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
@@ -88,7 +92,7 @@ class ListedProducts(LabelledList, admin.ModelAdmin):
     def thumbnail(self, product: Product) -> str:
         address = product.pictures[0].smallest if product.pictures else product.picture_url
         if not address:
-            return "none"
+            return "no picture"
         return format_html('<img src="{}" alt="" width="64" height="48" loading="lazy">', address)
 
     @admin.display(ordering="name", description="name")
@@ -99,6 +103,10 @@ class ListedProducts(LabelledList, admin.ModelAdmin):
     def shelf(self, product: Product) -> str:
         family = f"kind of {product.variant_of.name}" if product.variant_of else ""
         return ", ".join(filter(None, [family, *map(str, product.categories.all())]))
+
+    @admin.display(description=f"sold in {DAYS} days")
+    def sold_lately(self, product: Product) -> str:
+        return str(vars(product).get("sold_lately", ""))
 
     @admin.display(ordering="price_cents")
     def price(self, product: Product) -> str:

@@ -149,10 +149,11 @@ class ProductAdmin(TypedMoney, InBulk, ListedProducts):
             return super().changeform_view(request, object_id, *args, **options)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        context = {"title": "Products"} | (extra_context or {})
         try:
-            return super().changelist_view(request, extra_context)
+            return super().changelist_view(request, context)
         except PriceChanged:
-            return super().changelist_view(request, extra_context)
+            return super().changelist_view(request, context)
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
         """Write what was changed and nothing else: a sale may have lowered the stock meanwhile."""

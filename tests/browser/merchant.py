@@ -136,6 +136,13 @@ class Merchant:
             "Order.objects.filter(shipping_name='Ada').delete()"
         )
 
+    def has_mailed_ada(self) -> None:
+        """Know the address of who bought last."""
+        self._do(
+            "from checkout.models import Order; order = Order.objects.latest('created_at');"
+            "order.email = 'Ada@example.com'; order.save()"
+        )
+
     def opens_the_desk(self, page: Page) -> None:
         """Log in; what other tests have sold is shipped by now."""
         self._do(
@@ -151,6 +158,10 @@ class Merchant:
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("link", name="View shop")).to_be_visible()
+
+    def asks_stripe(self) -> None:
+        """Have looked how the shop stands, as the worker does."""
+        self._do("from checkout import doctor; doctor.ask_stripe()")
 
     def _do(self, code: str) -> None:
         self.shop.runs(f"from storefront.models import Product; {code}")

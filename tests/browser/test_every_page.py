@@ -313,6 +313,34 @@ def desk_of_users(visit: Visit) -> None:
     expect(visit.ada.page.get_by_role("link", name="merchant")).to_be_visible()
 
 
+def desk_orders(visit: Visit) -> None:
+    desk(visit)
+    visit.ada.visits("/admin/checkout/order/")
+    visit.ada.page.get_by_text("More filters").click()
+    expect(visit.ada.page.get_by_role("button", name="Print packing slips")).to_be_visible()
+
+
+def desk_orders_that_are_not_there(visit: Visit) -> None:
+    visit.merchant.opens_the_desk(visit.ada.page)
+    visit.ada.visits("/admin/checkout/order/?q=nobody")
+    expect(visit.ada.page.get_by_text("Nothing called")).to_be_visible()
+
+
+def desk_order(visit: Visit) -> None:
+    desk_orders(visit)
+    visit.ada.page.locator("#result_list a").first.click()
+    visit.ada.page.get_by_text("Under the hood").first.click()
+    expect(visit.ada.page.get_by_role("heading", name="Timeline")).to_be_visible()
+
+
+def desk_order_that_needs_a_look(visit: Visit) -> None:
+    visit.merchant.opens_the_desk(visit.ada.page)
+    visit.merchant.has_a_lot_to_do()
+    visit.ada.visits("/admin/checkout/order/?tab=look")
+    visit.ada.page.locator("#result_list a").first.click()
+    expect(visit.ada.page.get_by_role("button", name="I have settled it")).to_be_visible()
+
+
 def desk_to_ship(visit: Visit) -> None:
     desk(visit)
     visit.ada.page.get_by_role("link", name="To ship", exact=True).click()
@@ -349,17 +377,17 @@ def desk_parcel(visit: Visit) -> None:
 
 
 def desk_refund(visit: Visit) -> None:
-    desk_with_a_shipped_order(visit)
-    visit.ada.page.get_by_role("link", name="Order", exact=True).click()
-    visit.ada.page.get_by_role("link", name="Refund").first.click()
+    desk_to_ship(visit)
+    order = visit.ada.page.locator("[data-order]").first.get_attribute("data-order")
+    visit.ada.visits(f"/admin/checkout/order/{order}/refund/")
     expect(visit.ada.page.get_by_role("button", name="Refund…")).to_be_visible()
 
 
 def desk_with_a_refused_refund(visit: Visit) -> None:
     desk_refund(visit)
-    visit.ada.page.get_by_label("Amount").fill("1,000,000")
+    visit.ada.page.get_by_label("Amount").fill("999")
     visit.ada.page.get_by_role("button", name="Refund…").click()
-    expect(visit.ada.page.get_by_text("is more than")).to_be_visible()
+    expect(visit.ada.page.get_by_text("No more than")).to_be_visible()
 
 
 def desk_with_a_refund_to_confirm(visit: Visit) -> None:
@@ -376,6 +404,17 @@ def desk_mails(visit: Visit) -> None:
     expect(visit.ada.page.get_by_text("no mail is sent")).to_be_visible()
     visit.ada.page.get_by_role("link", name="What the mails look like").click()
     expect(visit.ada.page.get_by_role("link", name="Order confirmed", exact=True)).to_be_visible()
+
+
+def desk_health(visit: Visit) -> None:
+    """What is wrong, what may not be looked at, and what is not known, in one page."""
+    visit.merchant.opens_the_desk(visit.ada.page)
+    visit.stripe.forbid(["rak_webhook_read"])
+    visit.merchant.asks_stripe()
+    visit.ada.visits("/admin/health/")
+    expect(visit.ada.page.get_by_text("Give the key Webhook Endpoints: read")).to_be_visible()
+    visit.ada.page.get_by_role("button", name="Ask Stripe now").click()
+    expect(visit.ada.page.get_by_role("link", name="Look again")).to_be_visible()
 
 
 def packing_slip(visit: Visit) -> None:
@@ -428,12 +467,20 @@ PAGES: dict[Reach, int | None] = {
     desk_under_the_hood: None,
     desk_of_events: None,
     desk_of_users: None,
+    desk_orders: None,
+    desk_orders_that_are_not_there: None,
+    desk_order: None,
+    desk_order_that_needs_a_look: None,
     desk_to_ship: None,
     desk_with_nothing_to_ship: None,
     desk_with_a_refused_link: 422,
     desk_with_a_shipped_order: None,
     desk_parcel: None,
+    desk_refund: None,
+    desk_with_a_refused_refund: 422,
+    desk_with_a_refund_to_confirm: None,
     desk_mails: None,
+    desk_health: None,
     packing_slip: None,
 }
 

@@ -65,7 +65,9 @@ class TestTheMerchant:
         assert merchant.post(page, form(mouse, picture="products/mouse.svg")).status_code == 302
 
     def test_sees_orders_and_why_one_needs_a_look(self, merchant: Client, reviewed_order: Order):
-        assert reviewed_order.reference in merchant.get("/admin/checkout/order/").text
+        for tab in ("", "?tab=look", "?look=yes", "?tab=all"):
+            listed = merchant.get(f"/admin/checkout/order/{tab}", follow=True).text
+            assert reviewed_order.reference in listed
         page = merchant.get(f"/admin/checkout/order/{reviewed_order.pk}/change/")
         assert "the amount is not 2999" in page.text
 

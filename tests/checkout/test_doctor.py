@@ -10,6 +10,7 @@ from unittest.mock import patch
 import pytest
 from django.core.mail import EmailMessage
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
@@ -235,9 +236,10 @@ class TestTheRoundTrip:
         only_endpoint(well, enabled_events=others)
         assert "no endpoint of this shop takes checkout.session.exp" in row("Round", run()[1])
 
-    def test_an_old_refusal_is_no_news(self, well: StandIn):
+    def test_an_old_refusal_is_no_news(self, elsewhere: Elsewhere):
         Heartbeat.beat(Heartbeat.Name.REFUSED, timezone.now() - HOUR, "the signature")
-        assert row("Round trip", run()[1]).startswith("✓")
+        elsewhere.status = 500
+        assert "address did not take it" in row("Round trip", run()[1])
 
     def test_does_not_take_the_worker_for_the_webhook(self, elsewhere: Elsewhere):
         """It applies what could not be delivered, but for a probe."""
@@ -408,6 +410,8 @@ class TestWhatTheShopKnowsItself:
             ("backup", "", 24, "Backup", "✓ Backup: It was saved. (1"),
             ("backup", "", 49, "Backup", "✗ Backup: The last one is old. (2"),
             ("books", "books and Stripe differ in 1", 1, "Books", "✗"),
+            ("no fees", "PermissionError 403", 1, "Stripe's fees", "– Stripe's fees [not allowed"),
+            ("no fees", "PermissionError 403", 49, "Stripe's fees", "✓"),
             ("books", "books and Stripe agree: 1 payment", 1, "Books", "✓"),
         ],
     )
@@ -429,6 +433,12 @@ class TestWhatTheShopKnowsItself:
     def test_of_messages(self, message: dict[str, Any], words: str):
         Message.objects.create(kind="merchant_review", key="1", to="a@shop.example", **message)
         assert words in row("Messages", run()[1])
+
+    def test_of_a_database_that_is_away(self):
+        with patch.object(at_home, "look", side_effect=OperationalError("no such table")):
+            is_well, said = run()
+        assert not is_well
+        assert "lacks its tables (no such table)" in said
 
     def test_of_migrations(self):
         with patch.object(at_home, "are_migrations_pending", return_value=True):

@@ -66,9 +66,11 @@ class TestExport:
         assert "bo@example.com" not in str(known)
 
     def test_holds_where_an_order_goes_and_what_it_comes_to(self, adas: Order):
-        Order.objects.update(**PARCEL, shipping_cents=490, discount_cents=50, tax_cents=7)
+        Order.objects.update(
+            **PARCEL, shipping_cents=490, discount_cents=50, tax_cents=7, note="Hers."
+        )
         [order] = export("ada@example.com")["orders"]
-        assert PARCEL.items() <= order.items()
+        assert {**PARCEL, "note": "Hers."}.items() <= order.items()
         assert [order[name] for name in ("delivery", "discount", "tax")] == ["4.90", "0.50", "0.07"]
 
     @pytest.mark.parametrize("address", ["nobody@example.com", "", "%", "ada"])
@@ -114,13 +116,14 @@ class TestForgetting:
     def test_leaves_the_order_in_the_books_without_the_person(
         self, adas: Order, ada: Shopper, bos: Order, bo: Shopper
     ):
-        Order.objects.update(**PARCEL)
+        Order.objects.update(**PARCEL, note="Hers.", search_text="ada")
         receipts.make_link(adas)
         link = receipts.address_of(adas)
         assert "Forgot the person of 1 orders" in say("forget_person", "ADA@example.com")
         order = Order.objects.get(pk=adas.pk)
         assert (order.status, order.received_cents, order.email) == ("PAID", 2_999, "")
         assert (order.shipping_name, order.ship_to, order.phone) == ("", None, "")
+        assert (order.search_text, order.note) == ("", "")
         assert order.payment_intent == adas.payment_intent
         assert order.items.get().name == "Mouse"
         assert ada.get(f"/orders/{order.pk}/").status_code == 404

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from html import unescape
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.mail import EmailMessage
@@ -14,12 +15,14 @@ from pytest_django import Settings
 
 from checkout import doctor
 from checkout.doctor import endpoint, findings, round_trip
-from checkout.models import Heartbeat
+from checkout.models import Heartbeat, StripeEvent
+from merchant import health
 from tests.merchant.conftest import desk_of
 from tools.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
 HEALTH = "/admin/health/"
+ROOT = Path(__file__).parents[2]
 MINUTE = timedelta(minutes=1)
 
 
@@ -61,6 +64,15 @@ class TestThePage:
         area = text.partition('id="endpoint-events"')[2].partition(">")[2]
         assert unescape(area.partition("</textarea>")[0]).split() == [*endpoint.EVENTS]
 
+    def test_leads_to_a_key_with_its_permissions_filled_in_as_the_documents_do(self, desk: Client):
+        links = [health.new_key("test/"), health.new_key()]
+        assert links[0].startswith("https://dashboard.stripe.com/test/apikeys/create?name=")
+        text = unescape(desk.get(HEALTH).text)
+        deploying = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        assert all(f'"{link}"' in text and f"({link})" in deploying for link in links)
+        assert f"({links[0]})" in readme
+
     def test_says_what_is_looked_at_in_the_demo_and_has_no_buttons(self, desk: Client):
         text = desk.get(HEALTH).text
         assert "This is the demo" in text
@@ -101,6 +113,18 @@ class TestThePage:
     def test_refuses_a_wish_that_is_none(self, stripe: StandIn, desk: Client):
         assert desk.post(HEALTH, {"wish": "everything"}).status_code == 403
         assert desk.put(HEALTH).status_code == 405
+
+
+def test_a_round_trip_that_failed_stands_above_each_page_until_an_event_is_heard(
+    stripe: StandIn, desk: Client
+):
+    assert "do not arrive" not in desk.get("/admin/").text
+    doctor.ask_stripe()
+    assert "webhooks do not arrive. Stripe sent the event nowhere" in unescape(
+        desk.get("/admin/").text
+    )
+    StripeEvent.objects.create(event_id="evt_1", type="charge.refunded", outcome="ignored")
+    assert "do not arrive" not in desk.get("/admin/").text
 
 
 class TestAWish:

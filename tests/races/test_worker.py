@@ -66,6 +66,18 @@ class TestOneHolder:
         at_the_end(f"worker: {KILLS} killed at their work, {STOPS} stopped past their lease")
 
 
+class TestAWish:
+    def test_is_granted_by_one_of_them_within_seconds(self, servers: Crew):
+        stage = servers.stage
+        known, rows = {*stage.stripe.sessions}, "SELECT COUNT(*) FROM checkout_heartbeat WHERE name"
+        wish = "VALUES ('stripe wished', CURRENT_TIMESTAMP, '')"
+        stage.sql(f"INSERT INTO checkout_heartbeat (name, at, note) {wish}")
+        wait_until(lambda: not stage.number(f"{rows} = 'stripe wished'"), "Nobody grants it.")
+        assert stage.number(f"{rows} = 'at stripe'") == 1
+        (probe,) = {*stage.stripe.sessions} - known
+        assert stage.stripe.session(probe)["status"] == "expired"
+
+
 class TestAStoppedHolderThatGoesOn:
     """It was stopped after it had seen that something is due, and before it was done."""
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import timezone
 
 from checkout.models import Order
+from storefront import selling
 from storefront.models import Category, Product
 from storefront.money import largest_charge
 from storefront.pictures import Picture, Rendition, body_of
@@ -305,6 +308,27 @@ class TestTheList:
             shown = re.findall(r'<th class="field-full_name"><a[^>]*>([^<]*)</a>', text)
             assert set(shown) == names, query
 
+    def test_says_what_was_sold_lately(
+        self,
+        stripe: StandIn,
+        merchant: Client,
+        ada: Shopper,
+        mouse: Product,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        product("Vase")
+        for quantity in (2, 3):
+            ada.puts(mouse, quantity)
+            ada.buys()
+            deliver(event_about(ada.order))
+        cells = re.compile('<td class="field-sold_lately">(.*?)</td>')
+        assert cells.findall(merchant.get(LIST).text) == ["5", "0"]
+        monkeypatch.setattr(selling, "MOST_ORDERS", 1)
+        assert cells.findall(merchant.get(LIST).text)[0] == "3 in the newest 1 orders"
+        long_ago = timezone.now() - timedelta(days=31)
+        Order.objects.update(paid_at=long_ago)
+        assert cells.findall(merchant.get(LIST).text) == ["0", "0"]
+
     def test_asks_as_much_for_a_hundred_as_for_one(
         self, merchant: Client, mouse: Product, django_assert_max_num_queries
     ):
@@ -314,7 +338,7 @@ class TestTheList:
             picture_of(kind)
             kind.categories.add(Category.objects.create(name=f"Kind {number}"))
         merchant.get(LIST)
-        with django_assert_max_num_queries(14):
+        with django_assert_max_num_queries(16):
             text = merchant.get(LIST).text
         assert text.count('src="/pictures/') == 20
 

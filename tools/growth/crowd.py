@@ -7,6 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from storefront.ops.spelling import searchable
+
+FIRST = ("Ada", "Bo", "Zoë", "Jörg", "Li", "Maria", "Jan", "Ines", "Łukasz", "Tom")
+LAST = ("Lovelace", "Ng", "Müller", "García", "Smith", "Novák", "de Vries", "Rossi", "Sørensen")
+TOWNS = {"Graz": "8010", "Berlin": "10115", "Wien": "1010", "Zürich": "8001"}
 TWO_YEARS = timedelta(days=730)
 LIFETIME = timedelta(minutes=35)
 UNTIL_SHIPPED = timedelta(days=1)
@@ -128,6 +133,10 @@ def shoppers(count: int) -> list[UUID]:
 def _order(rolls: random.Random, shopper: UUID, status: str, created_at: datetime) -> Row:
     pk = _uuid(rolls)
     has_money = status in HAS_MONEY
+    name = f"{FIRST[shopper.int % len(FIRST)]} {LAST[shopper.int % len(LAST)]}"
+    town = [*TOWNS][shopper.int % len(TOWNS)]
+    street = f"Lindenstraße {shopper.int % 100}"
+    address = {"line1": street, "postal_code": TOWNS[town], "city": town, "country": "AT"}
     return {
         "id": pk,
         "shopper": shopper,
@@ -136,6 +145,9 @@ def _order(rolls: random.Random, shopper: UUID, status: str, created_at: datetim
         "total_cents": 2_999,
         "currency": "usd",
         "email": f"{shopper.hex[:12]}@example.com" if has_money else "",
+        "shipping_name": name if has_money else "",
+        "search_text": searchable(name) if has_money else "",
+        "ship_to": address if has_money else None,
         "session_id": f"cs_test_{pk.hex}",
         "session_url": f"https://checkout.stripe.com/c/pay/cs_test_{pk.hex}",
         "session_expires_at": created_at + LIFETIME,

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from checkout import fees, outbox, purging, reconciling
 from checkout.models import Order
+from merchant.orders import TABS
 
 ORDERS, EVENTS = "/admin/checkout/order/", "/admin/checkout/stripeevent/"
 LOOKS = 5
@@ -40,16 +41,22 @@ def lists() -> dict[str, Callable[[], Any]]:
     order = Order.objects.filter(status="PAID").order_by("shopper")[0]
     addresses = {
         "today": "/admin/",
+        "health": "/admin/health/",
         "money of a year": f"/admin/money/?year={timezone.now().year - 1}",
         "orders to ship": "/admin/to-ship/",
-        "orders": ORDERS,
-        "orders, page 5": f"{ORDERS}?p=5",
-        "orders that need a look": f"{ORDERS}?look=yes",
+        "orders": f"{ORDERS}?tab=all",
+        "orders, page 5": f"{ORDERS}?tab=all&p=5",
+        **{f"orders, tab {tab}": f"{ORDERS}?tab={tab}" for tab in TABS},
         "orders in REVIEW": f"{ORDERS}?status__exact=REVIEW",
         "orders of this year": f"{ORDERS}?created_at__gte={timezone.now().year}-01-01+00:00:00Z",
         "an order by its reference": f"{ORDERS}?q={order.reference}",
         "an order by its session": f"{ORDERS}?q={order.session_id}",
         "orders of an e-mail address": f"{ORDERS}?q={order.email}",
+        "orders by the beginning of an address": f"{ORDERS}?q={order.email[:5]}",
+        "orders of a domain": f"{ORDERS}?q=@example.com",
+        "orders by a last name": f"{ORDERS}?q=lovel",
+        "orders by a postcode": f"{ORDERS}?q=A-8010",
+        "orders by four letters": f"{ORDERS}?q={order.reference[:4]}",
         "one order": f"{ORDERS}{order.pk}/change/",
         "products": "/admin/storefront/product/",
         "messages": "/admin/checkout/message/",

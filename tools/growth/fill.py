@@ -1,5 +1,6 @@
 """Brings a database to a size, quickly: plain rows in bulk, past the models and their rules."""
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -103,7 +104,11 @@ def copy(target: str, width: int, values: Iterator[list[Any]]) -> None:
 
 def adapter() -> Callable[[Any], Any]:
     """Return how a value is written; SQLite has neither dates nor UUIDs of its own."""
-    return (lambda value: value) if connection.vendor == "postgresql" else _for_sqlite
+    return _for_postgresql if connection.vendor == "postgresql" else _for_sqlite
+
+
+def _for_postgresql(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict) else value
 
 
 def _for_sqlite(value: Any) -> Any:
@@ -111,7 +116,7 @@ def _for_sqlite(value: Any) -> Any:
         return value.hex
     if isinstance(value, datetime):
         return value.replace(tzinfo=None).isoformat(" ")
-    return value
+    return _for_postgresql(value)
 
 
 def fill_quickly(**sizes: int) -> str:

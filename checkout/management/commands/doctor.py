@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
 from django.utils import timezone
 from django.utils.timesince import timesince
 
@@ -23,14 +24,23 @@ class Command(BaseCommand):
         parser.add_argument("--mail", action="store_true", help="send a mail to MERCHANT_MAIL")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        asked = doctor.ask_stripe()
-        first, *others = at_home.look(timezone.now())
-        found = [first, *asked, *others, *([doctor.try_mail()] if options["mail"] else [])]
+        try:
+            found = self._examine(with_mail=options["mail"])
+        except (DatabaseError, InterfaceError) as error:
+            raise CommandError(
+                f"The database does not answer, or lacks its tables ({error}). See DATABASE_URL, "
+                "and run `manage.py migrate`."
+            ) from error
         for finding in found:
             self._say(finding)
         if count := sum(finding.is_wrong for finding in found):
             raise CommandError("1 thing is wrong." if count == 1 else f"{count} things are wrong.")
         self.stdout.write("Nothing is wrong.")
+
+    def _examine(self, *, with_mail: bool) -> list[Finding]:
+        asked = doctor.ask_stripe()
+        first, *others = at_home.look(timezone.now())
+        return [first, *asked, *others, *([doctor.try_mail()] if with_mail else [])]
 
     def _say(self, finding: Finding) -> None:
         age = f" ({timesince(finding.at)} ago)" if finding.at else ""

@@ -22,7 +22,7 @@ from django.utils import timezone
 from checkout import comparing, doctor, leases
 from checkout.comparing import Comparison, compare
 from checkout.gateway import failures
-from checkout.models import Heartbeat, Lease
+from checkout.models import Heartbeat, Lease, Order
 from checkout.outbox import send_due
 from checkout.purging import purge
 from checkout.reconciling import ReconcileReport, reconcile, recover
@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 ONE_DAY = timedelta(days=1)
 # A first run over years of orders must not keep new ones waiting.
 PURGE_SECONDS = 20
+MOST_NAMES = 1_000
 # Before there was any payment at Stripe.
 LONG_AGO = datetime(2010, 1, 1, tzinfo=UTC)
 LEASE = "orders"
@@ -220,6 +221,7 @@ class Command(BaseCommand):
         if self.sends:
             doctor.grant_wishes()
         Product.objects.filter(search_text="").fold_again()
+        Order.objects.fold_again(MOST_NAMES)
         Heartbeat.beat(Heartbeat.Name.ROUND, note=str(report))
         return report
 

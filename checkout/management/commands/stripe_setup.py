@@ -58,6 +58,10 @@ class Command(BaseCommand):
         except failures.StripeFailed as failure:
             raise CommandError(_words(failure)) from failure
 
+    def _say(self, words: str) -> None:
+        """Say it beside the output, and not in the red of an error."""
+        self.stderr.write(words, style_func=str)
+
     def _own_address(self) -> str:
         if settings.STRIPE_DEMO_MODE:
             raise CommandError("The shop has no Stripe keys. Set both first, and run this again.")
@@ -68,7 +72,7 @@ class Command(BaseCommand):
     def _typed_key(self) -> str:
         """Ask for a key of the shop's mode. It is no argument: all can read a command line."""
         mode = "live" if settings.STRIPE_LIVE_MODE else "test"
-        self.stderr.write(
+        self._say(
             f"This needs a key of the shop's account, in {mode} mode, that may write Webhook "
             "Endpoints: a secret key, or a restricted one for this alone. It is not kept."
         )
@@ -99,7 +103,7 @@ class Command(BaseCommand):
 
     def _tell_near_misses(self, there: Sequence[Json]) -> None:
         if near := endpoint.near_misses(there):
-            self.stderr.write(f"Left as they are, for they have other addresses: {', '.join(near)}")
+            self._say(f"Left as they are, for they have other addresses: {', '.join(near)}")
 
     def _make(self, there: Sequence[Json], old_secrets: str) -> None:
         if len(there) >= endpoint.MOST:
@@ -115,7 +119,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{NAME}={','.join(filter(None, [secret, old_secrets]))}")
         digest = {endpoint.DIGEST: endpoint.digest(secret)}
         accounts.change_endpoint(self._key, made["id"], metadata=digest)
-        self.stderr.write(
+        self._say(
             f"Stripe sends {len(endpoint.EVENTS)} kinds of events to {self._url} from now on. Set "
             "the line above in the shop's environment, and restart it."
         )
@@ -126,14 +130,14 @@ class Command(BaseCommand):
                 f"{len(ours)} endpoints have the shop's address already. Run this with --finish."
             )
         self._make(there, settings.STRIPE_WEBHOOK_SECRET)
-        self.stderr.write(
+        self._say(
             "Until then both endpoints send, and what the old one signs is believed. Once all "
             "servers have both secrets, run this with --finish, which deletes the old one."
         )
 
     def _finish(self, ours: Sequence[Json]) -> None:
         if len(ours) < 2:
-            self.stderr.write("There is nothing to finish: no second endpoint has the address.")
+            self._say("There is nothing to finish: no second endpoint has the address.")
             return
         new, *old = ours
         if not (secret := endpoint.known_secret(new)):
@@ -151,7 +155,7 @@ class Command(BaseCommand):
         for each in old:
             accounts.remove_endpoint(self._key, each["id"])
         self.stdout.write(f"{NAME}={secret}")
-        self.stderr.write(
+        self._say(
             f"Deleted {', '.join(each['id'] for each in old)}. The line above is all that the "
             "shop needs now."
         )
@@ -160,7 +164,7 @@ class Command(BaseCommand):
         for each in ours:
             self._mend_one(each)
         if len(ours) > 1:
-            self.stderr.write(
+            self._say(
                 f"{len(ours)} endpoints have the shop's address, so each event comes as often, "
                 "which does no harm. If a secret is being rolled, run this with --finish."
             )
@@ -178,15 +182,15 @@ class Command(BaseCommand):
             "switched on" if "disabled" in changes else "",
         ]
         said = "; ".join(filter(None, done)) or "nothing to mend"
-        self.stderr.write(f"{each['url']} ({each['id']}): {said}.")
+        self._say(f"{each['url']} ({each['id']}): {said}.")
         version = each["api_version"] or accounts.API_VERSION
         if version != accounts.API_VERSION:
-            self.stderr.write(
+            self._say(
                 f"It sends API version {version}, which Stripe changes for none; the shop is made "
                 f"for {accounts.API_VERSION}. A new endpoint does: run this with --roll."
             )
         elif endpoint.is_secret_wrong(each):
-            self.stderr.write(
+            self._say(
                 f"{NAME} is not this endpoint's. Stripe's dashboard shows it; or run this with "
                 "--roll, for a new one."
             )

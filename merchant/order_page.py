@@ -1,0 +1,201 @@
+"""The page of one order: what to do, what was bought, where it goes, and what came of it."""
+
+import hashlib
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from checkout import persons, receipts
+from checkout.bills import delivery_name
+from checkout.models import Message, Order
+from merchant import shipping
+from merchant.advice import reasons_and_advice
+from merchant.forms import NoteForm, ParcelForm
+from merchant.refunding import refund_of
+from merchant.timeline import NOTED, timeline
+from storefront.countries import country_name
+from storefront.ops import logs
+from storefront.ops.pages import SeeOther
+from storefront.pictures import show_pictures
+
+SEE_ORDERS = ("checkout.view_order", "checkout.change_order")
+# Whoever packs sees what an order comes to, and nothing more of its payment.
+SEE_MONEY = "checkout.view_refund"
+MOST_OTHERS = 100
+RAW = (
+    *("id", "status", "created_at", "paid_at", "currency", "country", "needs_shipping"),
+    *("session_id", "session_url", "session_expires_at", "attempt", "attempt_at", "asked_at"),
+    *("returned_at", "superseded_at", "payment_intent", "refunded_from", "charge_refunded_at"),
+    *("disputed_at", "dispute_id", "dispute_result", "counts_stock", "put_back_at"),
+)
+
+
+def order_of(request: HttpRequest, pk: UUID, *, to_change: bool = False) -> Order:
+    let_in(request, to_change=to_change)
+    order = get_object_or_404(Order.objects.prefetch_related("items__product"), pk=pk)
+    logs.bind(order=str(order.pk))
+    return order
+
+
+def let_in(request: HttpRequest, *, to_change: bool = False) -> None:
+    """Let in the staff who may see orders, or change them; all others get a 403."""
+    may = ("checkout.change_order",) if to_change else SEE_ORDERS
+    if not any(map(request.user.has_perm, may)):
+        raise PermissionDenied
+
+
+def show(
+    request: HttpRequest,
+    order: Order,
+    *,
+    parcel: ParcelForm | None = None,
+    note: NoteForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Answer with the page; a form that was refused comes back with what was typed."""
+    may = request.user.has_perm
+    show_pictures(item.product for item in order.items.all() if item.product)
+    context = {
+        "title": f"Order {order.reference}",
+        "opts": Order._meta,
+        "order": order,
+        "form": parcel or ParcelForm(),
+        "net_cents": order.received_cents - order.refunded_cents,
+        "parcels": list(order.parcels.all()),
+        "can_be_undone": shipping.can_be_undone(order, timezone.now()),
+        "way": ", ".join(filter(None, (delivery_name(order), country_name(order.country)))),
+        "reasons": reasons_and_advice(order.review_reason),
+        "seen": digest(order.review_reason),
+        "note": note or NoteForm(initial={"note": order.note, "seen": digest(order.note)}),
+        "refund": refund_of(order, request.user),
+        "moments": timeline(order, may),
+        "other_orders": _other_orders(order),
+        "private_link": receipts.address_of(order),
+        "may_see_money": may(SEE_MONEY),
+        "may_settle": may(SEE_MONEY) and may("checkout.change_order"),
+        "may_write": may("checkout.change_message"),
+        **_at_stripe(order),
+    }
+    if may(SEE_MONEY):
+        context["raw"] = [(name.replace("_", " "), getattr(order, name)) for name in RAW]
+    if may("checkout.view_message"):
+        context["mail_trouble"] = _mail_trouble(order)
+        context["last_mail"] = _last_mail(order)
+    return desk_page(request, "order", context, status)
+
+
+@require_POST
+def note(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Keep the note, unless somebody has written another one since the page was shown."""
+    order = order_of(request, pk, to_change=True)
+    form = NoteForm(request.POST)
+    if not form.is_valid():
+        return show(request, order, note=form, status=422)
+    words = form.cleaned_data["note"]
+    if words == order.note:
+        return _to_order(order)
+    with transaction.atomic():
+        is_kept = form.cleaned_data["seen"] == digest(order.note) and order.write_note(
+            words, seen=order.note
+        )
+        if is_kept:
+            log(request, order, NOTED)
+    if not is_kept:
+        order.refresh_from_db(fields=["note"])
+        form.tell_of(order.note, digest(order.note))
+        return show(request, order, note=form, status=409)
+    messages.success(request, f"The note of order {order.reference} is kept.")
+    return _to_order(order)
+
+
+@require_POST
+def settling(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take the order from what needs a look; the payment's state stays as it is."""
+    order = order_of(request, pk, to_change=True)
+    if not request.user.has_perm(SEE_MONEY):
+        raise PermissionDenied
+    reason = order.review_reason
+    with transaction.atomic():
+        is_settled = request.POST.get("seen") == digest(reason) and order.settle(reason)
+        if is_settled:
+            log(request, order, f"Settled: {reason.strip()}")
+    if is_settled:
+        messages.success(request, f"Order {order.reference} needs no look any more.")
+    elif Order.objects.filter(pk=order.pk, review_reason="").exists():
+        messages.warning(request, f"Order {order.reference} was settled already.")
+    else:
+        messages.warning(request, "There is more to look at by now. Please read it first.")
+    return _to_order(order)
+
+
+def log(request: HttpRequest, order: Order, words: str) -> None:
+    """Write into the history of the order who did it."""
+    who = request.user.pk or 0  # nobody is let in without a name
+    LogEntry.objects.log_actions(who, [order], CHANGE, change_message=words, single_object=True)
+
+
+def digest(text: str) -> str:
+    """Return what tells one text from another; browsers change the ends of lines in forms."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def address_of(order: Order) -> str:
+    return reverse("admin:checkout_order_change", args=[order.pk])
+
+
+def desk_page(
+    request: HttpRequest, name: str, context: dict[str, Any], status: int = 200
+) -> HttpResponse:
+    own = {
+        "may_ship": request.user.has_perm("checkout.change_order"),
+        "carriers": [*settings.TRACKING_URLS],
+    }
+    context = admin.site.each_context(request) | own | context
+    return render(request, f"merchant/{name}.html", context, status=status)
+
+
+def _to_order(order: Order) -> HttpResponse:
+    return SeeOther(address_of(order))
+
+
+def _other_orders(order: Order) -> int:
+    """Return how many more the customer has, as far as anybody counts."""
+    if not order.email:
+        return 0
+    return persons.orders_of(order.email).exclude(pk=order.pk).order_by()[:MOST_OTHERS].count()
+
+
+def _at_stripe(order: Order) -> dict[str, Any]:
+    """Return where Stripe shows the payment and its dispute."""
+    if order.is_demo:
+        return {}
+    is_test = (order.session_id or "").startswith("cs_test_") or not settings.STRIPE_LIVE_MODE
+    dashboard = f"https://dashboard.stripe.com/{'test/' if is_test else ''}"
+    intent, dispute = order.payment_intent, order.dispute_id
+    return {
+        "payment_at_stripe": f"{dashboard}payments/{intent}" if intent else "",
+        "dispute_at_stripe": f"{dashboard}disputes/{dispute}" if dispute else "",
+    }
+
+
+def _mail_trouble(order: Order) -> str:
+    """Return why the shopper can't be reached by mail, if that is so."""
+    refused = order.messages.failed().filter(tries__gt=0).exclude(error="").first()
+    return refused.error if refused else ""
+
+
+def _last_mail(order: Order) -> Message | None:
+    """Return what was written to the shopper last, if it can be sent once more."""
+    to_shopper = order.messages.exclude(kind__startswith="merchant_").order_by("-id")
+    last = to_shopper.first()
+    return last if last and last.state != Message.State.WAITING else None
