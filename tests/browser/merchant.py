@@ -120,12 +120,13 @@ class Merchant:
     def has_sold_abroad(self) -> None:
         """To two countries and in two currencies; one payment is settled in a third."""
         self._do(
-            "from uuid import uuid4; from django.utils import timezone; from checkout.models import *;"
+            "from uuid import uuid4; from django.utils import timezone;"
+            "from checkout.models import *;"
             "sold = {'status': 'PAID', 'paid_at': timezone.now(), 'shipping_name': 'Ada'};"
             "rows = [('usd', 4_000, 'AT', 117, 'usd'), ('usd', 9_000, 'DE', 205, 'eur'),"
             " ('jpy', 999_999_999, 'JP', None, '')];"
             "names = ('currency', 'total_cents', 'country', 'fee_cents', 'settlement_currency');"
-            "[Order.objects.create(shopper=uuid4(), **sold, **dict(zip(names, row))) for row in rows]"
+            "[Order.objects.create(shopper=uuid4(), **sold, **dict(zip(names, r))) for r in rows]"
         )
         self.has_work = True
 
