@@ -55,6 +55,10 @@ class NoteForm(forms.Form):
     )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        # The form of a refund on the same page has a note as well.
+        super().__init__(*args, **{"auto_id": "order-%s"} | options)
+
     def clean_note(self) -> str:
         return "\n".join(self.cleaned_data["note"].splitlines())
 

@@ -211,7 +211,7 @@ def page(request: HttpRequest, form: ExportForm) -> HttpResponse:
     asked = request.GET.get("year") or str(this_year)
     is_year = asked.isascii() and asked.isdecimal() and FIRST_YEAR <= int(asked[:9]) <= LAST_YEAR
     year = int(asked) if is_year else this_year
-    paid = Order.objects.filter(paid_at__isnull=False).order_by("paid_at")
+    paid = Order.objects.filter(paid_at__lte=timezone.now()).order_by("paid_at")
     first = paid.values_list("paid_at", flat=True).first()
     since = timezone.localdate(first, shop_zone()).year if first else this_year
     books = books_of(year)

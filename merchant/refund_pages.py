@@ -1,13 +1,10 @@
 """The page of the desk on which money is paid back: the form, then who gets what, then Stripe."""
 
-from typing import Any
 from uuid import UUID, uuid4
 
-from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,32 +15,30 @@ from checkout.reconciling import ReconcileReport
 from merchant import refunding
 from merchant.forms import RefundForm
 from merchant.models import RefundRequest
-from merchant.order_page import SEE_ORDERS
+from merchant.order_page import address_of, desk_page, order_of
 from merchant.refunding import MAY_REFUND, NotRefunded, Refunding, refund_of
 from merchant.views import read_or_post
-from storefront.ops import logs
 from storefront.ops.pages import SeeOther
 
 
 @read_or_post
 def refund(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show what can be refunded of an order; a post says who gets what, and the next one asks."""
-    if not (request.user.has_perm(MAY_REFUND) and any(map(request.user.has_perm, SEE_ORDERS))):
+    order = order_of(request, pk)
+    if not request.user.has_perm(MAY_REFUND):
         raise PermissionDenied
-    order = get_object_or_404(Order, pk=pk)
-    logs.bind(order=str(order.pk))
     shown = refund_of(order, request.user, timezone.now(), request.POST or None)
     if request.method != "POST":
         return _page(request, order, shown)
-    if shown and shown.asked and ("again" in request.POST or "look" in request.POST):
-        return _go_on(request, shown.asked)
+    if "again" in request.POST or "look" in request.POST:
+        return _go_on(request, shown.asked) if shown and shown.asked else _to_order(order)
     is_confirmed = "confirmed" in request.POST
     if is_confirmed and (asked := _asked_before(request, order)):
         messages.info(request, f"{asked.amount} is asked for already: {asked.state}.")
         return _to_order(order)
     if not shown or not shown.form:
         messages.warning(request, _why_no_form(order, shown))
-        return SeeOther(_address(order))
+        return SeeOther(reverse("admin:refund", args=[order.pk]))
     if not shown.form.is_valid():
         return _page(request, order, shown, status=422)
     if not is_confirmed:
@@ -71,7 +66,6 @@ def _ask(request: HttpRequest, shown: Refunding, form: RefundForm) -> HttpRespon
     except NotRefunded as reason:
         form.add_error(None, str(reason))
         return _page(request, order, shown, status=422)
-    _note(request, order, f"Asked Stripe to refund {wanted.amount}.")
     _tell(request, wanted, is_first=True)
     return _to_order(order)
 
@@ -136,7 +130,7 @@ def _confirmation(request: HttpRequest, shown: Refunding, form: RefundForm) -> H
         "is_fraud": form.cleaned_data["reason"] == RefundRequest.Reason.FRAUDULENT,
         "request_id": uuid4(),
     }
-    return _rendered(request, "refund_confirm", context)
+    return desk_page(request, "refund_confirm", context)
 
 
 def _page(
@@ -148,25 +142,8 @@ def _page(
         "refund": shown,
         "why_not": refunding.why_not(order),
     }
-    return _rendered(request, "refund", context, status)
-
-
-def _rendered(
-    request: HttpRequest, name: str, context: dict[str, Any], status: int = 200
-) -> HttpResponse:
-    context = admin.site.each_context(request) | context
-    return render(request, f"merchant/{name}.html", context, status=status)
-
-
-def _note(request: HttpRequest, order: Order, words: str) -> None:
-    """Write into the history of the order who did it."""
-    who = request.user.pk or 0  # nobody is let in without a name
-    LogEntry.objects.log_actions(who, [order], CHANGE, change_message=words, single_object=True)
+    return desk_page(request, "refund", context, status)
 
 
 def _to_order(order: Order) -> HttpResponse:
-    return SeeOther(reverse("admin:checkout_order_change", args=[order.pk]))
-
-
-def _address(order: Order) -> str:
-    return reverse("admin:refund", args=[order.pk])
+    return SeeOther(address_of(order))

@@ -51,11 +51,15 @@ class ProductForm(KnowsWhatItShowed, WithPictures):
         self.initial.setdefault("counts", NOT_COUNTED if self.instance.stock is None else COUNTED)
         if stock := self.fields.get("stock"):
             stock.label, stock.help_text = "How many", _reserved(self.instance)
+        if self.instance.is_choice:
+            status: Any = self.fields["status"]
+            status.choices = Status.choices[:2]  # none of it is left if none of its kinds is
 
     def _stored_status(self) -> Status:
         if not self.instance.is_on_sale:
             return Status.HIDDEN
-        return Status.SOLD_OUT if self.instance.stock == 0 else Status.FOR_SALE
+        is_sold_out = self.instance.stock == 0 and not self.instance.is_choice
+        return Status.SOLD_OUT if is_sold_out else Status.FOR_SALE
 
     def sells_out(self) -> bool:
         is_new = "status" in self.changed_data
@@ -107,6 +111,8 @@ class ProductForm(KnowsWhatItShowed, WithPictures):
 
 def _reserved(product: Product) -> str:
     """Say how many more are in orders that are not paid yet."""
+    if product.is_choice:
+        return "Each kind has its own, below."
     if product.stock is None:
         return ""
     held = Reservation.objects.filter(product=product.pk).aggregate(all=Sum("quantity"))["all"]

@@ -37,7 +37,7 @@ class Variants(TypedMoney, admin.TabularInline):
     formset = VariantRows
     fields = ("variant", "price_cents", "stock", "needs_shipping", "is_on_sale", "position")
     extra = 1
-    show_change_link = True
+    show_change_link, view_on_site = True, False
     verbose_name, verbose_name_plural = "kind", "kinds of it, each with its price and stock"
 
 

@@ -16,7 +16,7 @@ FIRST_SECONDS = 1.0
 NICENESS = 5
 # What lives so long did not fail at its start.
 STEADY_SECONDS = 60.0
-SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 GRACE_SECONDS = 8.0
 NOT_WANTED = 3
 """The exit status of a companion that is not to be started again."""

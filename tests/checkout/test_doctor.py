@@ -21,7 +21,7 @@ from checkout.gateway import signatures
 from checkout.models import Heartbeat, Message, Order, StripeEvent
 from storefront.models import Product
 from storefront.ops import health
-from tests.cast import Shopper, rate
+from tests.cast import Shopper, product, rate
 from tests.log_capture import Log
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.tests.shop import Shop as Elsewhere
@@ -117,6 +117,9 @@ class TestWhereAllIsWell:
         self, well: StandIn, settings: Settings, db: None
     ):
         rate("Parcel", "AT", 490)
+        tea = product("Tea", 450, tax_code="txcd_40060003")
+        product("Tea", 900, variant_of=tea, variant="Large")
+        settings.CHECKOUT_LIFETIME = timedelta(minutes=1_435)
         settings.PROMOTION_CODES, settings.ASK_PHONE, settings.TAX = True, True, "inclusive"
         settings.EXCLUDE_PAYMENT_METHODS = ["klarna"]
         is_well, said = run()
@@ -124,6 +127,9 @@ class TestWhereAllIsWell:
         assert "delivery to Austria, promotion codes, tax (inclusive), a phone" in said
         (probe,) = well.sessions.values()
         assert probe["status"] == "expired"
+        assert probe["amount_subtotal"] == 900
+        (opening,) = [r.params for r in well.requests if r.path == "/v1/checkout/sessions"]
+        assert opening["line_items"][0]["price_data"]["product_data"]["tax_code"] == tea.tax_code
         assert probe["allow_promotion_codes"]
         assert probe["shipping_address_collection"]["allowed_countries"] == ["AT"]
         assert probe["automatic_tax"]["enabled"]

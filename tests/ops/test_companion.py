@@ -90,7 +90,7 @@ def test_that_dies_at_its_start_is_started_again_after_growing_pauses(
         dies(one)
         pauses.append(one._starts_at - clock.now)
         clock.now = one._starts_at
-    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30, 30]
     assert said[0] == "The worker has died. It is started again in 1 s."
 
 
@@ -98,7 +98,7 @@ def test_that_ran_for_long_is_started_again_soon(
     clock: Clock, made: list[Companion], said: list[str]
 ):
     one = beside(made, said, DIES)
-    one._pause = 60
+    one._pause = 30
     clock.now += 1
     one.keep()
     assert one._process

@@ -74,8 +74,8 @@ class Crew:
 
     def wait_for_rounds(self, count: int) -> None:
         """Wait until so many more have come to their end."""
-        before = self._ended()
-        wait_until(lambda: self._ended() >= before + count, "No round is done.")
+        for number in range(self._ended() + 1, self._ended() + 1 + count):
+            wait_until(lambda n=number: self._ended() >= n, "No round is done.")  # type: ignore[misc]
 
     def _ended(self) -> int:
         return [words for _, words in self.rounds()].count("ends")

@@ -222,6 +222,14 @@ class TestTheForm:
         changes(merchant, mug, new_category="Gifts")
         assert {each.name for each in mug.categories.all()} == {"Tableware", "Gifts"}
 
+    def test_leaves_the_stock_of_a_family_to_its_kinds(self, merchant: Client, mouse: Product):
+        product("Mouse", variant="blue", variant_of=mouse)
+        Product.objects.filter(pk=mouse.pk).update(stock=0)
+        text = merchant.get(change(mouse)).text
+        assert "Each kind has its own, below." in text
+        assert 'value="sold_out"' not in text
+        assert changes(merchant, mouse, name="Rat").status_code == 302
+
     def test_takes_it_off_sale_and_saves_what_was_typed(self, merchant: Client, mouse: Product):
         changes(merchant, mouse, price_cents="9", _off_sale="Take off sale")
         assert (stored(mouse).is_on_sale, stored(mouse).price_cents) == (False, 900)
