@@ -7,6 +7,7 @@ from datetime import date, datetime, time
 from itertools import pairwise
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import connection
@@ -96,7 +97,7 @@ class Books:
 
 
 def books_of(year: int) -> list[Books]:
-    """Return the year's books, one for each currency, by the months of the shop's time zone."""
+    """Return the year's books by the shop's months, one for each currency, its own in front."""
     edges = [_midnight(year + month // 12, month % 12 + 1) for month in range(13)]
     books: dict[str, Books] = {}
 
@@ -114,7 +115,7 @@ def books_of(year: int) -> list[Books]:
         for month, currency, country, cents in rows:
             for each in sums(currency, month, country):
                 each.refunded += sign * cents
-    return sorted(books.values(), key=lambda b: (-b.total.sold, b.currency))
+    return sorted(books.values(), key=lambda b: (b.currency != settings.CURRENCY, b.currency))
 
 
 def _midnight(year: int, month: int) -> datetime:

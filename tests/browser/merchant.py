@@ -117,6 +117,19 @@ class Merchant:
         )
         self.has_a_lamp = self.has_work = True
 
+    def has_sold_abroad(self) -> None:
+        """To two countries and in two currencies; one payment is settled in a third."""
+        self._do(
+            "from uuid import uuid4; from django.utils import timezone;"
+            "from checkout.models import *;"
+            "sold = {'status': 'PAID', 'paid_at': timezone.now(), 'shipping_name': 'Ada'};"
+            "rows = [('usd', 4_000, 'AT', 117, 'usd'), ('usd', 9_000, 'DE', 205, 'eur'),"
+            " ('jpy', 999_999_999, 'JP', None, '')];"
+            "names = ('currency', 'total_cents', 'country', 'fee_cents', 'settlement_currency');"
+            "[Order.objects.create(shopper=uuid4(), **sold, **dict(zip(names, r))) for r in rows]"
+        )
+        self.has_work = True
+
     def has_done_it(self) -> None:
         self._do(
             "from checkout.models import *; Heartbeat.objects.filter(name__in=['books', 'refused'])"

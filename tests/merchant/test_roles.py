@@ -35,7 +35,7 @@ OPEN = {
     ("packer", "get"): ANYBODY_READS | SEES_ORDERS | {"parcel"},
     ("packer", "post"): ANYBODY
     | ORDERS_READ
-    | {"to-ship", "shipment", "shipment-undoing", "parcels", "parcel"},
+    | {"to-ship", "shipment", "shipment-undoing", "parcels", "parcel", "note"},
     ("bookkeeper", "get"): ANYBODY_READS | SEES_ORDERS | {"money", "export"},
     ("bookkeeper", "post"): ANYBODY | ORDERS_READ | {"to-ship"},
 }
@@ -123,6 +123,20 @@ def test_a_bookkeeper_prints_slips_and_ships_nothing(order: Order, pressed: str)
     answer = member("bookkeeper").post("/admin/to-ship/", form)
     order.refresh_from_db()
     assert (answer.status_code, order.shipped_at) == (403 if pressed == "ship" else 303, None)
+
+
+def test_a_packer_reads_no_more_of_the_money_than_packing_needs(order: Order):
+    """That a part went back is a warning to who packs."""
+    Order.objects.filter(pk=order.pk).update(refunded_cents=1_234, fee_cents=321, net_cents=1)
+    Refund.objects.create(order=order, refund_id="re_1", amount_cents=1_234)
+    packer, bookkeeper = member("packer"), member("bookkeeper")
+    page = f"/admin/checkout/order/{order.pk}/change/"
+    secrets = ("3.21", "re_1", order.payment_intent, "/mail/", "/refund/", "/admin/money/")
+    for address in ("/admin/", page, "/admin/checkout/order/"):
+        shown = packer.get(address).text
+        assert [secret for secret in secrets if secret in shown] == []
+    assert "$59.98" in packer.get(page).text
+    assert "/admin/money/" in bookkeeper.get("/admin/").text
 
 
 def test_a_packer_ships(order: Order):
