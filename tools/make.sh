@@ -174,7 +174,9 @@ test_all() {
 }
 
 # Files stay whole, as their tests share servers, and in their order: see tests/conftest.py.
-in_parallel='--numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder'
+# One process more than there are cores, as many tests wait for a browser or for other processes.
+in_parallel="--numprocesses=$(($(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses=4"
+in_parallel="$in_parallel --dist=loadfile --no-loadscope-reorder"
 
 test_on_postgresql() {  # Last, as the line that ends its summary ends the whole.
     say "On SQLite the tests $verdict. Testing on PostgreSQL what meets a database ..."

@@ -251,7 +251,7 @@ class Order(models.Model):
             models.Index(fields=("status", "created_at"), name="orders_in_a_state"),
             models.Index(fields=("created_at",), name="orders_by_age"),
             models.Index(
-                fields=("sender",), condition=~Q(sender=""), name="pending_orders_of_a_sender"
+                fields=("sender", "status"), condition=~Q(sender=""), name="orders_of_a_sender"
             ),
             models.Index(Lower("email"), name="orders_of_an_email"),
             models.Index(

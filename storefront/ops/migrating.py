@@ -40,3 +40,16 @@ class AddIndexConcurrently(migrations.AddIndex):
         if self.allow_migrate_model(schema_editor.connection.alias, model):
             schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
             schema_editor.add_index(model, self.index, concurrently=True)
+
+
+class RemoveIndexConcurrently(migrations.RemoveIndex):
+    """Remove an index while others write, in a migration that is not `atomic`."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        model = from_state.apps.get_model(app_label, self.model_name)
+        if self.allow_migrate_model(schema_editor.connection.alias, model):
+            how = "CONCURRENTLY" if schema_editor.connection.vendor == "postgresql" else ""
+            name = schema_editor.quote_name(self.name)
+            schema_editor.execute(f"DROP INDEX {how} IF EXISTS {name}")

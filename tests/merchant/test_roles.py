@@ -62,7 +62,7 @@ def things(order: Order) -> dict[str, Any]:
     StripeEvent.objects.create(event_id="evt_1", type="x", outcome="ignored")
     Category.objects.create(name="Mice")
     rate("Parcel", "AT", 490)
-    Group.objects.get_or_create(name="packer")
+    Group.objects.create(name="any other")
     Refund.objects.create(order=order, refund_id="re_1", amount_cents=5)
     return {"order": order, "parcel": parcel, "message": message}
 
