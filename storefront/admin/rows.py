@@ -6,8 +6,10 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.http import HttpRequest
 
+from storefront.importing import MOST_PIECES
 from storefront.money import format_money
 from storefront.money_field import MoneyField
 
@@ -24,6 +26,8 @@ class KnowsWhatItShowed(forms.ModelForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         for name, field in self.fields.items():
+            if name == "stock":  # as in a spreadsheet: not every database takes more
+                field.validators = [*field.validators, MaxValueValidator(MOST_PIECES)]
             if isinstance(field, MoneyField):
                 said = field.say(self.initial.get(name))
                 field.help_text = f"{said} {field.help_text}".strip()

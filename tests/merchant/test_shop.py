@@ -102,6 +102,7 @@ class TestThePage:
             ({"phone": "call me"}, "Please write a number like +43 316 123456."),
             ({"return_days": "-1"}, "greater than or equal to 0"),
             ({"return_days": "9999"}, "3650 days at most"),
+            ({"state": "closed", "until": "0001-01-01"}, "This day has come already."),
             ({"time_zone": "Mars/Olympus"}, "Select a valid choice."),
             ({"name": "x" * 81}, "at most 80 characters"),
             ({"words": "\x07"}, "Please leave out what is no letter of a text."),
@@ -144,10 +145,9 @@ class TestTwoMerchants:
         assert desk.post(SHOP, mine | {"version": version, "new_logo": ""}).status_code == 303
         assert Shop.this().name == "Mine"
 
-    def test_are_two_even_if_the_form_does_not_say_what_it_has_seen(self, desk: Client):
-        sent = form(name="Mine")
-        del sent["version"]
-        assert desk.post(SHOP, sent).status_code == 409
+    @pytest.mark.parametrize("seen", ["", "-1", str(10**30)])
+    def test_are_two_even_if_the_form_does_not_say_what_it_has_seen(self, desk: Client, seen: str):
+        assert desk.post(SHOP, form(name="Mine", version=seen)).status_code == 409
 
 
 class TestTheLogo:

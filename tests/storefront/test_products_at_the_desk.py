@@ -171,6 +171,7 @@ class TestTheStock:
             (None, {"counts": "yes"}, "Write how many you have"),
             (5, {"stock": ""}, "Write how many you have"),
             (5, {"stock": "-1"}, "greater than or equal to 0"),
+            (5, {"stock": "9999999999"}, "less than or equal to 2147483647"),
             (5, {"status": "sold_out", "stock": "7"}, "Sold out means that none is left"),
             (0, {"status": "for_sale"}, "Write how many you have"),
         ],
