@@ -110,7 +110,7 @@ def _deeds(order: Order) -> Iterator[Moment]:
     # No two things share such an id, and the index is of it alone.
     deeds = LogEntry.objects.filter(object_id=str(order.pk))
     note = order.note
-    for deed in deeds.select_related("user").order_by("-action_time")[:MOST]:
+    for deed in deeds.prefetch_related("user").order_by("-action_time")[:MOST]:
         words = deed.get_change_message()
         yield Moment(deed.action_time, f"{deed.user}: {words}", note if words == NOTED else "")
         note = "" if words == NOTED else note
