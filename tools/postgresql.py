@@ -7,6 +7,7 @@ import argparse
 import glob
 import os
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -14,7 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Literal, Self
@@ -170,9 +171,14 @@ def unprivileged() -> pwd.struct_passwd | None:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """Return a port that nobody listens at, below those that systems give to their clients.
+
+    One of those could be taken by a client before the server starts.
+    """
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def run(command: list[str], url: str) -> int:
