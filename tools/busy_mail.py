@@ -7,15 +7,18 @@ python -m tools.postgresql python -m tools.busy_mail     # on PostgreSQL
 import re
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import tools.environment  # noqa: F401
 from tools.http_shopper import Answer
+from tools.postgresql import free_port
 from tools.shop_process import ShopProcess
 from tools.slow_stripe import PAUSE_SECONDS, others, shoppers
 from tools.stage import Stage, new_stage, real_mode_with
@@ -87,15 +90,25 @@ def memory(shop: ShopProcess) -> dict[str, float]:
     return found
 
 
+@contextmanager
+def mail_server() -> Iterator[str]:
+    """Give the URL of one in a process of its own: in this one it would hold up who asks."""
+    port = free_port()
+    sink = ["-m", "aiosmtpd", "-n", "-c", "aiosmtpd.handlers.Sink", "-l", f"127.0.0.1:{port}"]
+    with subprocess.Popen([sys.executable, *sink]) as process:
+        yield f"smtp://127.0.0.1:{port}"
+        process.terminate()
+
+
 def main() -> None:
-    with new_stage(Path(tempfile.mkdtemp()), workers=1) as stage:
+    with new_stage(Path(tempfile.mkdtemp()), workers=1) as stage, mail_server() as mail_url:
         stage.stripe.listen(stage.shop.webhook_url)
         [ada] = shoppers(stage, 1)
         assert ada.buys().leads_to_payment
         [(_, session)] = stage.orders(ada)
         stage.stripe.pay(str(session))
         environment = real_mode_with(stage.stripe.url)
-        environment |= {"MAIL_URL": stage.post.url, "WORKER": "inline"}
+        environment |= {"MAIL_URL": mail_url, "WORKER": "inline"}
         log = stage.shop.log.with_name("mailing")
         wait_until(lambda: stage.number(WAITING), "The order is not confirmed.")
         with ShopProcess(stage.database, log=log, **environment) as shop:
