@@ -9,7 +9,7 @@ from django.core.management import call_command
 
 from checkout import receipts
 from checkout.models import Order
-from merchant.models import Parcel
+from merchant.models import Parcel, RefundRequest
 from storefront.models import CartLine, Product
 from tests.cast import Shopper, deliver, event_about
 from tools.stripe_stand_in import StandIn
@@ -112,6 +112,15 @@ class TestForgetting:
         say("forget_person", "ada@example.com")
         said = Parcel.objects.values_list("order", "carrier", "number", "url")
         assert {*said} == {(adas.pk, "", "", ""), (bos.pk, "DHL", "1", "https://dhl.example")}
+
+    def test_leaves_nothing_of_why_something_came_back(self, adas: Order, bos: Order):
+        for order in (adas, bos):
+            RefundRequest.objects.create(
+                order=order, amount_cents=1, key=str(order.pk), note="Torn."
+            )
+        say("forget_person", "ada@example.com")
+        said = RefundRequest.objects.values_list("order", "note")
+        assert {*said} == {(adas.pk, ""), (bos.pk, "Torn.")}
 
     def test_leaves_the_order_in_the_books_without_the_person(
         self, adas: Order, ada: Shopper, bos: Order, bo: Shopper
