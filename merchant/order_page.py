@@ -21,7 +21,7 @@ from checkout.models import Message, Order
 from merchant import shipping
 from merchant.advice import reasons_and_advice
 from merchant.forms import NoteForm, ParcelForm
-from merchant.refunding import refund_of
+from merchant.refunding import dashboard, refund_of
 from merchant.timeline import NOTED, timeline
 from storefront.countries import country_name
 from storefront.ops import logs
@@ -179,12 +179,11 @@ def _at_stripe(order: Order) -> dict[str, Any]:
     """Return where Stripe shows the payment and its dispute."""
     if order.is_demo:
         return {}
-    is_test = (order.session_id or "").startswith("cs_test_") or not settings.STRIPE_LIVE_MODE
-    dashboard = f"https://dashboard.stripe.com/{'test/' if is_test else ''}"
+    begin = dashboard(order)
     intent, dispute = order.payment_intent, order.dispute_id
     return {
-        "payment_at_stripe": f"{dashboard}payments/{intent}" if intent else "",
-        "dispute_at_stripe": f"{dashboard}disputes/{dispute}" if dispute else "",
+        "payment_at_stripe": f"{begin}payments/{intent}" if intent else "",
+        "dispute_at_stripe": f"{begin}disputes/{dispute}" if dispute else "",
     }
 
 

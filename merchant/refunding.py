@@ -85,12 +85,17 @@ class Refunding:
     @property
     def at_stripe(self) -> str:
         """Where the payment is in Stripe's dashboard."""
-        mode = "" if settings.STRIPE_LIVE_MODE else "test/"
-        return f"https://dashboard.stripe.com/{mode}payments/{self.order.payment_intent}"
+        return f"{dashboard(self.order)}payments/{self.order.payment_intent}"
 
     @property
     def is_disputed(self) -> bool:
         return bool(self.order.disputed_at) and self.order.dispute_result != "won"
+
+
+def dashboard(order: Order) -> str:
+    """Return where Stripe's dashboard begins for the order: it shows tests apart."""
+    is_test = (order.session_id or "").startswith("cs_test_") or not settings.STRIPE_LIVE_MODE
+    return f"https://dashboard.stripe.com/{'test/' if is_test else ''}"
 
 
 def refund_of(
