@@ -7,6 +7,7 @@ from datetime import timedelta
 from html import unescape
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.mail import EmailMessage
@@ -365,6 +366,27 @@ class TestStripeThatDoesNotAnswer:
         assert words in desk.post(page_of(order), {"look": ""}, follow=True).text
         works()
         assert RefundRequest.objects.get().is_open
+
+    def test_of_one_refund_is_asked_about_the_next(
+        self, desk: Client, stripe: StandIn, order: Order
+    ):
+        stripe.fault(*REFUNDS, times=2, drop=True, after=True)
+        asks(desk, order, "10")
+        grows_old()
+        other = Order.objects.create(
+            shopper=uuid4(),
+            status="PAID",
+            paid_at=timezone.now(),
+            total_cents=100,
+            currency="usd",
+            payment_intent="pi_other",
+        )
+        longer_ago = timezone.now() - 2 * LONG_AGO
+        RefundRequest.objects.create(order=other, amount_cents=1, key="a", asked_at=longer_ago)
+        stripe.clear_faults()
+        stripe.fault("GET", REFUNDS[1], times=1, status=403)
+        works()
+        assert state(order) == ("PAID", 1_000)
 
     def test_is_not_looked_up_before_its_event_may_come(
         self, desk: Client, stripe: StandIn, order: Order
