@@ -38,6 +38,12 @@ def reference_in(text: str) -> str:
     return letters if REFERENCE.fullmatch(letters) else ""
 
 
+def reference_of(pk: UUID) -> str:
+    """Return the short name that people see of an order, such as K7M2-PQ4X."""
+    letters = base64.b32encode(pk.bytes[:5]).decode()
+    return f"{letters[:4]}-{letters[4:]}"
+
+
 # Money of an order that needs a look is no sale, nor is one that was given back because of it.
 SOLD = Q(paid_at__isnull=False) & ~Q(status="REVIEW") & ~Q(refunded_from="REVIEW")
 
@@ -365,9 +371,7 @@ class Order(models.Model):
 
     @property
     def reference(self) -> str:
-        """The short name that people see, such as K7M2-PQ4X."""
-        letters = base64.b32encode(self.id.bytes[:5]).decode()
-        return f"{letters[:4]}-{letters[4:]}"
+        return reference_of(self.id)
 
     @property
     def is_waiting(self) -> bool:
