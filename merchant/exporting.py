@@ -20,7 +20,7 @@ from django.views.decorators.http import require_GET
 
 from checkout.bills import address_lines
 from checkout.models import Order, OrderItem, Refund
-from checkout.models.order import reference_of
+from checkout.models.order_queries import reference_of
 from merchant.export_form import ExportForm
 from merchant.models import Parcel
 from merchant.money import let_in, page, refunded_untold, today
