@@ -18,6 +18,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
 from checkout import reading, telling
+from checkout.bills import received_for
 from checkout.gateway import failures
 from checkout.models import Order, OrderItem, Refund
 from checkout.provider import stripe
@@ -105,7 +106,7 @@ def refund_of(
     if not user.has_perm(MAY_REFUND):
         return None
     requests = list(RefundRequest.objects.filter(order=order).select_related("asked_by"))
-    left = 0 if why_not(order) else _received(order) - order.refunded_cents
+    left = 0 if why_not(order) else received_for(order) - order.refunded_cents
     asked = next((request for request in requests if request.is_open), None)
     if not left and not requests:
         return None
@@ -132,7 +133,7 @@ def why_not(order: Order) -> str:
         return "The order has no payment of its own: refund what came in Stripe’s dashboard."
     if not order.payment_intent:
         return "Nothing was paid: the order was free."
-    if order.refunded_cents >= _received(order):
+    if order.refunded_cents >= received_for(order):
         return "All of this order is refunded."
     return ""
 
@@ -272,10 +273,6 @@ def _restockable(order: Order, requests: list[RefundRequest]) -> list[tuple[Orde
     items = order.items.select_related("product").filter(product__stock__isnull=False)
     left = ((item, item.quantity - back[str(item.pk)]) for item in items)
     return [(item, most) for item, most in left if most > 0]
-
-
-def _received(order: Order) -> int:
-    return order.received_cents or order.total_cents
 
 
 def _answers(refund: Json, request: RefundRequest) -> bool:
