@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import IntegrityError, transaction
 from django.db.models import BigIntegerField, F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, NullIf
@@ -159,7 +160,7 @@ def store(request: RefundRequest, order: Order, seen: int) -> None:
     try:
         with transaction.atomic():
             request.save(force_insert=True)
-    except IntegrityError:
+    except (IntegrityError, EmptyResultSet):  # the latter of what no column can be
         raise NotRefunded(_why_not_stored(request, order, seen)) from None
     finally:
         request.order = order
