@@ -14,7 +14,7 @@ from checkout import receipts
 from checkout.models import Message, Order
 from storefront.models import CartLine
 from storefront.money import decimal_amount
-from storefront.ops.spelling import HasOtherLetters, folded
+from storefront.ops.spelling import folded
 
 NOWHERE: dict[str, Any] = {"shipping_name": "", "search_text": "", "ship_to": None, "phone": ""}
 """What an order says of where it goes once that is forgotten."""
@@ -66,9 +66,8 @@ def orders_of(address: str, among: QuerySet[Order] | None = None) -> QuerySet[Or
     rows = Order.objects.all() if among is None else among
     wanted = folded(address.strip())
     plain = rows.alias(lower=Lower("email")).filter(lower=wanted)
-    # Databases don't agree on the small letters of other alphabets. Few addresses have any.
-    others = Order.objects.filter(HasOtherLetters("email")).order_by()
-    same = [pk for pk, email in others.values_list("pk", "email") if folded(email) == wanted]
+    others = Order.objects.emails_of_other_letters()
+    same = [pk for pk, email in others if folded(email) == wanted]
     return rows.filter(pk__in=[*same, *plain.values_list("pk", flat=True)]) if same else plain
 
 

@@ -17,7 +17,6 @@ from checkout.models.order_queries import Postcode
 from storefront.ops.spelling import (
     BehindTheAt,
     ByLetters,
-    HasOtherLetters,
     LastWord,
     beginning_with,
     folded,
@@ -25,7 +24,6 @@ from storefront.ops.spelling import (
 )
 
 MOST = 500
-MOST_OTHERS = 10_000
 LONGEST = 300
 WHAT = (
     "Names are found by the beginning of the first or the last one, e-mail addresses by their "
@@ -100,11 +98,8 @@ def _by_email(text: str) -> Iterator[Rows]:
     if not name and (address or "." in domain):
         domains = _beginning(rows, Lower(BehindTheAt("email")), domain)
         yield domains.order_by("key", "-created_at")
-    # Databases don't agree on the small letters of other alphabets. Few addresses have any, but
-    # PostgreSQL, which guesses that nearly all do, reads the index of them only as an order.
-    others = Order.objects.filter(HasOtherLetters("email")).order_by("email")
-    known = others.values_list("pk", "email")[:MOST_OTHERS]
-    same = [pk for pk, email in known if _is_like(email, name, domain)]
+    others = Order.objects.emails_of_other_letters()
+    same = [pk for pk, email in others if _is_like(email, name, domain)]
     if same:
         yield Order.objects.filter(pk__in=same).order_by()
 
