@@ -20,11 +20,11 @@ from django.views.decorators.http import require_safe
 from checkout.models import Order, OrderQuerySet, Refund
 from merchant.export_form import ExportForm
 from merchant.figures import by_span
+from merchant.permissions import SEE_MONEY
 from storefront.countries import country_name
 from storefront.models import shop_zone
 from storefront.money import format_money
 
-SEE_MONEY = "checkout.view_refund"
 FIRST_YEAR, LAST_YEAR = 2000, 2999
 
 # By the columns of one index (orders_that_were_sold), which answers it alone.
@@ -194,15 +194,17 @@ def page(request: HttpRequest, form: ExportForm) -> HttpResponse:
     year = int(asked) if is_year else this_year
     paid = Order.objects.filter(paid_at__lte=timezone.now()).order_by("paid_at")
     first = paid.values_list("paid_at", flat=True).first()
-    since = timezone.localdate(first, shop_zone()).year if first else this_year
+    since = timezone.localdate(first, shop_zone()) if first else today()
     books = books_of(year)
     context = {
         "title": "Money",
         "form": form,
         "not_a_year": "" if is_year else asked,
         "year": year,
-        "years": range(this_year, since - 1, -1),
-        "so_far": f":{today().month if year == this_year else 12}",
+        "years": range(this_year, since.year - 1, -1),
+        # Without the months before the first order, and those to come.
+        "months": f"{since.month - 1 if year == since.year else 0}:"
+        f"{today().month if year == this_year else 12}",
         "books": books,
         "time_zone": shop_zone(),
         "no_fee_yet": sum(each.total.orders - each.total.with_fee for each in books),

@@ -17,15 +17,12 @@ from checkout import outbox
 from checkout.admin import MAX_ROWS
 from checkout.models import Heartbeat, Message, Order, StripeEvent
 from merchant import figures, shipping
-from merchant.alarms import ago
+from merchant.alarms import about_webhook, ago
 from merchant.first_steps import first_steps, has_sold, is_open
+from merchant.permissions import SEE_MESSAGES, SEE_MONEY, SEE_ORDERS, SEE_PRODUCTS
 from storefront.models import Product
 from storefront.money import format_money
 
-SEE_ORDERS = ("checkout.view_order", "checkout.change_order")
-SEE_PRODUCTS = ("storefront.view_product", "storefront.change_product")
-SEE_MONEY = "checkout.view_refund"
-SEE_MESSAGES = "checkout.view_message"
 PREPARES_THE_SHOP = "storefront.change_product"
 
 NEWEST = 10
@@ -52,6 +49,7 @@ def today(request: HttpRequest) -> dict[str, Any]:
     now, may = timezone.now(), request.user.has_perm
     sees_orders = may_any(request, SEE_ORDERS)
     context: dict[str, Any] = {"title": "Today", "now": now, "beats": _beats(now)}
+    context["is_heard"] = not about_webhook(now)
     context["cards"] = cards = list(_cards(request, now))
     if sees_orders and not cards:
         context["last_order"] = _last_order(now)

@@ -9,32 +9,34 @@ from django.utils import timezone
 
 from checkout.models import Order
 from merchant.alarms import alarms
+from merchant.permissions import (
+    SEE_EVENTS,
+    SEE_MESSAGES,
+    SEE_MONEY,
+    SEE_ORDERS,
+    SEE_PRODUCTS,
+)
 
 register = template.Library()
 
 # Each way's words and address, one of the permissions that it takes, and what else belongs to it.
 WAYS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("Today", "index", (), ()),
-    (
-        "Orders",
-        "checkout_order_changelist",
-        ("checkout.view_order", "checkout.change_order"),
-        ("to-ship",),
-    ),
+    ("Orders", "checkout_order_changelist", SEE_ORDERS, ("to-ship",)),
     (
         "Products",
         "storefront_product_changelist",
-        ("storefront.view_product", "storefront.change_product"),
+        SEE_PRODUCTS,
         ("storefront_category_changelist",),
     ),
-    ("Money", "money", ("checkout.view_refund",), ()),
+    ("Money", "money", (SEE_MONEY,), ()),
     (
         "Shop",
         "shop",
         ("storefront.change_shop",),
         ("storefront_shippingrate_changelist",),
     ),
-    ("Health", "health", ("checkout.view_stripeevent",), ()),
+    ("Health", "health", (SEE_EVENTS,), ()),
 )
 
 
@@ -80,7 +82,7 @@ def address_of(name: str) -> str:
 @register.simple_tag(takes_context=True)
 def what_is_wrong(context: template.Context) -> list[str]:
     """`{% what_is_wrong as alarms %}`: what stands in red above the page."""
-    may_read = context["request"].user.has_perm("checkout.view_message")
+    may_read = context["request"].user.has_perm(SEE_MESSAGES)
     return alarms(timezone.now(), sees_messages=may_read)
 
 
