@@ -21,7 +21,7 @@ from checkout.models import Message, Order
 from merchant import shipping
 from merchant.advice import reasons_and_advice
 from merchant.forms import NoteForm, ParcelForm
-from merchant.permissions import SEE_MESSAGES, SEE_MONEY, SEE_ORDERS
+from merchant.permissions import SEE_MESSAGES, SEE_MONEY, SEE_ORDERS, may_any
 from merchant.refunding import dashboard, refund_of
 from merchant.timeline import NOTED, timeline
 from storefront.countries import country_name
@@ -48,7 +48,7 @@ def order_of(request: HttpRequest, pk: UUID, *, to_change: bool = False) -> Orde
 def let_in(request: HttpRequest, *, to_change: bool = False) -> None:
     """Let in the staff who may see orders, or change them; all others get a 403."""
     may = ("checkout.change_order",) if to_change else SEE_ORDERS
-    if not any(map(request.user.has_perm, may)):
+    if not may_any(request, may):
         raise PermissionDenied
 
 

@@ -15,6 +15,7 @@ from merchant.permissions import (
     SEE_MONEY,
     SEE_ORDERS,
     SEE_PRODUCTS,
+    may_any,
 )
 
 register = template.Library()
@@ -22,7 +23,12 @@ register = template.Library()
 # Each way's words and address, one of the permissions that it takes, and what else belongs to it.
 WAYS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("Today", "index", (), ()),
-    ("Orders", "checkout_order_changelist", SEE_ORDERS, ("to-ship",)),
+    (
+        "Orders",
+        "checkout_order_changelist",
+        SEE_ORDERS,
+        ("to-ship",),
+    ),
     (
         "Products",
         "storefront_product_changelist",
@@ -62,7 +68,7 @@ def ways(context: template.Context) -> list[Way]:
     found = []
     for words, name, permissions, others in WAYS:
         address = address_of(name)
-        if address and (not permissions or any(map(request.user.has_perm, permissions))):
+        if address and (not permissions or may_any(request, permissions)):
             places = [address, *filter(None, map(address_of, others))]
             is_inside = name != "index" and request.path.startswith(tuple(places))
             current = "page" if request.path == address else "true" if is_inside else ""
