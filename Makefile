@@ -33,7 +33,7 @@ mutants:  ## Take the shop's guards out one by one in a copy: does a test miss e
 bench:  ## Measure what each request costs, beside bare Django, on SQLite and PostgreSQL.
 	@sh tools/make.sh bench
 
-growth:  ## Fill databases with a million orders, and measure what that costs; takes ten minutes.
+growth:  ## Fill databases with a million orders, and measure what that costs; takes a quarter of an hour.
 	@sh tools/make.sh growth
 
 requirements:  ## Pin what requirements*.in name, and all that it brings along, with hashes.
