@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from checkout import events, metrics, outbox, telling
+from checkout.management.commands import work
 from checkout.models import Message, Order, StripeEvent
 from storefront.models import Product
-from storefront.ops import mailing
+from storefront.ops import backups, mailing
 from tests.cast import Shopper, deliver, event_about
 from tests.log_capture import Log
 from tools.stripe_stand_in import StandIn
@@ -294,6 +296,15 @@ class TestSendingAgain:
     def test_is_refused_while_it_waits(self, paid: Order):
         assert not outbox.send_again(only())
 
+    def test_leaves_what_is_for_the_merchant_to_the_merchant(self, paid: Order, settings: Settings):
+        settings.MERCHANT_MAIL, now = "desk@shop.example", timezone.now()
+        known = {"order": paid, "to": settings.MERCHANT_MAIL, "claimed_at": now, "sent_at": now}
+        first = Message.objects.create(kind=Message.Kind.NEW_ORDER, key="new/1", **known)
+        assert outbox.send_again(first)
+        mail = outbox._envelope(Message.objects.latest("id")).message()
+        assert (mail["To"], mail["Reply-To"]) == ("desk@shop.example", None)
+        assert mail["References"] == outbox._message_id(first)
+
     def test_goes_where_the_order_says_today(self, paid: Order, mails: list[EmailMessage]):
         send()
         Order.objects.update(email="new@example.com")
@@ -338,6 +349,15 @@ class TestAfterARestore:
             pass
         assert send() == 0
         assert state() == "unsure"
+
+    def test_it_is_so_before_any_worker_starts(
+        self, paid: Order, mails: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
+    ):
+        for name in ("restore", "moment_of"):
+            monkeypatch.setattr(backups, name, lambda file: None)
+        call_command("restore", "backup", replace=True, stdout=StringIO())
+        work.send_messages(Event())
+        assert (state(), mails) == ("unsure", [])
 
     def test_what_was_paid_meanwhile_is_unsure(
         self, stripe: StandIn, pending_order: Order, mails: list[EmailMessage]
