@@ -31,6 +31,9 @@ STOPPING_SECONDS = 30
 # How systemd hands over a socket: as number 3, to a process that knows its own number.
 HAND_OVER = 'exec 3<&"$0"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
 
+# Before a test leads to it through a pool.
+SERVER = os.environ.get("DATABASE_URL", "")
+
 # Django's shell, open for more than one text; each comes as a literal on a line of its own.
 SHELL = """
 import ast, sys
@@ -263,15 +266,14 @@ def prepared_file() -> Path:
 
 
 def _copy_prepared_on_postgresql(url: str) -> bool:
-    """Copy within the server of the tests: neither through a pool nor on another server."""
-    server_url = os.environ.get("DATABASE_URL", "")
-    if urlsplit(url).netloc != urlsplit(server_url).netloc:
+    """Copy within the server of the tests; another one, or a pool, gets tables of its own."""
+    if urlsplit(url).netloc != urlsplit(SERVER).netloc:
         return False
     with psycopg.connect(url) as database:
         if database.execute("SELECT 1 FROM pg_tables WHERE schemaname = 'public'").fetchone():
             return False
-    name, template = urlsplit(url).path.removeprefix("/"), prepared_database(server_url)
-    with psycopg.connect(server_url, autocommit=True) as server:
+    name, template = urlsplit(url).path.removeprefix("/"), prepared_database()
+    with psycopg.connect(SERVER, autocommit=True) as server:
         drop_database(server, name)
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         server.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
@@ -279,21 +281,21 @@ def _copy_prepared_on_postgresql(url: str) -> bool:
 
 
 @cache
-def prepared_database(server_url: str) -> str:
+def prepared_database() -> str:
     name = f"prepared_{uuid4().hex[:8]}"
-    with psycopg.connect(server_url, autocommit=True) as server:
+    with psycopg.connect(SERVER, autocommit=True) as server:
         server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
     def drop() -> None:
-        with psycopg.connect(server_url, autocommit=True) as server:
+        with psycopg.connect(SERVER, autocommit=True) as server:
             drop_database(server, name)
 
     atexit.register(drop)
-    ShopProcess(urlsplit(server_url)._replace(path=f"/{name}").geturl())._make_tables()
+    ShopProcess(urlsplit(SERVER)._replace(path=f"/{name}").geturl())._make_tables()
     # What made them is gone, and the server may not have missed it yet.
     closed = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(sql.Identifier(name))
-    end = "SELECT pg_terminate_backend(pid, 10_000) FROM pg_stat_activity WHERE datname = %s"
-    with psycopg.connect(server_url, autocommit=True) as server:
+    end = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
+    with psycopg.connect(SERVER, autocommit=True) as server:
         server.execute(closed)
         server.execute(end, [name])
     return name
