@@ -20,10 +20,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from merchant.colours import NIGHT, PAPER, READABLE, contrast, six_digits
+from merchant.colours import NIGHT, PAPER, READABLE, contrast
 from storefront.logos import icon_of, keep_logo
 from storefront.models import Shop
-from storefront.models.shop import BRAND, DESCRIPTION, ENVIRONMENT, NAME
+from storefront.models.shop import BRAND, DESCRIPTION, ENVIRONMENT, NAME, six_digits
 from storefront.ops.bidi import isolated
 from storefront.ops.environment import COLOUR, NO_TEXT
 from storefront.ops.pages import SeeOther
