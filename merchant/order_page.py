@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -26,7 +27,7 @@ from merchant.refunding import dashboard, refund_of
 from merchant.timeline import NOTED, timeline
 from storefront.countries import country_name
 from storefront.ops import logs
-from storefront.ops.pages import SeeOther
+from storefront.ops.pages import SeeOther, base_url
 from storefront.pictures import show_pictures
 
 MOST_OTHERS = 100
@@ -78,7 +79,7 @@ def show(
         "refund": refund_of(order, request.user),
         "moments": timeline(order, may),
         "other_orders": _other_orders(order),
-        "private_link": receipts.address_of(order),
+        "private_link": _private_link(request, order),
         "may_see_money": may(SEE_MONEY),
         "may_settle": may(SEE_MONEY) and may("checkout.change_order"),
         "may_write": may("checkout.change_message"),
@@ -136,10 +137,10 @@ def settling(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _to_order(order)
 
 
-def log(request: HttpRequest, order: Order, words: str) -> None:
-    """Write into the history of the order who did it."""
+def log(request: HttpRequest, thing: Model, words: str) -> None:
+    """Write into the history of an order, or of the shop, who did it."""
     who = request.user.pk or 0  # nobody is let in without a name
-    LogEntry.objects.log_actions(who, [order], CHANGE, change_message=words, single_object=True)
+    LogEntry.objects.log_actions(who, [thing], CHANGE, change_message=words, single_object=True)
 
 
 def digest(text: str) -> str:
@@ -171,6 +172,12 @@ def _other_orders(order: Order) -> int:
     if not order.email:
         return 0
     return persons.orders_of(order.email).exclude(pk=order.pk).order_by()[:MOST_OTHERS].count()
+
+
+def _private_link(request: HttpRequest, order: Order) -> str:
+    """Return it as it is sent to a customer; nothing if there is none."""
+    path = receipts.address_of(order)
+    return f"{base_url(request)}{path}" if path else ""
 
 
 def _at_stripe(order: Order) -> dict[str, Any]:

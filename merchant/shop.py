@@ -10,7 +10,6 @@ from zoneinfo import available_timezones
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -20,10 +19,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from merchant.colours import NIGHT, PAPER, READABLE, contrast, six_digits
+from merchant.colours import NIGHT, PAPER, READABLE, contrast
+from merchant.order_page import log
 from storefront.logos import icon_of, keep_logo
 from storefront.models import Shop
-from storefront.models.shop import BRAND, DESCRIPTION, ENVIRONMENT, NAME
+from storefront.models.shop import BRAND, DESCRIPTION, ENVIRONMENT, NAME, six_digits
 from storefront.ops.bidi import isolated
 from storefront.ops.environment import COLOUR, NO_TEXT
 from storefront.ops.pages import SeeOther
@@ -103,13 +103,14 @@ class ShopForm(forms.ModelForm):
         widgets = {
             "state": forms.RadioSelect,
             "until": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+            "words": forms.Textarea({"rows": 2, "class": WIDE}),
             "accent": forms.TextInput({"type": "color"}),
             "contact_mail": forms.EmailInput({"autocomplete": "email"}),
             "phone": forms.TextInput({"type": "tel", "autocomplete": "tel"}),
             "address": forms.Textarea({"rows": 4, "class": WIDE}),
         } | {
             name: forms.TextInput({"class": WIDE})
-            for name in ("words", "announcement", "description", "delivery_note", "returns_note")
+            for name in ("announcement", "description", "delivery_note", "returns_note")
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -120,6 +121,9 @@ class ShopForm(forms.ModelForm):
         if not row.notice(timezone.now()):  # the day has come
             self.initial["state"], self.initial["until"] = State.OPEN, None
         self.fields["time_zone"] = self._zones(row.time_zone)
+        for shown in self.fields.values():
+            # Browsers cut what is pasted, and say nothing.
+            shown.widget.attrs.pop("maxlength", None)
         self.fields["description"].widget.attrs["placeholder"] = DESCRIPTION
         if not row.logo:
             del self.fields["no_logo"]
@@ -180,6 +184,8 @@ class ShopForm(forms.ModelForm):
             self.add_error("no_logo", "There is a new logo as well: choose one of the two.")
         if self.errors and self.files and "new_logo" not in self.errors:
             self.add_error("new_logo", "Please choose the file once more: browsers send it once.")
+        for name in [name for name in self.fields if name in self.errors][:1]:
+            self.fields[name].widget.attrs["autofocus"] = True  # there the page is scrolled to
         return said
 
     def _zone(self, said: dict[str, Any]) -> Any:
@@ -217,10 +223,9 @@ def page(request: HttpRequest) -> HttpResponse:
         return _page(request, row, form, HTTPStatus.UNPROCESSABLE_ENTITY)
     if not form.save_over():
         return _somebody_was_first(request, form)
-    who = request.user.pk or 0  # nobody is let in without a name
     changed = [name for name in form.changed_data if name != "version"]
     words = f"Changed {', '.join(changed)}." if changed else "Changed nothing."
-    LogEntry.objects.log_actions(who, [row], CHANGE, change_message=words, single_object=True)
+    log(request, row, words)
     messages.success(request, "Saved. All pages follow within five seconds, and Buy at once.")
     if before["accent"] != form.cleaned_data["accent"]:
         messages.info(request, about_colour(Shop.this().shown_accent))

@@ -22,6 +22,7 @@ class Heartbeat(models.Model):
         REFUSED = "refused", "a webhook was refused"
         BACKUP = "backup", "the database was saved"
         AT_STRIPE = "at stripe", "Stripe was asked how the shop stands"
+        DOCTOR = "doctor", "the worker asked Stripe so by itself"
         STRIPE_WISHED = "stripe wished", "somebody wishes that Stripe is asked"
         TEST_MAIL = "test mail", "a mail was sent to try how mails leave"
         MAIL_WISHED = "mail wished", "somebody wishes such a mail"
@@ -41,7 +42,7 @@ class Heartbeat(models.Model):
 
     @classmethod
     def beat(cls, name: str, at: datetime | None = None, note: str = "") -> None:
-        """Note that it happened, now unless another time is given; later news stays."""
+        """Note that it happened, now unless another time is given; a later one stays."""
         new: dict[str, Any] = {"at": at or Now(), "note": note}
         # Or by a clock that was wrong; SQLite's own knows no parts of a millisecond.
         is_older = Q(at__lte=new["at"]) | Q(at__gt=Now() + A_SECOND)
@@ -86,6 +87,12 @@ class Heartbeat(models.Model):
         """Whether it has not happened for so long; what never happened is due so long from now."""
         last, _ = cls.objects.get_or_create(name=name, defaults={"at": now})
         return last.at <= now - every
+
+    @classmethod
+    def claim(cls, name: str, now: datetime, every: timedelta) -> bool:
+        """Note that it happens now if it is due; True for the one process that may do it."""
+        rows = cls.objects.filter(name=name, at__lte=now - every)
+        return cls.is_due(name, now, every) and rows.update(at=now) == 1
 
     @classmethod
     def has_been(cls, name: str, within: timedelta) -> bool:
