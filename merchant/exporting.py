@@ -13,9 +13,11 @@ from heapq import merge
 from itertools import batched, chain
 from operator import itemgetter
 from typing import Any
+from uuid import UUID
 
 from django.db.models import F, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from checkout.bills import address_lines
@@ -24,6 +26,7 @@ from merchant.export_form import ExportForm
 from merchant.models import Parcel
 from merchant.money import let_in, page, refunded_untold, today
 from storefront.exporting import written
+from storefront.models import shop_zone
 from storefront.money import decimals
 
 logger = logging.getLogger(__name__)
@@ -54,12 +57,24 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     if not form.is_valid():
         return page(request, form)
     columns, rows_of = FILES[kind]
-    delimiter, point = form.marks
-    # The first of them before the answer begins: it can still say that the database is away.
-    pages = batched(rows_of(form.moments), PAGE)
-    texts = (written(rows, delimiter, point) for rows in chain([[columns]], pages))
-    first = [next(texts), *[text for text in [next(texts, "")] if text]]
     name = "-".join([kind, *map(date.isoformat, form.days)])
+    return _file(name, columns, rows_of(form.moments), *form.marks)
+
+
+def export_these(request: HttpRequest, ticked: list[UUID]) -> HttpResponseBase:
+    """Send the file of these orders, paid or not."""
+    let_in(request, "checkout.view_order")
+    now = timezone.localtime(timezone=shop_zone())
+    return _file(f"orders-ticked-{now:%Y-%m-%d}", ORDERS, _order_rows((now, now), ticked))
+
+
+def _file(
+    name: str, columns: Row, rows: Iterator[Row], delimiter: str = ",", point: str = "."
+) -> HttpResponseBase:
+    # The first of them before the answer begins: it can still say that the database is away.
+    pages = chain([[columns]], batched(rows, PAGE))
+    texts = (written(page, delimiter, point) for page in pages)
+    first = [next(texts), *[text for text in [next(texts, "")] if text]]
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return StreamingHttpResponse(
         _encoded(chain(first, texts)), content_type="text/csv; charset=utf-8", headers=headers
@@ -91,18 +106,21 @@ def _in_turn(rows: QuerySet[Any], when: str, moments: Moments) -> Iterator[list[
         ahead = rows.filter(**{f"{when}__gte": moment}).exclude(**{when: moment, "pk__lte": pk})
 
 
-def _pages_of_orders(moments: Moments) -> Iterator[list[Order]]:
+def _pages_of_orders(moments: Moments, ticked: list[UUID] | None = None) -> Iterator[list[Order]]:
     fields = (
         *("created_at", "paid_at", "status", "country", "email", "offer", "currency"),
         *("discount_cents", "shipping_cents", "tax_cents", "total_cents", "refunded_cents"),
         *("charge_refunded_at", "fee_cents", "net_cents", "settlement_currency"),
         *("payment_intent", "shipping_name", "ship_to", "shipped_at"),
     )
-    return _in_turn(Order.objects.only(*fields), "paid_at", moments)
+    orders = Order.objects.only(*fields)
+    if ticked is None:
+        return _in_turn(orders, "paid_at", moments)
+    return iter([list(orders.filter(pk__in=ticked).order_by("created_at", "pk"))])
 
 
-def _order_rows(moments: Moments) -> Iterator[Row]:
-    for orders in _pages_of_orders(moments):
+def _order_rows(moments: Moments, ticked: list[UUID] | None = None) -> Iterator[Row]:
+    for orders in _pages_of_orders(moments, ticked):
         goods, parcels = _goods(orders), _by_order(Parcel.objects.all(), orders)
         refunds = _by_order(Refund.objects.filter(failed_at=None), orders)
         for order in orders:

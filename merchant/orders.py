@@ -22,6 +22,7 @@ from checkout.models.order import IsNotPaid
 from checkout.views import order_page as shoppers_page
 from merchant import order_page
 from merchant.finding import MOST, WHAT, found
+from merchant.money import SEE_MONEY
 from merchant.shipping import orders_to_ship
 from storefront.ops.pages import HtmxRequest, SeeOther
 
@@ -129,6 +130,7 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
             "what": WHAT,
             "most": MOST,
             "may_ship": request.user.has_perm("checkout.change_order"),
+            "may_export": request.user.has_perms([SEE_MONEY, "checkout.view_order"]),
         }
         response: Any = super().changelist_view(request, own | (extra_context or {}))
         if context := getattr(response, "context_data", None):
