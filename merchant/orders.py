@@ -88,6 +88,23 @@ class ByTab(admin.SimpleListFilter):
             yield {"selected": name == current, "query_string": f"?tab={name}", "display": words}
 
 
+class ByDispute(admin.EmptyFieldListFilter):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.title = "dispute"
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        words = ("All", "Not disputed", "Disputed")
+        for choice, display in zip(super().choices(changelist), words, strict=True):
+            yield {**choice, "display": display}
+
+
+class ByDay(admin.DateFieldListFilter):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.title = "day"
+
+
 def _to_look_at() -> list[Order]:
     """Return the newest orders that need a look: they are no matter of one tab alone."""
     return list(Order.objects.exclude(review_reason="").order_by("-created_at")[:FEW])
@@ -102,7 +119,7 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
     """Only Stripe's events change a payment: what the desk may do, the order's page has."""
 
     list_display = ("reference",)
-    list_filter = (ByTab, ("disputed_at", admin.EmptyFieldListFilter), "created_at")
+    list_filter = (ByTab, ("disputed_at", ByDispute), ("created_at", ByDay))
     list_per_page = 50
     actions = None
     change_list_template = "merchant/orders.html"
