@@ -95,14 +95,7 @@ def _paid_session(order: Order) -> dict[str, Any]:
         "amount_subtotal": goods,
         "amount_total": total,
         "total_details": {"amount_discount": 0, "amount_shipping": delivery, "amount_tax": 0},
-        "shipping_cost": {
-            "amount_subtotal": delivery,
-            "amount_tax": 0,
-            "amount_total": delivery,
-            "shipping_rate": way.get("rate"),
-        }
-        if way
-        else None,
+        "shipping_cost": _delivery(way) if way else None,
         "automatic_tax": {"enabled": is_taxed, "status": "complete" if is_taxed else None},
         "collected_information": {"shipping_details": _made_up_address(order)} if way else None,
         "customer_details": {"phone": MADE_UP_PHONE if settings.ASK_PHONE else None},
@@ -112,6 +105,11 @@ def _paid_session(order: Order) -> dict[str, Any]:
         "payment_intent": f"pi_demo_{order.pk.hex}" if total else None,
         "livemode": False,
     }
+
+
+def _delivery(way: dict[str, Any]) -> dict[str, Any]:
+    cents, rate = way["cents"], way.get("rate")
+    return {"amount_subtotal": cents, "amount_tax": 0, "amount_total": cents, "shipping_rate": rate}
 
 
 def _made_up_address(order: Order) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where the payment of an order can go: the one table of facts and states, and its picture."""
+"""Where the payment of an order can go: the one table of facts and states."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -56,13 +56,3 @@ def apply(fact: Fact, order: Order, session_id: str, **changes: Any) -> bool:
     return order.status in move.sources and order.move(
         move.to, sources=move.sources, session_id=session_id, **changes
     )
-
-
-def picture() -> str:
-    """Return the table as a Mermaid diagram, as docs/payments.md shows it."""
-    moves = [
-        f"    {source} --> {move.to}: {fact}"
-        for fact, move in MOVES.items()
-        for source in move.sources
-    ]
-    return "\n".join(["stateDiagram-v2", f"    [*] --> {Status.PENDING}: Buy", *moves])

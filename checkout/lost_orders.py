@@ -16,7 +16,7 @@ from django.http import HttpRequest
 
 from checkout import telling
 from checkout.models import Message, Order
-from checkout.models.order import reference_in
+from checkout.models.order_queries import reference_in
 from storefront.ops.addresses import networks_of
 from storefront.ops.rate_limits import times_this_hour
 from storefront.ops.spelling import folded

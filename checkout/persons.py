@@ -100,34 +100,40 @@ def _exported(order: Order) -> dict[str, Any]:
         "currency": order.currency,
         **{name: decimal_amount(amount, order.currency) for name, amount in cents.items()},
         "private_link": receipts.address_of(order),
-        "items": [
-            {
-                "name": item.name,
-                "quantity": item.quantity,
-                "price": decimal_amount(item.unit_price_cents, order.currency),
-            }
-            for item in order.items.all()
-        ],
-        "refunds": [
-            {
-                "id": refund.refund_id,
-                "amount": decimal_amount(refund.amount_cents, order.currency),
-                "made_at": refund.made_at,
-                "failed_at": refund.failed_at,
-            }
-            for refund in order.refunds.all()
-        ],
-        "events": [
-            {"id": event.event_id, "type": event.type, "created": event.created}
-            for event in order.events.all()
-        ],
-        "messages": [
-            {"kind": message.kind, "to": message.to, "sent_at": message.sent_at}
-            for message in order.messages.all()
-            if not message.is_to_merchant
-        ],
+        **_rows_of(order),
         **_known_elsewhere(order),
     }
+
+
+def _rows_of(order: Order) -> dict[str, list[dict[str, Any]]]:
+    """Return what was bought, what went back, what Stripe said and what was written."""
+    items = [
+        {
+            "name": item.name,
+            "quantity": item.quantity,
+            "price": decimal_amount(item.unit_price_cents, order.currency),
+        }
+        for item in order.items.all()
+    ]
+    refunds = [
+        {
+            "id": refund.refund_id,
+            "amount": decimal_amount(refund.amount_cents, order.currency),
+            "made_at": refund.made_at,
+            "failed_at": refund.failed_at,
+        }
+        for refund in order.refunds.all()
+    ]
+    events = [
+        {"id": event.event_id, "type": event.type, "created": event.created}
+        for event in order.events.all()
+    ]
+    messages = [
+        {"kind": message.kind, "to": message.to, "sent_at": message.sent_at}
+        for message in order.messages.all()
+        if not message.is_to_merchant
+    ]
+    return {"items": items, "refunds": refunds, "events": events, "messages": messages}
 
 
 def _known_elsewhere(order: Order) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Who opens and closes Checkout Sessions: Stripe, or the demo that plays it."""
+"""Who takes payments and pays them back: Stripe, or the demo that plays it."""
 
 from types import ModuleType
 
@@ -8,5 +8,5 @@ from checkout import demo, gateway
 
 
 def stripe() -> ModuleType:
-    """Return the module to ask: both have the functions that ordering uses."""
+    """Return the module to ask: both have what ordering and refunds need."""
     return demo if settings.STRIPE_DEMO_MODE else gateway

@@ -85,11 +85,28 @@ def _rebuild(pk: UUID, session: Json) -> Order | None:
         logger.error("Session %s of order %s, which is not here, can't be read.", session["id"], pk)
         return None
     bought = _with_products([item for item in items if item])
-    offer = _offer(session, lines)
+    order = _order(pk, session, currency, bought, _offer(session, lines))
+    try:
+        with transaction.atomic():
+            order.save(force_insert=True)
+            for item in bought:
+                item.order = order
+            OrderItem.objects.bulk_create(bought)
+            _link_events(order)
+    except IntegrityError:
+        return None  # another run was first
+    receipts.make_link(order)
+    return order
+
+
+def _order(
+    pk: UUID, session: Json, currency: str, bought: list[OrderItem], offer: dict[str, Any] | None
+) -> Order:
+    """Return the order as it was when its session was opened, not stored yet."""
     ways = offer["shipping"] if offer else []
     shipping_cents = sum(way["cents"] for way in ways)
     opened_at = reading.moment(session.get("created")) or timezone.now()
-    order = Order(
+    return Order(
         id=pk,
         shopper=uuid4(),  # nobody's: who bought it is known here no more
         session_id=session["id"],
@@ -106,17 +123,6 @@ def _rebuild(pk: UUID, session: Json) -> Order | None:
         created_at=opened_at,
         attempt_at=opened_at,
     )
-    try:
-        with transaction.atomic():
-            order.save(force_insert=True)
-            for item in bought:
-                item.order = order
-            OrderItem.objects.bulk_create(bought)
-            _link_events(order)
-    except IntegrityError:
-        return None  # another run was first
-    receipts.make_link(order)
-    return order
 
 
 def _offer(session: Json, lines: Iterable[Json]) -> dict[str, Any] | None:

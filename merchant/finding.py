@@ -13,7 +13,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 
 from checkout.models import Order
-from checkout.models.order import Postcode
+from checkout.models.order_queries import Postcode
 from storefront.ops.spelling import (
     BehindTheAt,
     ByLetters,

@@ -18,7 +18,7 @@ from django.utils.timezone import localtime
 
 from checkout.admin import LargeTableAdmin, ReadOnly
 from checkout.models import WAITING, Heartbeat, Order
-from checkout.models.order import IsNotPaid
+from checkout.models.order_queries import IsNotPaid
 from checkout.views import order_page as shoppers_page
 from merchant import order_page
 from merchant.finding import MOST, WHAT, found

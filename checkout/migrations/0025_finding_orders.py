@@ -6,7 +6,7 @@ from django.db import migrations, models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
-from checkout.models.order import IsNotPaid, Postcode
+from checkout.models.order_queries import IsNotPaid, Postcode
 from storefront.ops.migrating import AddColumn, AddIndexConcurrently
 from storefront.ops.spelling import BehindTheAt, ByLetters, LastWord
 

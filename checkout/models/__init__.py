@@ -3,8 +3,9 @@
 from checkout.models.heartbeat import Heartbeat
 from checkout.models.lease import Lease
 from checkout.models.message import Message
-from checkout.models.order import WAITING, Order, OrderQuerySet
+from checkout.models.order import Order
 from checkout.models.order_item import OrderItem
+from checkout.models.order_queries import WAITING, OrderQuerySet
 from checkout.models.refund import Refund
 from checkout.models.stripe_event import StripeEvent
 

@@ -157,8 +157,3 @@ def new_shopper(
 @pytest.fixture
 def ada(new_shopper: NewShopper) -> Shopper:
     return new_shopper()
-
-
-@pytest.fixture
-def bo(new_shopper: NewShopper) -> Shopper:
-    return new_shopper()

@@ -68,13 +68,13 @@ def test_an_order_is_shipped_in_three_clicks(desk: Page):
 
 
 @pytest.mark.parametrize("scripts", [True], indirect=True)
-@pytest.mark.parametrize("spelling", ["#{}", "order {}", "{short}", "ada@", "example.com"])
+@pytest.mark.parametrize("spelling", ["#{}", "ada@"])
 def test_an_order_is_found_in_two_clicks(desk: Page, merchant: Merchant, spelling: str):
     merchant.has_mailed_ada()
     desk.goto(f"{merchant.shop.url}{ORDERS}")
     name = reference(desk)
     clicks = Clicks(desk)
-    words = spelling.format(name.lower().replace("-", " "), short=name[:6])
+    words = spelling.format(name.lower().replace("-", " "))
     desk.get_by_label("Name, e-mail, reference or postcode").fill(words)
     clicks.on("button", "Search")
     clicks.on("link", name)

@@ -106,18 +106,6 @@ class TestPayingByCard:
             stripe.deliver_normally()
             ada.sees_order("PAID")
 
-    def test_a_shopper_who_has_just_paid_is_not_asked_to_pay(self, ada: Shopper, stripe: StandIn):
-        stripe.hold()
-        ada.buys()
-        ada.sees_order("PENDING")
-        expect(ada.page.get_by_role("link", name="Continue to payment")).to_have_count(0)
-
-    def test_the_cart_is_empty_after_it(self, ada: Shopper, stripe: StandIn):
-        ada.buys()
-        ada.sees_order("PAID")
-        ada.visits()
-        expect(ada.total).to_have_text("$0.00")
-
     @pytest.mark.parametrize("width", [360, 1280])
     def test_the_address_comes_with_the_payment_and_moves_nothing(
         self, ada: Shopper, stripe: StandIn, merchant: Merchant, width: int
@@ -151,14 +139,6 @@ class TestPayingByCard:
         assert ada.page.evaluate(TOPS) == before
         expect(ada.announcement).to_contain_text("is paid")
         expect(ada.page).to_have_title(re.compile(r"^Thank you, order \S+ is paid · "))
-
-    def test_a_stranger_finds_no_such_order(
-        self, ada: Shopper, bo: Shopper, stripe: StandIn, console
-    ):
-        ada.buys()
-        console.expect_status(404)
-        order = ada.orders.get_attribute("data-order")
-        assert bo.visits(f"/orders/{order}/").status == 404
 
 
 class TestLeavingStripeWithoutPaying:

@@ -8,7 +8,6 @@ from playwright.sync_api import expect
 from tests.browser.conftest import NewShopper
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
-from tools.shop_process import ShopProcess
 from tools.stripe_stand_in import StandIn
 
 
@@ -107,16 +106,3 @@ class TestBuyingWithoutScripts:
         stripe.wait_until_quiet()
         ada.refresh.click()
         expect(ada.page.locator("[data-order] [data-status=PAID]")).to_be_visible()
-
-
-class TestTheDemoWithoutScripts:
-    @pytest.fixture
-    def shop(self, demo_shop: ShopProcess) -> ShopProcess:
-        return demo_shop
-
-    def test_an_order_is_paid_at_once(self, ada: Shopper):
-        ada.visits()
-        ada.plus("Mouse").click()
-        ada.buy.click()
-        ada.sees_order("PAID")
-        expect(ada.total).to_have_text("$0.00")
