@@ -39,6 +39,11 @@ def bill_of(order: Order, items: Iterable[OrderItem]) -> Bill:
     return Bill(goods, discount, delivery, tax, is_added, total)
 
 
+def received_for(order: Order) -> int:
+    """Return what came in, of which no more can go back; where it isn't noted, the total."""
+    return order.received_cents or order.total_cents
+
+
 def delivery_name(order: Order) -> str:
     """Return the way of delivery that the shopper chose, as it was called then."""
     ways = (order.offer or {}).get("shipping") or [{}]

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from checkout import reading, telling
+from checkout.bills import received_for
 from checkout.gateway import failures, reads
 from checkout.models import Heartbeat, Order, StripeEvent
 from checkout.reading import Json
@@ -168,7 +169,7 @@ def _differences(order: Order, charge: Json, dispute: Json | None) -> list[str]:
         "disputed": "yes" if charge["disputed"] else "no",
     }
     books = {
-        "paid": _money(order.received_cents or order.total_cents, order.currency),
+        "paid": _money(received_for(order), order.currency),
         "refunded": _money(order.refunded_cents, order.currency),
         "disputed": "yes" if order.dispute_id else "no",
     }

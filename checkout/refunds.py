@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from checkout import reading, telling
+from checkout.bills import received_for
 from checkout.lifecycle import MOVES, Fact
 from checkout.models import Order, Refund, StripeEvent
 from checkout.reading import Json
@@ -162,7 +163,7 @@ def _note_refund(order: Order, refund: Json, at: datetime) -> bool:
 
 def _settle_refunds(order: Order, *, has_changed: bool = False) -> bool:
     """Work out what has gone back, from all that is known so far, and where that leads."""
-    received = order.received_cents or order.total_cents
+    received = received_for(order)
     refunded = min(_refunded(order), received)
     has_changed = has_changed or refunded != order.refunded_cents
     before = Order.Status(order.status)

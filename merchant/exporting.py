@@ -22,6 +22,7 @@ from django.views.decorators.http import require_GET
 
 from checkout.bills import address_lines
 from checkout.models import Order, OrderItem, Refund
+from checkout.models.order_queries import reference_of
 from merchant.export_form import ExportForm
 from merchant.models import Parcel
 from merchant.money import let_in, page, refunded_untold, today
@@ -96,7 +97,7 @@ def _encoded(texts: Iterable[str]) -> Iterator[bytes]:
         raise
 
 
-def _in_turn(rows: QuerySet[Any], when: str, moments: Moments) -> Iterator[list[Any]]:
+def _in_turn(rows: QuerySet[Any, Any], when: str, moments: Moments) -> Iterator[list[Any]]:
     """Yield pages of the rows, by their moment, and of one moment by their id."""
     rows = rows.filter(**{f"{when}__lt": moments[1]}).order_by(when, "pk")
     ahead = rows.filter(**{f"{when}__gte": moments[0]})
@@ -106,23 +107,27 @@ def _in_turn(rows: QuerySet[Any], when: str, moments: Moments) -> Iterator[list[
         ahead = rows.filter(**{f"{when}__gte": moment}).exclude(**{when: moment, "pk__lte": pk})
 
 
-def _pages_of_orders(moments: Moments, ticked: list[UUID] | None = None) -> Iterator[list[Order]]:
-    fields = (
-        *("created_at", "paid_at", "status", "country", "email", "offer", "currency"),
-        *("discount_cents", "shipping_cents", "tax_cents", "total_cents", "refunded_cents"),
-        *("charge_refunded_at", "fee_cents", "net_cents", "settlement_currency"),
-        *("payment_intent", "shipping_name", "ship_to", "shipped_at"),
-    )
-    orders = Order.objects.only(*fields)
+def _pages_of_orders(
+    moments: Moments, *fields: str, ticked: list[UUID] | None = None
+) -> Iterator[list[Any]]:
+    """Yield plain rows: a million instances would take longer than all that is done with them."""
+    rows = Order.objects.values_list("pk", "paid_at", "currency", *fields, named=True)
     if ticked is None:
-        return _in_turn(orders, "paid_at", moments)
-    return iter([list(orders.filter(pk__in=ticked).order_by("created_at", "pk"))])
+        return _in_turn(rows, "paid_at", moments)
+    return iter([list(rows.filter(pk__in=ticked).order_by("created_at", "pk"))])
 
 
 def _order_rows(moments: Moments, ticked: list[UUID] | None = None) -> Iterator[Row]:
-    for orders in _pages_of_orders(moments, ticked):
+    fields = (
+        *("created_at", "status", "country", "email", "offer", "discount_cents"),
+        *("shipping_cents", "tax_cents", "total_cents", "refunded_cents", "charge_refunded_at"),
+        *("fee_cents", "net_cents", "settlement_currency"),
+        *("payment_intent", "shipping_name", "ship_to", "shipped_at"),
+    )
+    for orders in _pages_of_orders(moments, *fields, ticked=ticked):
         goods, parcels = _goods(orders), _by_order(Parcel.objects.all(), orders)
-        refunds = _by_order(Refund.objects.filter(failed_at=None), orders)
+        made = Refund.objects.filter(failed_at=None).values_list("order_id", "made_at", named=True)
+        refunds = _by_order(made, [order for order in orders if order.refunded_cents])
         for order in orders:
             dates = [refund.made_at for refund in refunds.get(order.pk, ())]
             went_back = max(dates, default=order.charge_refunded_at)
@@ -130,7 +135,7 @@ def _order_rows(moments: Moments, ticked: list[UUID] | None = None) -> Iterator[
             money, settled_in = order.currency, order.settlement_currency
             yield (
                 *(
-                    order.reference,
+                    reference_of(order.pk),
                     _time(order.created_at, moments),
                     _time(order.paid_at, moments),
                     order.status,
@@ -147,49 +152,49 @@ def _order_rows(moments: Moments, ticked: list[UUID] | None = None) -> Iterator[
             )
 
 
-def _goods(orders: list[Order]) -> dict[Any, int]:
-    items = OrderItem.objects.filter(order__in=orders).order_by().values("order")
+def _goods(orders: list[Any]) -> dict[Any, int]:
+    items = _of(orders, OrderItem.objects.order_by()).values("order_id")
     sums = items.annotate(sum=Sum(F("unit_price_cents") * F("quantity")))
-    return dict(sums.values_list("order", "sum"))
+    return dict(sums.values_list("order_id", "sum"))
 
 
-def _address(order: Order) -> str:
+def _address(order: Any) -> str:
     """Return it in one line, without the name, which has a column of its own."""
     return ", ".join(address_lines(order)[bool(order.shipping_name) :])
 
 
-def _by_order(rows: QuerySet[Any], orders: list[Order]) -> dict[Any, list[Any]]:
+def _by_order(rows: QuerySet[Any, Any], orders: list[Any]) -> dict[Any, list[Any]]:
     found: dict[Any, list[Any]] = {}
-    for row in rows.filter(order__in=orders):
+    for row in _of(orders, rows):
         found.setdefault(row.order_id, []).append(row)
     return found
 
 
+def _of(orders: list[Any], rows: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+    return rows.filter(order__in=[order.pk for order in orders])
+
+
 def _line_rows(moments: Moments) -> Iterator[Row]:
+    fields = ("order_id", "name", "unit_price_cents", "quantity", "product__variant")
+    lines = OrderItem.objects.values_list(*fields, named=True)
     for orders in _pages_of_orders(moments):
-        items = _by_order(OrderItem.objects.select_related("product"), orders)
+        items = _by_order(lines, orders)
         for order in orders:
+            reference, paid_at = reference_of(order.pk), _time(order.paid_at, moments)
             for item in items.get(order.pk, ()):
-                product, variant = _parted(item)
+                cents, money = item.unit_price_cents, order.currency
                 yield (
-                    *(
-                        order.reference,
-                        _time(order.paid_at, moments),
-                        product,
-                        variant,
-                        item.quantity,
-                    ),
-                    _amount(item.unit_price_cents, order.currency),
-                    *(_amount(item.amount_cents, order.currency), order.currency.upper()),
+                    *(reference, paid_at, *_parted(item.name, item.product__variant or "")),
+                    *(item.quantity, _amount(cents, money)),
+                    *(_amount(item.quantity * cents, money), money.upper()),
                 )
 
 
-def _parted(item: OrderItem) -> tuple[str, str]:
+def _parted(name: str, variant: str) -> tuple[str, str]:
     """Return what was bought and of which kind, as far as the product of today tells them apart."""
-    variant = item.product.variant if item.product else ""
-    if variant and item.name.endswith(f", {variant}"):
-        return item.name.removesuffix(f", {variant}"), variant
-    return item.name, ""
+    if variant and name.endswith(f", {variant}"):
+        return name.removesuffix(f", {variant}"), variant
+    return name, ""
 
 
 def _refund_rows(moments: Moments) -> Iterator[Row]:

@@ -1,6 +1,5 @@
 """What mails are made of, as plain text of 72 columns and as HTML that mail programs understand."""
 
-import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from textwrap import wrap
 from django.template.loader import render_to_string
 
 from checkout.outbox import Mail
+from merchant.colours import PAPER, is_readable, six_digits
 from storefront.models import Shop
 from storefront.models.shop import BRAND
 from storefront.ops import bidi
@@ -17,7 +17,7 @@ COLUMNS = 72
 # Gmail hides what comes after 102 KB behind a link.
 LARGEST_HTML = 100_000
 LONGEST_NAME = 200
-PAPER, INK = "#fffefd", "#231e19"
+INK = "#231e19"
 
 
 def one_line(text: str) -> str:
@@ -169,21 +169,6 @@ def _width(text: str) -> int:
 def _colours(accent: str) -> dict[str, str]:
     """Return the shop's colour, and words that can be read on it; links need not have it."""
     accent = six_digits(accent or BRAND)
-    on_accent = "#ffffff" if contrast(accent, "#ffffff") >= 4.5 else "#000000"
-    is_readable = contrast(accent, PAPER) >= 4.5
-    return {"accent": accent, "on_accent": on_accent, "link": accent if is_readable else INK}
-
-
-def six_digits(colour: str) -> str:
-    return colour if len(colour) == 7 else "#" + "".join(2 * digit for digit in colour[1:])
-
-
-def contrast(one: str, other: str) -> float:
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    parts = [int(part, 16) / 255 for part in re.findall("..", colour[1:])]
-    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    on_accent = "#ffffff" if is_readable("#ffffff", accent) else "#000000"
+    link = accent if is_readable(accent, PAPER) else INK
+    return {"accent": accent, "on_accent": on_accent, "link": link}

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from checkout import receipts
-from checkout.bills import address_lines, bill_of, delivery_name, tax_to_come
+from checkout.bills import address_lines, bill_of, delivery_name, received_for, tax_to_come
 from checkout.models import Message, Order, OrderItem
 from checkout.my_orders import after_payment
 from checkout.outbox import Mail
@@ -113,7 +113,7 @@ def order_shipped(message: Message) -> Letter:
 def order_refunded(message: Message) -> Letter:
     order = _order(message)
     amount = _money(_about(message).get("cents") or 0, order)
-    received = order.received_cents or order.total_cents
+    received = received_for(order)
     if order.refunded_cents >= received:
         how_much = f"We paid {amount} back to you: with that, all of order {order.reference}."
     else:

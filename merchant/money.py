@@ -10,8 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db import connection
-from django.db.models import Case, F, OuterRef, QuerySet, Subquery, Sum, Value, When
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -20,6 +19,7 @@ from django.views.decorators.http import require_safe
 
 from checkout.models import Order, OrderQuerySet, Refund
 from merchant.export_form import ExportForm
+from merchant.figures import by_span
 from storefront.countries import country_name
 from storefront.models import shop_zone
 from storefront.money import format_money
@@ -27,16 +27,24 @@ from storefront.money import format_money
 SEE_MONEY = "checkout.view_refund"
 FIRST_YEAR, LAST_YEAR = 2000, 2999
 
-# By the columns of one index (orders_that_were_sold), which answers it alone. Written by hand, for
-# the twelve months of a year are asked about at once, and Django takes longer to compile that.
+# By the columns of one index (orders_that_were_sold), which answers it alone.
 A_MONTH = """
-    SELECT COUNT(*), SUM(total_cents), SUM(shipping_cents), SUM(tax_cents), COUNT(fee_cents),
+    SELECT %s, COUNT(*), SUM(total_cents), SUM(shipping_cents), SUM(tax_cents), COUNT(fee_cents),
         SUM(fee_cents)
     FROM checkout_order
     WHERE currency = %s AND settlement_currency = %s AND country = %s
         AND paid_at >= %s AND paid_at < %s
         AND NOT (status = 'REVIEW') AND NOT (refunded_from = 'REVIEW')
 """
+WENT_BACK = """
+    SELECT %s, currency, country, SUM(amount_cents)
+    FROM checkout_refund AS refund CROSS JOIN checkout_order AS bought
+    WHERE made_at >= %s AND made_at < %s AND bought.id = refund.order_id
+        AND NOT (bought.status = 'REVIEW') AND NOT (bought.refunded_from = 'REVIEW')
+    GROUP BY currency, country
+"""
+# Money that was refunded, and came back on that day.
+CAME_BACK = WENT_BACK.replace("made_at", "failed_at")
 
 
 @dataclass
@@ -61,9 +69,9 @@ class Sums:
         """What Stripe kept; it may settle in another currency than shoppers pay in."""
         return " + ".join(format_money(cents, currency) for currency, cents in self.fees.items())
 
-    def add(self, row: tuple[Any, ...], settled_in: str) -> None:
+    def add(self, numbers: list[Any], settled_in: str) -> None:
         """Add what A_MONTH says of some orders; sums of nothing are null."""
-        orders, sold, delivery, tax, with_fee, fee = (int(number or 0) for number in row)
+        orders, sold, delivery, tax, with_fee, fee = (int(number or 0) for number in numbers)
         self.orders += orders
         self.sold += sold
         self.delivery += delivery
@@ -106,15 +114,16 @@ def books_of(year: int) -> list[Books]:
             books[currency] = Books(currency, [Sums(f"{edge:%B}") for edge in edges[:12]])
         return books[currency].of(month, country)
 
+    months = [*pairwise(edges)]
     for currency, settled_in, country in _kinds(Order.objects.sold()):
-        months = _months(edges, currency, settled_in, country)
-        for month, row in enumerate(months):
-            for each in sums(currency, month, country) if row[0] else ():
-                each.add(row, settled_in)
-    for sign, rows in ((1, _refunds(edges)), (-1, _failures(edges)), (1, _untold(edges))):
+        for month, *numbers in by_span(A_MONTH, months, currency, settled_in, country):
+            for each in sums(currency, month, country) if numbers[0] else ():
+                each.add(numbers, settled_in)
+    went_back, came_back = by_span(WENT_BACK, months), by_span(CAME_BACK, months)
+    for sign, rows in ((1, went_back), (-1, came_back), (1, _untold(edges))):
         for month, currency, country, cents in rows:
             for each in sums(currency, month, country):
-                each.refunded += sign * cents
+                each.refunded += sign * int(cents)
     return sorted(books.values(), key=lambda b: (b.currency != settings.CURRENCY, b.currency))
 
 
@@ -139,33 +148,15 @@ def _values(rows: OrderQuerySet, name: str) -> Iterator[str]:
         value = found.filter(**{f"{name}__gt": value}).first()
 
 
-def _months(edges: list[datetime], *kind: str) -> list[tuple[Any, ...]]:
-    adapted = map(connection.ops.adapt_datetimefield_value, edges)
-    parameters = [value for month in pairwise(adapted) for value in (*kind, *month)]
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join([A_MONTH] * 12), parameters)
-        return list(cursor.fetchall())
-
-
-Rows = QuerySet[Any, tuple[int, str, str, int]]
-
-
-def _refunds(edges: list[datetime]) -> Rows:
-    return _by_month(_of_sales(Refund.objects.all()), "made_at", edges, "order__")
-
-
-def _failures(edges: list[datetime]) -> Rows:
-    """Money that was refunded, and came back on that day."""
-    return _by_month(_of_sales(Refund.objects.all()), "failed_at", edges, "order__")
-
-
-def _of_sales(refunds: QuerySet[Refund]) -> QuerySet[Refund]:
-    """Leave out what `Order.objects.sold` leaves out."""
-    return refunds.exclude(order__status="REVIEW").exclude(order__refunded_from="REVIEW")
-
-
-def _untold(edges: list[datetime]) -> Rows:
-    return _by_month(refunded_untold(Order.objects.sold()), "charge_refunded_at", edges)
+def _untold(edges: list[datetime]) -> QuerySet[Any, Any]:
+    """Add up what went back of orders in each month, currency and country."""
+    in_year = Q(charge_refunded_at__gte=edges[0], charge_refunded_at__lt=edges[12])
+    ends = enumerate(edges[1:])
+    month = Case(*[When(charge_refunded_at__lt=end, then=Value(n)) for n, end in ends])
+    by = ("month", "currency", "country")
+    rows = refunded_untold(Order.objects.sold().filter(in_year)).order_by().annotate(month=month)
+    found: QuerySet[Any, Any] = rows.values(*by).annotate(sum=Sum("amount_cents"))
+    return found.values_list(*by, "sum")
 
 
 def refunded_untold(orders: OrderQuerySet) -> QuerySet[Order, Any]:
@@ -177,16 +168,6 @@ def refunded_untold(orders: OrderQuerySet) -> QuerySet[Order, Any]:
     known = Coalesce(Subquery(told.annotate(sum=Sum("amount_cents")).values("sum")), 0)
     rows = orders.filter(charge_refunded_at__isnull=False)
     return rows.annotate(amount_cents=F("refunded_cents") - known).filter(amount_cents__gt=0)
-
-
-def _by_month(rows: QuerySet[Any], when: str, edges: list[datetime], order: str = "") -> Rows:
-    """Add up the amounts of each month, currency and country."""
-    in_year = rows.filter(**{f"{when}__gte": edges[0], f"{when}__lt": edges[12]})
-    month = Case(*[When(**{f"{when}__lt": end}, then=Value(n)) for n, end in enumerate(edges[1:])])
-    by = ("month", f"{order}currency", f"{order}country")
-    grouped = in_year.order_by().annotate(month=month).values(*by)
-    found: Rows = grouped.annotate(sum=Sum("amount_cents")).values_list(*by, "sum")
-    return found
 
 
 @require_safe

@@ -64,7 +64,7 @@ def _ask(request: HttpRequest, shown: Refunding, form: RefundForm) -> HttpRespon
     )
     seen = request.POST.get("seen", "")
     try:
-        refunding.store(wanted, order, int(seen) if seen.isdecimal() else -1)
+        refunding.store(wanted, order, int(seen[:20]) if seen.isdecimal() else -1)
     except NotRefunded as reason:
         form.add_error(None, str(reason))
         return _page(request, order, shown, status=422)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import IntegrityError, transaction
 from django.db.models import BigIntegerField, F, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, NullIf
@@ -18,6 +19,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
 from checkout import reading, telling
+from checkout.bills import received_for
 from checkout.gateway import failures
 from checkout.models import Order, OrderItem, Refund
 from checkout.provider import stripe
@@ -105,7 +107,7 @@ def refund_of(
     if not user.has_perm(MAY_REFUND):
         return None
     requests = list(RefundRequest.objects.filter(order=order).select_related("asked_by"))
-    left = 0 if why_not(order) else _received(order) - order.refunded_cents
+    left = 0 if why_not(order) else received_for(order) - order.refunded_cents
     asked = next((request for request in requests if request.is_open), None)
     if not left and not requests:
         return None
@@ -132,7 +134,7 @@ def why_not(order: Order) -> str:
         return "The order has no payment of its own: refund what came in Stripe’s dashboard."
     if not order.payment_intent:
         return "Nothing was paid: the order was free."
-    if order.refunded_cents >= _received(order):
+    if order.refunded_cents >= received_for(order):
         return "All of this order is refunded."
     return ""
 
@@ -158,7 +160,7 @@ def store(request: RefundRequest, order: Order, seen: int) -> None:
     try:
         with transaction.atomic():
             request.save(force_insert=True)
-    except IntegrityError:
+    except (IntegrityError, EmptyResultSet):  # the latter of what no column can be
         raise NotRefunded(_why_not_stored(request, order, seen)) from None
     finally:
         request.order = order
@@ -272,10 +274,6 @@ def _restockable(order: Order, requests: list[RefundRequest]) -> list[tuple[Orde
     items = order.items.select_related("product").filter(product__stock__isnull=False)
     left = ((item, item.quantity - back[str(item.pk)]) for item in items)
     return [(item, most) for item, most in left if most > 0]
-
-
-def _received(order: Order) -> int:
-    return order.received_cents or order.total_cents
 
 
 def _answers(refund: Json, request: RefundRequest) -> bool:

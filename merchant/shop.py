@@ -20,7 +20,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from merchant.letters import PAPER, contrast, six_digits
+from merchant.colours import NIGHT, PAPER, READABLE, contrast, six_digits
 from storefront.logos import icon_of, keep_logo
 from storefront.models import Shop
 from storefront.models.shop import BRAND, DESCRIPTION, ENVIRONMENT, NAME
@@ -31,9 +31,6 @@ from storefront.ops.photographs import Logo, NoPhotograph, logo_in
 from storefront.uploads import MEGABYTES
 
 PHONE = re.compile(r"\+?[0-9][0-9 ()/.-]{3,38}")
-NIGHT = "#1b1815"
-"""What links are read on in the dark look."""
-READABLE = 4.5
 WIDE = "vLargeTextField"
 State = Shop.State
 

@@ -51,6 +51,6 @@ def _cells_of(product: Product) -> tuple[str, ...]:
 
 
 def _cell(value: object, point: str) -> object:
-    if isinstance(value, Decimal):
-        return str(value).replace(".", point)
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+    if isinstance(value, str):
+        return f"'{value}" if FORMULA.match(value) else value
+    return str(value).replace(".", point) if isinstance(value, Decimal) else value

@@ -73,8 +73,10 @@ def test_those_that_wait_are_paid_and_nothing_fails(small: ShopProcess):
 @pytest.mark.once
 def test_the_desk_is_measured(small: ShopProcess):
     report = measured(small, "desk")
-    assert re.search(r"^\| today \| [\d.]+ \|$", report, re.MULTILINE)
+    assert re.search(r"^\| today \| [\d.]+ \| [\d.]+ \|$", report, re.MULTILINE)
     assert "| an order by its reference |" in report
+    files = re.findall(r"^\| (\w+)\.csv \| all(?: \| [\d.]+){3} \|$", report, re.MULTILINE)
+    assert files == ["orders", "lines", "refunds"]
 
 
 @pytest.mark.once
@@ -86,4 +88,4 @@ def test_a_waiting_crowd_needs_one(small: ShopProcess):
 def test_writers_of_the_last_release_go_on_while_it_is_migrated(small: ShopProcess):
     report = measured(small, "upgrade")
     steps = re.findall(r"^\| (\w+\.\w+) \| [\d.]+ \| \d+ \|$", report, re.MULTILINE)
-    assert "checkout.0017_shipped_before" in steps
+    assert "checkout.0025_finding_orders" in steps

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
+from checkout.doctor import endpoint
 from storefront.ops import environment
 from tests.test_threat_model import THREATS
 
@@ -110,6 +111,11 @@ def test_each_link_leads_to_a_file_and_section_that_are_there():
         there = (page.parent / file).resolve() if file else page
         assert there.exists(), f"{page.name}: {file}"
         assert not section or section in anchors(there), f"{page.name}: {file}#{section}"
+
+
+def test_the_events_that_an_endpoint_made_by_hand_needs_are_listed():
+    lists = [block.split() for block in BLOCK.findall(PAGES[ROOT / "docs" / "deploying.md"])]
+    assert [*endpoint.EVENTS] in lists
 
 
 def test_the_readme_leads_to_every_page_and_is_short():

@@ -14,8 +14,8 @@ from django.utils.text import Truncator
 from checkout.models import Order, OrderItem
 from checkout.reading import Json
 from storefront.models import Product, Shop
+from storefront.ops.templatetags.words import plain
 from storefront.pictures import show_pictures
-from storefront.templatetags.words import plain
 
 SHIPPING_TAX_CODE = "txcd_92010001"
 LONGEST_DESCRIPTION = 200

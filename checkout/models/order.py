@@ -1,6 +1,5 @@
 """Orders: a snapshot of what was bought, and the state of its payment."""
 
-import base64
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +11,13 @@ from django.db.models.functions import Concat
 from django.urls import reverse
 from django.utils import timezone
 
-from checkout.models.order_queries import INDEXES, LONGEST_NAME, WAITING, OrderQuerySet
+from checkout.models.order_queries import (
+    INDEXES,
+    LONGEST_NAME,
+    WAITING,
+    OrderQuerySet,
+    reference_of,
+)
 from storefront import stock
 
 USUAL_CONFIRMATION = timedelta(seconds=60)
@@ -182,9 +187,7 @@ class Order(models.Model):
 
     @property
     def reference(self) -> str:
-        """The short name that people see, such as K7M2-PQ4X."""
-        letters = base64.b32encode(self.id.bytes[:5]).decode()
-        return f"{letters[:4]}-{letters[4:]}"
+        return reference_of(self.id)
 
     @property
     def is_waiting(self) -> bool:

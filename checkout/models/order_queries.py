@@ -40,6 +40,12 @@ def reference_in(text: str) -> str:
     return letters if REFERENCE.fullmatch(letters) else ""
 
 
+def reference_of(pk: UUID) -> str:
+    """Return the short name that people see of an order, such as K7M2-PQ4X."""
+    letters = base64.b32encode(pk.bytes[:5]).decode()
+    return f"{letters[:4]}-{letters[4:]}"
+
+
 class Postcode(models.Func):
     """The postal code of an address, without the blanks and dashes that people may leave out."""
 

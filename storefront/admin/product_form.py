@@ -23,7 +23,8 @@ class Status(models.TextChoices):
 
 
 class ProductForm(KnowsWhatItShowed, WithPictures):
-    known = ("stock", "status", "counts")
+    told = ("name", "description", "after_payment")
+    known = (*KnowsWhatItShowed.known, "status", "counts", "slug", "picture", "tax_code")
 
     status = forms.ChoiceField(choices=Status.choices, widget=forms.RadioSelect, required=False)
     categories = forms.ModelMultipleChoiceField(

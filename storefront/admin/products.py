@@ -41,8 +41,8 @@ class Variants(TypedMoney, admin.TabularInline):
     verbose_name, verbose_name_plural = "kind", "kinds of it, each with its price and stock"
 
 
-class PriceChanged(Exception):
-    """Another hand has changed the price since the form was looked at."""
+class ChangedMeanwhile(Exception):
+    """Another hand has changed the price or a text since the form was looked at."""
 
 
 @admin.register(Product)
@@ -145,14 +145,14 @@ class ProductAdmin(TypedMoney, InBulk, ListedProducts):
             develop_uploads(request)
         try:
             return super().changeform_view(request, object_id, *args, **options)
-        except PriceChanged:  # now it is known, and told
+        except ChangedMeanwhile:  # now it is known, and told
             return super().changeform_view(request, object_id, *args, **options)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         context = {"title": "Products"} | (extra_context or {})
         try:
             return super().changelist_view(request, context)
-        except PriceChanged:
+        except ChangedMeanwhile:
             return super().changelist_view(request, context)
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:
@@ -161,6 +161,10 @@ class ProductAdmin(TypedMoney, InBulk, ListedProducts):
             obj.save()
             return
         row, changes = Product.objects.filter(pk=obj.pk), form.changes()
+        looked_at = form.looked_at()
+        wanted = {name: getattr(obj, name) for name in looked_at}
+        if wanted and not row.filter(**looked_at).update(**wanted):
+            raise ChangedMeanwhile
         of_row = {field.name for field in obj._meta.concrete_fields}
         if columns := (changes - {"stock", "price_cents"}) & of_row:
             obj.save(update_fields=columns)
@@ -168,10 +172,6 @@ class ProductAdmin(TypedMoney, InBulk, ListedProducts):
             for kind in obj.variants.filter(name=form.initial["name"]):
                 kind.name = obj.name
                 kind.save(update_fields={"name"})
-        if "price_cents" in changes:
-            looked_at = row.filter(price_cents=form.initial["price_cents"])
-            if not looked_at.update(price_cents=obj.price_cents):
-                raise PriceChanged
         if "stock" in changes:
             recount(obj, None if form.sells_out() else form.shown("stock"))
 

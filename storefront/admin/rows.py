@@ -17,11 +17,15 @@ from storefront.money_field import MoneyField
 class KnowsWhatItShowed(forms.ModelForm):
     """A form that sends what it showed of some fields: the row may have something else by then.
 
-    What was left as it was shown stays as the row has it. An amount that was changed here and by
-    another hand is told.
+    What was left as it was shown stays as the row has it. An amount, or one of the texts that are
+    `told`, is told if it was changed here and by another hand.
     """
 
-    known: Collection[str] = ("stock", "is_on_sale")
+    known: Collection[str] = (
+        *("stock", "is_on_sale", "needs_shipping"),
+        *("variant", "position", "is_on"),
+    )
+    told: Collection[str] = ()
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -36,7 +40,10 @@ class KnowsWhatItShowed(forms.ModelForm):
                 field.show_hidden_initial = is_sent or not self.is_bound
 
     def _knows(self, name: str) -> bool:
-        return name in self.known or isinstance(self.fields[name], MoneyField)
+        return name in self.known or self._tells(name)
+
+    def _tells(self, name: str) -> bool:
+        return name in self.told or isinstance(self.fields.get(name), MoneyField)
 
     def shown(self, name: str) -> Any:
         """Return what the field showed; what the row has, if the form does not say."""
@@ -52,7 +59,7 @@ class KnowsWhatItShowed(forms.ModelForm):
         return [
             name
             for name in super().changed_data
-            if name not in self.known
+            if not self._knows(name)
             or self.add_prefix(name) in self.data
             or isinstance(self.fields[name], forms.BooleanField)
         ]
@@ -61,6 +68,10 @@ class KnowsWhatItShowed(forms.ModelForm):
         """The columns that are changed here."""
         return {*self.changed_data}
 
+    def looked_at(self) -> dict[str, Any]:
+        """What the row had of what is changed here, where another hand's change would be told."""
+        return {name: self.initial[name] for name in filter(self._tells, self.changes())}
+
     def sells_out(self) -> bool:
         """Whether none is left from now on, whatever came back or was sold meanwhile."""
         return False
@@ -68,26 +79,33 @@ class KnowsWhatItShowed(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         for name in filter(self._knows, [*data] if self.instance.pk else []):
-            field = self.fields[name]
             if name not in self.changed_data:
                 data[name] = self.initial.get(name)
-            elif isinstance(field, MoneyField):
-                self._tell_of_another_amount(name, field)
+            elif self._tells(name):
+                self._tell_of_another(name)
         return data
 
-    def _tell_of_another_amount(self, name: str, field: MoneyField) -> None:
-        """Refuse one that was changed meanwhile; the form that says so knows the new one."""
+    def _tell_of_another(self, name: str) -> None:
+        """Refuse what was changed meanwhile; the form that says so knows what it is by now."""
         now, wanted = self.initial[name], self.cleaned_data[name]
-        if now in (self.shown(name), wanted):
+        if _read(now) in (_read(self.shown(name)), _read(wanted)):
             return
         data: Any = self.data
         data = data.copy()
-        data[self.add_initial_prefix(name)] = field.prepare_value(now) or ""
+        data[self.add_initial_prefix(name)] = self.fields[name].prepare_value(now) or ""
         self.data = data
-        meanwhile = "empty" if now is None else format_money(now)
-        self.add_error(
-            name, f"Meanwhile somebody has made it {meanwhile}. Save again to change it."
-        )
+        if now in (None, ""):
+            words = "Meanwhile somebody has made it empty. Save again to change it."
+        elif isinstance(now, int):
+            words = f"Meanwhile somebody has made it {format_money(now)}. Save again to change it."
+        else:
+            words = f"Meanwhile somebody wrote: “{now}”. Yours is below: save again to keep it."
+        self.add_error(name, words)
+
+
+def _read(value: Any) -> Any:
+    """Browsers change the ends of lines, and forms take off what is blank around a text."""
+    return "\n".join(value.strip().splitlines()) if isinstance(value, str) else value
 
 
 class ListedRow(KnowsWhatItShowed):

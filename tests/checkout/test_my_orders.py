@@ -15,7 +15,7 @@ from checkout.models import Order
 from checkout.my_orders import LONGEST_POLL_INTERVAL, POLL_INTERVALS
 from checkout.receipts import address_of
 from storefront.models import Product
-from storefront.templatetags.words import linked
+from storefront.ops.templatetags.words import linked
 from tests.cast import Shopper, deliver, event_about, poll_url
 from tools.stripe_stand_in import StandIn
 

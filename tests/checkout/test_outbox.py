@@ -294,6 +294,15 @@ class TestSendingAgain:
     def test_is_refused_while_it_waits(self, paid: Order):
         assert not outbox.send_again(only())
 
+    def test_leaves_what_is_for_the_merchant_to_the_merchant(self, paid: Order, settings: Settings):
+        settings.MERCHANT_MAIL, now = "desk@shop.example", timezone.now()
+        known = {"order": paid, "to": settings.MERCHANT_MAIL, "claimed_at": now, "sent_at": now}
+        first = Message.objects.create(kind=Message.Kind.NEW_ORDER, key="new/1", **known)
+        assert outbox.send_again(first)
+        mail = outbox._envelope(Message.objects.latest("id")).message()
+        assert (mail["To"], mail["Reply-To"]) == ("desk@shop.example", None)
+        assert mail["References"] == outbox._message_id(first)
+
     def test_goes_where_the_order_says_today(self, paid: Order, mails: list[EmailMessage]):
         send()
         Order.objects.update(email="new@example.com")

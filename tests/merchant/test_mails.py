@@ -206,6 +206,8 @@ class TestTheMerchant:
             time_at(dispute["evidence_details"]["due_by"]).date().isoformat()
         )
         assert "without an answer the money is lost" in text_of(Kind.DISPUTE)
+        Message.objects.filter(kind=Kind.DISPUTE).update(about=about | {"cents": 500})
+        assert "asks $5.00 back" in text_of(Kind.DISPUTE)
 
     def test_reads_of_a_dispute_that_came_before_its_payment(
         self, stripe: StandIn, pending_order: Order

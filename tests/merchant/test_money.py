@@ -99,6 +99,24 @@ class TestAYear:
         paid(at=datetime(2025, 1, 31, 20, tzinfo=UTC))
         assert sums(desk)[f"usd {month}"].orders == 1
 
+    def test_has_each_moment_in_one_month(self, settings: Settings, desk: Client):
+        settings.TIME_ZONE = "UTC"
+        for moment in (
+            *("2024-12-31T23:59:59.999999", "2025-01-01T00:00", "2025-01-31T23:59:59.999999"),
+            *("2025-02-01T00:00", "2025-12-31T23:59:59.999999", "2026-01-01T00:00"),
+        ):
+            at = datetime.fromisoformat(f"{moment}+00:00")
+            refunded(paid(1_000, at), 100, at)
+        found = {name: (each.orders, each.refunded) for name, each in sums(desk).items()}
+        expected = {
+            "January": (2, 200),
+            "February": (1, 100),
+            "March": (0, 0),
+            "December": (1, 100),
+        }
+        expected["All year"] = (4, 400)
+        assert {name: found[f"usd {name}"] for name in expected} == expected
+
     def test_keeps_currencies_apart(self, desk: Client):
         paid(2_999)
         paid(500, currency="jpy", country="JP")
@@ -118,7 +136,8 @@ class TestAYear:
         assert "$1.00 + €0.50" in text or "€0.50 + $1.00" in text
 
     def test_counts_no_money_that_needs_a_look(self, desk: Client):
-        paid(status="REVIEW", review_reason="Money arrived, but…")
+        refunded(paid(status="REVIEW", review_reason="Money arrived, but…"), 1_000)
+        paid(status="REVIEW", at=datetime(2026, 1, 1, tzinfo=UTC))
         refunded(paid(status="REFUNDED", refunded_from="REVIEW"), 2_999)
         page = desk.get("/admin/money/?year=2025")
         assert page.context["books"] == []
@@ -134,7 +153,9 @@ class TestAYear:
         order = paid(charge_refunded_cents=900, charge_refunded_at=NOON)
         refunded(order, 500, NOON - timedelta(days=31))
         Order.objects.update(refunded_cents=900)
-        assert (sums(desk)["usd March"].refunded, sums(desk)["usd February"].refunded) == (400, 500)
+        # One whose own refund failed: only what Stripe told of the charge went back.
+        refunded(paid(charge_refunded_at=NOON), 300, failed_at=NOON)
+        assert (sums(desk)["usd March"].refunded, sums(desk)["usd February"].refunded) == (700, 500)
 
     def test_leads_to_all_years_since_the_first(self, desk: Client):
         paid(at=NOON.replace(year=2023))
@@ -170,6 +191,7 @@ class TestOrders:
         )
         Parcel.objects.create(order=order, carrier="DHL", number="0034")
         refunded(order, 500, NOON + timedelta(days=2))
+        refunded(order, 500, NOON + timedelta(days=3), failed_at=NOON + timedelta(days=4))
         [row] = rows(desk, "orders")
         assert list(row) == list(exporting.ORDERS)
         assert row == {
@@ -215,8 +237,9 @@ class TestOrders:
     def test_have_amounts_with_the_digits_of_their_currency(
         self, desk: Client, currency: str, cents: int, amount: str
     ):
-        paid(cents, currency=currency)
-        assert rows(desk, "orders")[0]["total"] == amount
+        paid(cents, currency=currency, fee_cents=20, net_cents=-2, settlement_currency="eur")
+        [row] = rows(desk, "orders")
+        assert (row["total"], row["fee"], row["net to you"]) == (amount, "0.20", "-0.02")
         assert rows(desk, "lines")[0]["sum"] == amount
 
     def test_are_this_years_unless_told(self, desk: Client):

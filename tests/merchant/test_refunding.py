@@ -192,13 +192,32 @@ class TestAskingForARefund:
         assert words in answer.text
         assert (len(stripe.refunds), RefundRequest.objects.count()) == (1, 1)
 
-    @pytest.mark.parametrize("lack", ["open", "seen", "left", "unpaid"])
+    @pytest.mark.parametrize("seen", ["", "1", "-1", "9" * 5_000])
+    def test_in_a_form_that_does_not_say_what_it_showed_is_none(
+        self, desk: Client, stripe: StandIn, order: Order, seen: str
+    ):
+        page = confirms(desk, order) | {"seen": seen}
+        assert desk.post(page_of(order), page).status_code == 422
+        assert (stripe.refunds, RefundRequest.objects.exists()) == ({}, False)
+
+    def test_is_read_by_the_currency_of_the_order(
+        self, desk: Client, stripe: StandIn, order: Order, settings: Settings
+    ):
+        settings.CURRENCY = "jpy"
+        asks(desk, order, "29.99")
+        assert RefundRequest.objects.get().amount_cents == 2_999
+
+    @pytest.mark.parametrize("lack", ["open", "seen", "left", "unpaid", "received", "payment"])
     def test_is_stored_by_a_statement_that_looks_again(self, order: Order, lack: str):
         """What the page has checked may be over by then."""
         if lack == "open":
             RefundRequest.objects.create(order=order, amount_cents=1, key="other")
         if lack == "unpaid":
             Order.objects.update(status="FAILED", paid_at=None)
+        if lack == "received":
+            Order.objects.update(received_cents=1_099)
+        if lack == "payment":
+            Order.objects.update(payment_intent="")
         Order.objects.update(refunded_cents=1_000)
         before = RefundRequest.objects.count()
         request = RefundRequest(amount_cents=4_999 if lack == "left" else 100, key="mine")
@@ -287,6 +306,19 @@ class TestWhatStripeRefuses:
         stripe.dispute(order.session_id or "")
         events_come(stripe)
         assert "Look first" in desk.get(page_of(order)).text
+        Order.objects.update(dispute_result="won")
+        assert "Look first" not in desk.get(page_of(order)).text
+
+    def test_is_no_news_of_what_its_event_has_answered(
+        self, desk: Client, stripe: StandIn, order: Order
+    ):
+        stripe.fault(*REFUNDS, times=2, drop=True, after=True)
+        asks(desk, order, "10")
+        request = RefundRequest.objects.get()
+        events_come(stripe)
+        stripe.fault(*REFUNDS, status=400, code="charge_already_refunded")
+        refunding.ask(request, timezone.now())
+        assert (request.is_open, request.error) == (False, "")
 
 
 class TestStripeThatDoesNotAnswer:
@@ -493,7 +525,8 @@ class TestTheStock:
         money = {"amount_total": 5_000, "payment_intent": session["payment_intent"]}
         deliver(event_about(ada.order, **money))
         assert (ada.order.status, stock()) == ("REVIEW", 3)
-        assert "back into stock" not in desk.get(page_of(ada.order)).text
+        text = desk.get(page_of(ada.order)).text
+        assert ("back into stock" in text, 'name="amount" value="50.00"' in text) == (False, True)
         asks(desk, ada.order, "50")
         events_come(stripe)
         assert (ada.order.status, stock()) == ("REFUNDED", 5)
@@ -534,6 +567,17 @@ class TestTheEvent:
         deliver(event_about(order, "refund.created", id="re_1", payment_intent=intent, **said))
         assert state(order) == ("PAID", 1_000)
 
+    @pytest.mark.parametrize("word", ["failed", "canceled"])
+    def test_of_money_that_did_not_go_says_so(
+        self, desk: Client, stripe: StandIn, order: Order, word: str
+    ):
+        asks(desk, order, "10")
+        said = {"amount": 1_000, "status": word, "payment_intent": order.payment_intent}
+        refund_id = RefundRequest.objects.get().refund_id
+        deliver(event_about(order, "refund.updated", id=refund_id, **said))
+        assert "The bank did not take it" in RefundRequest.objects.get().error
+        assert state(order) == ("PAID", 0)
+
     def test_is_told_to_the_customer(
         self, desk: Client, stripe: StandIn, order: Order, mails: list[EmailMessage]
     ):
@@ -563,6 +607,14 @@ class TestInTheDemo:
         assert "nothing was paid" in desk.get(page_of(ada.order)).text
         assert "nothing was paid" in asks(desk, ada.order).text
         assert not RefundRequest.objects.exists()
+
+    def test_what_was_paid_at_stripe_is_not_refunded_there(
+        self, desk: Client, stripe: StandIn, order: Order, settings: Settings
+    ):
+        settings.STRIPE_DEMO_MODE = True
+        assert "no keys of Stripe now" in desk.get(page_of(order)).text
+        assert "no keys of Stripe now" in asks(desk, order).text
+        assert (state(order), RefundRequest.objects.exists()) == (("PAID", 0), False)
 
 
 class TestWhoMay:

@@ -14,8 +14,9 @@ from pytest_django import Settings
 
 from checkout import receipts
 from checkout.models import Order
+from merchant.forms import ParcelForm
 from merchant.models import Parcel
-from merchant.shipping import UNDO_WITHIN, NotShipped, orders_to_ship, ship
+from merchant.shipping import UNDO_WITHIN, NotShipped, orders_to_ship, ship, undo
 from storefront.models import Product
 from tests.cast import Shopper, poll_url, product
 from tests.log_capture import Log
@@ -289,6 +290,19 @@ class TestAfterwards:
         desk.post(page_of(order, "shipment/undoing/"))
         page = page_of(order, f"parcels/{parcel.pk}/")
         assert desk.post(page, DHL).status_code == 404
+
+    def test_a_change_brings_nothing_back_that_is_undone_at_that_moment(
+        self, desk: Client, order: Order, parcel: Parcel, monkeypatch: pytest.MonkeyPatch
+    ):
+        is_valid = ParcelForm.is_valid
+
+        def undone_meanwhile(form: ParcelForm) -> bool:
+            undo(order, timezone.now())
+            return is_valid(form)
+
+        monkeypatch.setattr(ParcelForm, "is_valid", undone_meanwhile)
+        assert desk.post(page_of(order, f"parcels/{parcel.pk}/"), DHL).status_code == 303
+        assert not Parcel.objects.exists()
 
     def test_a_second_parcel_can_be_added_once(self, desk: Client, order: Order, parcel: Parcel):
         more = DHL | {"number": "0099", "shown": "1"}

@@ -18,16 +18,27 @@ from django.conf import settings
 from django.db import connections, transaction
 from django.db.models import F
 
-from checkout import events, leases, limits, ordering, outbox, payments, requested, superseding
+from checkout import (
+    events,
+    leases,
+    limits,
+    ordering,
+    outbox,
+    payments,
+    requested,
+    superseding,
+    telling,
+)
 from checkout.gateway import calls
 from checkout.management.commands import reconcile_orders, work
 from checkout.models import Lease, Message, Order, OrderItem, StripeEvent
 from checkout.reading import Json
 from checkout.requested import CannotOrder, RequestedOrder
-from merchant import refunding, shipping, shop
+from merchant import order_page, refunding, shipping, shop
 from merchant.models import Parcel, RefundRequest
 from merchant.refunding import NotRefunded
 from storefront import stock, views
+from storefront.admin.product_form import ProductForm
 from storefront.models import CartLine, Product, Reservation, Shop
 from storefront.ops import bulkhead
 from storefront.ops.bulkhead import Bulkhead
@@ -273,8 +284,38 @@ def shipping_reads_then_writes() -> None:
         Order.objects.filter(pk=order.pk).update(shipped_at=now)
         parcel.order, parcel.shipped_at = order, now
         parcel.save()
+        telling.shipped(order, parcel.pk)
 
     setattr(shipping, "ship", ship)  # noqa: B010
+
+
+def the_desk_reads_then_writes() -> None:
+    """A second parcel, a note, and what is settled."""
+
+    def add_parcel(order: Order, parcel: Parcel, shown: str, now: datetime) -> None:
+        if str(Parcel.objects.filter(order=order).count()) != shown:
+            raise shipping.NotShipped
+        time.sleep(WINDOW_SECONDS)
+        parcel.order, parcel.shipped_at = order, now
+        parcel.save()
+        telling.shipped(order, parcel.pk)
+
+    def write_note(self: Order, note: str, *, seen: str) -> bool:
+        if Order.objects.get(pk=self.pk).note != seen:
+            return False
+        time.sleep(WINDOW_SECONDS)
+        return Order.objects.filter(pk=self.pk).update(note=note) == 1
+
+    def settle(self: Order, reason: str) -> bool:
+        if Order.objects.get(pk=self.pk).review_reason != reason:
+            return False
+        time.sleep(WINDOW_SECONDS)
+        return Order.objects.filter(pk=self.pk).update(review_reason="") == 1
+
+    setattr(shipping, "add_parcel", add_parcel)  # noqa: B010
+    setattr(Order, "write_note", write_note)  # noqa: B010
+    setattr(Order, "settle", settle)  # noqa: B010
+    without_transactions(order_page)
 
 
 def refunds_are_looked_for_then_stored() -> None:
@@ -310,6 +351,10 @@ def shops_are_read_then_written() -> None:
 
     setattr(Shop, "change", change)  # noqa: B010
     without_transactions(shop)
+
+
+def products_are_saved_unseen() -> None:
+    setattr(ProductForm, "told", ())  # noqa: B010
 
 
 def buy_trusts_its_memory() -> None:

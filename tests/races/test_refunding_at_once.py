@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from tests.races.test_shipping_at_once import LOG_IN, paid_order
+from tests.races.test_shipping_at_once import LOG_IN, desk_at, is_of, paid_order
 from tools.http_shopper import HttpShopper
 from tools.stage import Stage, is_lost_within_some_rounds
 
@@ -58,8 +58,7 @@ def pieces_back(stage: Stage, session: str) -> int:
     stage.stripe.reset()
     order = paid_order(stage)
     stage.stripe.lose()
-    ours = f"REPLACE(CAST(order_id AS TEXT), '-', '') = '{order.replace('-', '')}'"
-    item = stage.number(f"SELECT id FROM checkout_orderitem WHERE {ours}")
+    item = stage.number(f"SELECT id FROM checkout_orderitem WHERE {is_of(order, 'order_id')}")
     desk, path = desk_at(stage, session), f"/admin/checkout/order/{order}/refund/"
     desk.posts(path, page_to_confirm(desk, path, **{f"restock-{item}": "1"}))
     [event] = stage.stripe.events_of("refund.created")
@@ -73,12 +72,6 @@ def page_to_confirm(desk: HttpShopper, path: str, **said: str) -> dict[str, str]
     text = desk.posts(path, HALF | said).text
     hidden = re.findall(r'<input type="hidden" name="(\w[\w-]*)" value="([^"]*)"', text)
     return dict(hidden) | {"confirmed": "yes"}
-
-
-def desk_at(stage: Stage, session: str) -> HttpShopper:
-    desk = HttpShopper(stage.shop.url)
-    desk.cookies["sessionid"] = session
-    return desk
 
 
 def stock(stage: Stage) -> int:

@@ -6,8 +6,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.races.test_shipping_at_once import LOG_IN
-from tools.http_shopper import HttpShopper
+from tests.races.test_shipping_at_once import LOG_IN, desk_at
 from tools.stage import Stage, is_lost_within_some_rounds
 from tools.waiting import wait_until
 
@@ -27,10 +26,8 @@ def says(stage: Stage, values: str) -> None:
 
 
 def saves(stage: Stage, session: str, version: int, name: str) -> int:
-    desk = HttpShopper(stage.shop.url)
-    desk.cookies["sessionid"] = session
     form = {"state": "open", "name": name, "version": str(version)}
-    return desk.posts(SHOP, form).status
+    return desk_at(stage, session).posts(SHOP, form).status
 
 
 def won(stage: Stage, session: str) -> int:
@@ -40,6 +37,22 @@ def won(stage: Stage, session: str) -> int:
     statuses = stage.at_once(presses)
     assert {*statuses} <= {303, 409}
     return statuses.count(303)
+
+
+def kept_texts(stage: Stage, session: str) -> int:
+    """Let many write another text into the same form; return how many read that it is saved."""
+    mouse, desk = stage.product("Mouse"), desk_at(stage, session)
+    [(name, text)] = stage.sql(
+        f"SELECT name, description FROM storefront_product WHERE id = {mouse}"
+    )
+    form = {"name": name, "initial-name": name, "initial-description": text, "position": 0}
+    form |= {"price_cents": "29.99", "status": "for_sale", "counts": "no", "needs_shipping": "on"}
+    typed = [form | {"description": f"Text {n} {mouse}."} for n in range(PRESSES)]
+    address = f"/admin/storefront/product/{mouse}/change/"
+    answers = stage.at_once([partial(desk.posts, address, each) for each in typed])
+    assert {answer.status for answer in answers} <= {200, 302}
+    assert all("Meanwhile somebody" in each.text for each in answers if each.status == 200)
+    return sum(answer.status == 302 for answer in answers)
 
 
 def bought_of_a_closed_shop(stage: Stage) -> int:
@@ -63,6 +76,19 @@ def test_of_merchants_who_save_at_once_one_is_first_and_all_others_hear_it(
 def test_without_the_version_the_last_one_wins_in_silence(stage: Stage, session: str):
     with stage.altered("shops_are_read_then_written") as unguarded:
         assert is_lost_within_some_rounds(lambda: won(unguarded, session) == 1)
+
+
+def test_of_texts_that_are_written_at_once_one_is_saved_and_all_others_hear_it(
+    stage: Stage, session: str
+):
+    assert kept_texts(stage, session) == 1
+
+
+def test_by_a_form_that_forgets_what_it_showed_the_last_text_wins_in_silence(
+    stage: Stage, session: str
+):
+    with stage.altered("products_are_saved_unseen") as unguarded:
+        assert kept_texts(unguarded, session) > 1
 
 
 def test_a_shop_that_is_closed_sells_nothing_from_that_moment_on(stage: Stage, session: str):

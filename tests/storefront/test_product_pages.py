@@ -15,8 +15,8 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from storefront.models import Category, Product
 from storefront.ops import static_files
 from storefront.ops.templatetags.fragment_cache import fragments
+from storefront.ops.templatetags.words import prose
 from storefront.sitemap import Products
-from storefront.templatetags.words import prose
 from tests.cast import Shopper, product, products
 from tests.log_capture import Log
 from tools.stripe_stand_in import StandIn

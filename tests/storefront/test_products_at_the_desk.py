@@ -113,26 +113,38 @@ class TestAPrice:
         assert (mouse.price_cents, mouse.is_on_sale) == (2_499, False)
         assert "7" in (mouse.name, str(mouse.position))
 
-    @pytest.mark.parametrize("where", ["form", "list"])
+    @pytest.mark.parametrize(
+        ("where", "name", "before", "after"),
+        [
+            ("form", "price_cents", 2_499, 1_999),
+            ("list", "price_cents", 2_499, 1_999),
+            ("form", "description", "Theirs.", "19.99"),
+        ],
+    )
     def test_that_changes_while_the_form_is_looked_at_is_looked_at_again(
-        self, merchant: Client, mouse: Product, where: str, monkeypatch: pytest.MonkeyPatch
+        self,
+        merchant: Client,
+        mouse: Product,
+        where: str,
+        name: str,
+        before: object,
+        after: object,
+        monkeypatch: pytest.MonkeyPatch,
     ):
         looks: list[Any] = []
 
         def save_form(self: Any, request: Any, form: Any, change: bool) -> Any:
             """Another hand is quicker, once; the savepoint that is left takes it back."""
             if not looks:
-                Product.objects.update(price_cents=2_499)
+                Product.objects.update(**{name: before})
             looks.append(form)
             return form.save(commit=False)
 
         monkeypatch.setattr(admin.ModelAdmin, "save_form", save_form)
-        address, name = (change(mouse), "price_cents")
-        if where == "list":
-            address, name = LIST, "form-0-price_cents"
-        form = sent_by(merchant.get(address).text) | {name: "19.99", "_save": "Save"}
+        address, field = (change(mouse), name) if where == "form" else (LIST, f"form-0-{name}")
+        form = sent_by(merchant.get(address).text) | {field: "19.99", "_save": "Save"}
         assert merchant.post(address, form).status_code == 302
-        assert (len(looks), stored(mouse).price_cents) == (2, 1_999)
+        assert (len(looks), getattr(stored(mouse), name)) == (2, after)
 
     def test_of_another_currency_is_read_by_its_digits(
         self, merchant: Client, mouse: Product, settings
@@ -230,6 +242,43 @@ class TestTheForm:
         assert "Each kind has its own, below." in text
         assert 'value="sold_out"' not in text
         assert changes(merchant, mouse, name="Rat").status_code == 302
+
+    @pytest.mark.parametrize("theirs", ["Theirs.\nOf two lines.", ""])
+    def test_tells_once_of_a_text_that_somebody_else_has_changed(
+        self, merchant: Client, mouse: Product, theirs: str
+    ):
+        Product.objects.update(description="Both saw it.")
+        form = sent_by(merchant.get(change(mouse)).text) | {"description": "Mine."}
+        Product.objects.update(description=theirs)
+        answer = merchant.post(change(mouse), form)
+        assert f"Meanwhile somebody {'wrote: “Theirs.' if theirs else 'has made it empty'}" in (
+            errors_in(answer)
+        )
+        assert stored(mouse).description == theirs
+        again = sent_by(answer.text)
+        assert again["description"] == "Mine."
+        assert merchant.post(change(mouse), again).status_code == 302
+        assert (stored(mouse).description, "mine" in stored(mouse).search_text) == ("Mine.", True)
+
+    def test_leaves_what_others_have_changed_and_it_has_only_shown(
+        self, merchant: Client, mouse: Product
+    ):
+        kind = product("Mouse", variant_of=mouse, variant="blue", position=1)
+        Product.objects.filter(pk=mouse.pk).update(description="One.\nTwo.")
+        form = sent_by(merchant.get(change(mouse)).text) | {"price_cents": "9"}
+        theirs = {
+            **{"name": "Rat", "slug": "rat", "description": "Theirs.", "after_payment": "A key."},
+            **{"picture": "", "needs_shipping": False, "tax_code": "txcd_99999999", "position": 7},
+        }
+        of_kind = {"variant": "red", "needs_shipping": False, "position": 2}
+        Product.objects.filter(pk=mouse.pk).update(**theirs)
+        Product.objects.filter(pk=kind.pk).update(**of_kind)
+        # As browsers send it.
+        form = {name: str(said).replace("\n", "\r\n") for name, said in form.items()}
+        assert merchant.post(change(mouse), form).status_code == 302
+        now, kind_now = Product.objects.values(*theirs, "price_cents", "variant").order_by("pk")
+        assert now == theirs | {"price_cents": 900, "variant": ""}
+        assert {name: kind_now[name] for name in of_kind} == of_kind
 
     def test_takes_it_off_sale_and_saves_what_was_typed(self, merchant: Client, mouse: Product):
         changes(merchant, mouse, price_cents="9", _off_sale="Take off sale")

@@ -1,9 +1,9 @@
 """python -m tools.growth COMMAND: fill the database of DATABASE_URL, or measure a shop on it.
 
 `fill` brings a migrated database to a size, `routes` compares what shoppers ask for with an empty
-shop, `shelf` large shelves with a small one, `desk` opens the merchant's lists, `waiting` lets a
-crowd wait for its payments, `upgrade` brings it from the last release to this one while others
-write.
+shop, `shelf` large shelves with a small one, `desk` opens the merchant's pages and streams their
+files, `waiting` lets a crowd wait for its payments, `upgrade` brings it from the last release to
+this one while others write.
 """
 
 import argparse

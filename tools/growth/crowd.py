@@ -11,7 +11,12 @@ from storefront.ops.spelling import searchable
 
 FIRST = ("Ada", "Bo", "Zoë", "Jörg", "Li", "Maria", "Jan", "Ines", "Łukasz", "Tom")
 LAST = ("Lovelace", "Ng", "Müller", "García", "Smith", "Novák", "de Vries", "Rossi", "Sørensen")
-TOWNS = {"Graz": "8010", "Berlin": "10115", "Wien": "1010", "Zürich": "8001"}
+TOWNS = {
+    "Graz": ("8010", "AT"),
+    "Berlin": ("10115", "DE"),
+    "Wien": ("1010", "AT"),
+    "Zürich": ("8001", "CH"),
+}
 TWO_YEARS = timedelta(days=730)
 LIFETIME = timedelta(minutes=35)
 UNTIL_SHIPPED = timedelta(days=1)
@@ -52,7 +57,11 @@ class Crowd:
             order = _order(rolls, rolls.choice(shoppers), status, created_at)
             left_at = created_at + UNTIL_SHIPPED
             is_shipped = status in SOLD and left_at < self.now
-            yield order | {"shipped_at": left_at if is_shipped else None}
+            went_back_at = min(created_at + UNTIL_REFUNDED, self.now)
+            yield order | {
+                "shipped_at": left_at if is_shipped else None,
+                "charge_refunded_at": went_back_at if status == "REFUNDED" else None,
+            }
         for number, shopper in enumerate(shoppers[: self.waiting]):
             age = timedelta(seconds=400 * number / self.waiting)
             yield _order(rolls, shopper, "PENDING", self.now - age)
@@ -104,7 +113,7 @@ class Crowd:
                     "order": order["id"],
                     "refund_id": f"re_{order['id'].hex}",
                     "amount_cents": order["refunded_cents"],
-                    "made_at": min(order["paid_at"] + UNTIL_REFUNDED, self.now),
+                    "made_at": order["charge_refunded_at"],
                 }
 
     def cart_rows(self) -> Iterator[Row]:
@@ -135,8 +144,10 @@ def _order(rolls: random.Random, shopper: UUID, status: str, created_at: datetim
     has_money = status in HAS_MONEY
     name = f"{FIRST[shopper.int % len(FIRST)]} {LAST[shopper.int % len(LAST)]}"
     town = [*TOWNS][shopper.int % len(TOWNS)]
+    postcode, country = TOWNS[town]
     street = f"Lindenstraße {shopper.int % 100}"
-    address = {"line1": street, "postal_code": TOWNS[town], "city": town, "country": "AT"}
+    address = {"line1": street, "postal_code": postcode, "city": town, "country": country}
+    refunded_cents = 2_999 if status == "REFUNDED" else 0
     return {
         "id": pk,
         "shopper": shopper,
@@ -144,6 +155,7 @@ def _order(rolls: random.Random, shopper: UUID, status: str, created_at: datetim
         "fingerprint": pk.hex * 2,
         "total_cents": 2_999,
         "currency": "usd",
+        "country": country,
         "email": f"{shopper.hex[:12]}@example.com" if has_money else "",
         "shipping_name": name if has_money else "",
         "search_text": searchable(name) if has_money else "",
@@ -154,7 +166,11 @@ def _order(rolls: random.Random, shopper: UUID, status: str, created_at: datetim
         "attempt_at": created_at,
         "payment_intent": f"pi_{pk.hex[:24]}" if has_money else "",
         "received_cents": 2_999 if has_money else 0,
-        "refunded_cents": 2_999 if status == "REFUNDED" else 0,
+        "refunded_cents": refunded_cents,
+        "charge_refunded_cents": refunded_cents,
+        "fee_cents": 117 if status in SOLD else None,
+        "net_cents": 2_882 if status in SOLD else None,
+        "settlement_currency": "usd" if status in SOLD else "",
         "review_reason": "Money arrived, but the amount is not 2999.\n"
         if status == "REVIEW"
         else "",

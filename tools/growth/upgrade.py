@@ -17,7 +17,11 @@ from django.utils import timezone
 
 from tools.shop_process import ShopProcess
 
-LAST_RELEASE = [("storefront", "0009_pictures"), ("checkout", "0014_offers")]
+LAST_RELEASE = [
+    ("storefront", "0010_delivery"),
+    ("checkout", "0018_orders_to_ship"),
+    ("merchant", "0001_initial"),
+]
 WRITERS = 4
 SOME = 10_000
 PAUSE_SECONDS = 0.005
