@@ -404,7 +404,7 @@ class TestAnExportThatBreaks:
         assert "An export broke off" in caplog.text
 
 
-def broken(*_: object) -> Any:
+def broken(*_: object, **__: object) -> Any:
     raise OperationalError("the database went away")
 
 
