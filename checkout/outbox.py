@@ -9,10 +9,10 @@ shows the message as unsure, and "Send again" is the merchant's to press.
 import hashlib
 import logging
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime, timedelta
 from email.headerregistry import Address
-from math import inf
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -80,10 +80,11 @@ def send_again(message: Message) -> bool:
     return True
 
 
-def send_due(now: datetime, *, seconds: float = inf) -> int:
-    """Send what is due, and return how many mails that were; begin none after so many seconds.
+def send_due(now: datetime, rest: Callable[[], bool] | None = None) -> int:
+    """Send what is due, and return how many mails that were.
 
-    Without a way to mail messages wait, but for those that are never mailed.
+    After each the caller may `rest`, which tells whether to stop. Without a way to mail messages
+    wait, but for those that are never mailed.
     """
     _adopt(now)
     began, sent = time.monotonic(), 0
@@ -94,13 +95,13 @@ def send_due(now: datetime, *, seconds: float = inf) -> int:
         while batch := [message for message in due[:BATCH] if message.pk not in had_their_turn]:
             for message in batch:
                 had_their_turn.add(message.pk)
-                passed = time.monotonic() - began
+                passed = timedelta(seconds=time.monotonic() - began)
                 try:
-                    if passed > seconds:
-                        return sent
-                    sent += _send(message, now + timedelta(seconds=passed), post)
+                    sent += _send(message, now + passed, post)
                 except Down as down:
                     _note_outage(down)
+                    return sent
+                if rest and rest():
                     return sent
     return sent
 
@@ -211,7 +212,7 @@ def _envelope(message: Message) -> EmailMessage:
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "OOF, AutoReply",
     }
-    if message.order_id and (first := _first_of(message)) != message:
+    if message.order and (first := _first_of(message, message.order)) != message:
         headers["References"] = _message_id(first)
     shop = Shop.current()
     answers_to = settings.MERCHANT_MAIL or shop.contact_mail if not message.is_to_merchant else ""
@@ -232,9 +233,9 @@ def _sender(shop: Shop) -> str:
     return str(Address(shop.shown_name[:LONGEST_HEADER], box, domain))
 
 
-def _first_of(message: Message) -> Message:
+def _first_of(message: Message, order: Order) -> Message:
     """Return the first message about the order to the same reader."""
-    others = Message.objects.filter(order=message.order_id).order_by("id")
+    others = order.messages.order_by("id")
     to_merchant = Q(kind__startswith="merchant_")
     return others.filter(to_merchant if message.is_to_merchant else ~to_merchant)[0]
 

@@ -18,8 +18,9 @@ CONTENT = re.compile(r"(?P<pk>[0-9a-f]{32})(?P<nonce>[0-9a-f]{32})")
 
 def make_link(order: Order) -> None:
     """Let a private link show this order; of two callers, both get the first one's."""
-    Order.objects.filter(pk=order.pk, link_nonce="").update(link_nonce=secrets.token_hex(16))
-    order.refresh_from_db(fields=["link_nonce"])
+    if not order.link_nonce:
+        Order.objects.filter(pk=order.pk, link_nonce="").update(link_nonce=secrets.token_hex(16))
+        order.refresh_from_db(fields=["link_nonce"])
 
 
 def revoke_link(order: Order) -> None:

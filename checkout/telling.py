@@ -25,13 +25,15 @@ REBUILT = "the order was brought back from Stripe: the shop that was lost may ha
 _is_recovering = ContextVar("is_recovering", default=False)
 
 
+def doubt_what_was_due() -> None:
+    """Leave to the merchant what waited in a backup: the shop that was lost may have sent it."""
+    Message.objects.waiting().update(claimed_at=timezone.now(), error=RESTORED)
+
+
 @contextmanager
 def recovering() -> Iterator[None]:
-    """Note here what a lost database may have told already, and so tell nothing of it.
-
-    Nor what was due when the backup was made.
-    """
-    Message.objects.waiting().update(claimed_at=timezone.now(), error=RESTORED)
+    """Note here what a lost database may have told already, and so tell nothing of it."""
+    doubt_what_was_due()
     token = _is_recovering.set(True)
     try:
         yield

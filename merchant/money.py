@@ -20,11 +20,11 @@ from django.views.decorators.http import require_safe
 from checkout.models import Order, OrderQuerySet, Refund
 from merchant.export_form import ExportForm
 from merchant.figures import by_span
+from merchant.permissions import SEE_MONEY
 from storefront.countries import country_name
 from storefront.models import shop_zone
 from storefront.money import format_money
 
-SEE_MONEY = "checkout.view_refund"
 FIRST_YEAR, LAST_YEAR = 2000, 2999
 
 # By the columns of one index (orders_that_were_sold), which answers it alone.

@@ -21,6 +21,7 @@ from checkout.models import Message, Order
 from merchant import shipping
 from merchant.advice import reasons_and_advice
 from merchant.forms import NoteForm, ParcelForm
+from merchant.permissions import SEE_MESSAGES, SEE_MONEY, SEE_ORDERS, may_any
 from merchant.refunding import dashboard, refund_of
 from merchant.timeline import NOTED, timeline
 from storefront.countries import country_name
@@ -28,9 +29,6 @@ from storefront.ops import logs
 from storefront.ops.pages import SeeOther
 from storefront.pictures import show_pictures
 
-SEE_ORDERS = ("checkout.view_order", "checkout.change_order")
-# Whoever packs sees what an order comes to, and nothing more of its payment.
-SEE_MONEY = "checkout.view_refund"
 MOST_OTHERS = 100
 RAW = (
     *("id", "status", "created_at", "paid_at", "currency", "country", "needs_shipping"),
@@ -50,7 +48,7 @@ def order_of(request: HttpRequest, pk: UUID, *, to_change: bool = False) -> Orde
 def let_in(request: HttpRequest, *, to_change: bool = False) -> None:
     """Let in the staff who may see orders, or change them; all others get a 403."""
     may = ("checkout.change_order",) if to_change else SEE_ORDERS
-    if not any(map(request.user.has_perm, may)):
+    if not may_any(request, may):
         raise PermissionDenied
 
 
@@ -88,7 +86,7 @@ def show(
     }
     if may(SEE_MONEY):
         context["raw"] = [(name.replace("_", " "), getattr(order, name)) for name in RAW]
-    if may("checkout.view_message"):
+    if may(SEE_MESSAGES):
         context["mail_trouble"] = _mail_trouble(order)
         context["last_mail"] = _last_mail(order)
     return desk_page(request, "order", context, status)

@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from checkout.admin import message_actions
 from checkout.models import Message, Order, StripeEvent
 from merchant.models import Parcel
+from merchant.permissions import SEE_MESSAGES, SEE_MONEY
 from storefront.money import format_money
 
 # Of each kind; an order has a handful.
@@ -51,9 +52,9 @@ def timeline(order: Order, may: Callable[[str], bool]) -> list[Moment]:
     """Return what the visitor `may` see of what happened, the newest first."""
     parts = (
         ("checkout.view_stripeevent", _events),
-        ("checkout.view_refund", _refunds),
-        ("checkout.view_refund", _asked),
-        ("checkout.view_message", _messages),
+        (SEE_MONEY, _refunds),
+        (SEE_MONEY, _asked),
+        (SEE_MESSAGES, _messages),
     )
     told = chain(
         _parcels(order),

@@ -19,13 +19,10 @@ from checkout.models import Heartbeat, Message, Order, StripeEvent
 from merchant import figures, shipping
 from merchant.alarms import ago
 from merchant.first_steps import first_steps, has_sold, is_open
+from merchant.permissions import SEE_MESSAGES, SEE_MONEY, SEE_ORDERS, SEE_PRODUCTS, may_any
 from storefront.models import Product
 from storefront.money import format_money
 
-SEE_ORDERS = ("checkout.view_order", "checkout.change_order")
-SEE_PRODUCTS = ("storefront.view_product", "storefront.change_product")
-SEE_MONEY = "checkout.view_refund"
-SEE_MESSAGES = "checkout.view_message"
 PREPARES_THE_SHOP = "storefront.change_product"
 
 NEWEST = 10
@@ -69,10 +66,6 @@ def today(request: HttpRequest) -> dict[str, Any]:
         paid = Order.objects.filter(paid_at__lte=now).order_by("-paid_at")
         context["newest"] = list(paid.prefetch_related("items")[:NEWEST])
     return context
-
-
-def may_any(request: HttpRequest, permissions: tuple[str, ...]) -> bool:
-    return any(map(request.user.has_perm, permissions))
 
 
 def _cards(request: HttpRequest, now: datetime) -> Iterator[Card]:

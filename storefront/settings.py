@@ -198,8 +198,9 @@ IN_EACH_ROUND = ["merchant.refunding.look_up_all"]
 
 # What has to be run once a backup was restored, and when it was saved.
 AFTER_RESTORE = ["migrate", "reconcile_orders --since {moment}"]
-# What writes down that one was saved.
+# What writes down that one was saved, and that one was restored.
 NOTES_BACKUP = "checkout.models.heartbeat.note_backup"
+NOTES_RESTORE = "checkout.telling.doubt_what_was_due"
 
 # --- Static files -----------------------------------------------------------------------
 STATIC_URL = "/static/"

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from checkout.models.order import Order
+from storefront.ops.fields import added_text
 
 # So long a mail may be on its way; then whoever began it has died.
 SLOWEST_SEND = timedelta(minutes=15)
@@ -85,7 +86,7 @@ class Message(models.Model):
     key = models.CharField(
         max_length=255, unique=True, help_text="Kind, order and cause; at its end which sending."
     )
-    to = models.CharField(max_length=254, blank=True, default="", db_default="")
+    to = added_text(254)
     about = models.JSONField(
         null=True, blank=True, help_text="What the order's rows don't say of the cause."
     )

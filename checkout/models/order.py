@@ -19,6 +19,7 @@ from checkout.models.order_queries import (
     reference_of,
 )
 from storefront import stock
+from storefront.ops.fields import added_text
 
 USUAL_CONFIRMATION = timedelta(seconds=60)
 
@@ -66,16 +67,11 @@ class Order(models.Model):
     shipping_cents = models.PositiveBigIntegerField(default=0, db_default=0)
     tax_cents = models.PositiveBigIntegerField(default=0, db_default=0)
 
-    country = models.CharField(
-        max_length=2, blank=True, default="", db_default="", help_text="Where it was offered to."
-    )
+    country = added_text(2, help_text="Where it was offered to.")
     needs_shipping = models.BooleanField(default=True, db_default=True)
-    shipping_name = models.CharField(max_length=LONGEST_NAME, blank=True, default="", db_default="")
-    search_text = models.CharField(
-        max_length=LONGEST_NAME,
-        blank=True,
-        default="",
-        db_default="",
+    shipping_name = added_text(LONGEST_NAME)
+    search_text = added_text(
+        LONGEST_NAME,
         editable=False,
         help_text="The name, folded: so it is found however it is spelled.",
     )
@@ -84,7 +80,7 @@ class Order(models.Model):
         blank=True,
         help_text="line1, line2, postal_code, city, state and country; null without an address.",
     )
-    phone = models.CharField(max_length=40, blank=True, default="", db_default="")
+    phone = added_text(40)
     shipped_at = models.DateTimeField(null=True, blank=True)
 
     session_id = models.CharField(max_length=255, unique=True, null=True, blank=True)
@@ -108,11 +104,8 @@ class Order(models.Model):
     put_back_at = models.DateTimeField(
         null=True, editable=False, help_text="When a bank had failed and the cart got them back."
     )
-    sender = models.CharField(
-        max_length=32,
-        blank=True,
-        default="",
-        db_default="",  # servers of the last release still add orders while this one starts
+    sender = added_text(
+        32,
         editable=False,
         help_text="A digest of the sender's network while the order is pending: see limits.py.",
     )
@@ -122,11 +115,8 @@ class Order(models.Model):
     refunded_cents = models.PositiveBigIntegerField("refunded in minor units", default=0)
     charge_refunded_cents = models.PositiveBigIntegerField(default=0, editable=False)
     charge_refunded_at = models.DateTimeField(null=True, editable=False)
-    refunded_from = models.CharField(
-        max_length=10,
-        blank=True,
-        default="",
-        db_default="",  # servers of the last release still add orders while this one starts
+    refunded_from = added_text(
+        10,
         editable=False,
         help_text="The state that a full refund ended; a refund that fails leads back to it.",
     )
@@ -136,9 +126,7 @@ class Order(models.Model):
     net_cents = models.BigIntegerField(
         null=True, editable=False, help_text="What Stripe pays out, before refunds."
     )
-    settlement_currency = models.CharField(
-        max_length=3, blank=True, default="", db_default="", editable=False
-    )
+    settlement_currency = added_text(3, editable=False)
     note = models.TextField(
         blank=True, default="", db_default="", help_text="For the merchant; no shopper sees it."
     )
@@ -148,13 +136,8 @@ class Order(models.Model):
     )
     dispute_id = models.CharField(max_length=255, blank=True)
     dispute_result = models.CharField(max_length=20, blank=True)
-    link_nonce = models.CharField(
-        max_length=32,
-        blank=True,
-        default="",
-        db_default="",  # servers of the last release still add orders while this one starts
-        editable=False,
-        help_text="Part of the private link's address; empty if there is none.",
+    link_nonce = added_text(
+        32, editable=False, help_text="Part of the private link's address; empty if there is none."
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     paid_at = models.DateTimeField(null=True, blank=True)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from checkout.models import Order
 from merchant.alarms import alarms
+from merchant.permissions import SEE_MESSAGES, SEE_MONEY, SEE_ORDERS, SEE_PRODUCTS, may_any
 
 register = template.Library()
 
@@ -18,16 +19,16 @@ WAYS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "Orders",
         "checkout_order_changelist",
-        ("checkout.view_order", "checkout.change_order"),
+        SEE_ORDERS,
         ("to-ship",),
     ),
     (
         "Products",
         "storefront_product_changelist",
-        ("storefront.view_product", "storefront.change_product"),
+        SEE_PRODUCTS,
         ("storefront_category_changelist",),
     ),
-    ("Money", "money", ("checkout.view_refund",), ()),
+    ("Money", "money", (SEE_MONEY,), ()),
     (
         "Shop",
         "shop",
@@ -60,7 +61,7 @@ def ways(context: template.Context) -> list[Way]:
     found = []
     for words, name, permissions, others in WAYS:
         address = address_of(name)
-        if address and (not permissions or any(map(request.user.has_perm, permissions))):
+        if address and (not permissions or may_any(request, permissions)):
             places = [address, *filter(None, map(address_of, others))]
             is_inside = name != "index" and request.path.startswith(tuple(places))
             current = "page" if request.path == address else "true" if is_inside else ""
@@ -80,7 +81,7 @@ def address_of(name: str) -> str:
 @register.simple_tag(takes_context=True)
 def what_is_wrong(context: template.Context) -> list[str]:
     """`{% what_is_wrong as alarms %}`: what stands in red above the page."""
-    may_read = context["request"].user.has_perm("checkout.view_message")
+    may_read = context["request"].user.has_perm(SEE_MESSAGES)
     return alarms(timezone.now(), sees_messages=may_read)
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from storefront.ops.compiled_queries import CompiledQuery
+from storefront.ops.fields import added_text
 
 NAME = "Storefront"
 DESCRIPTION = "A small shop with a few good things."
@@ -53,11 +54,6 @@ class Contact(NamedTuple):
         return "".join(c for c in self.phone if c in "+0123456789")
 
 
-def text(length: int, **options: Any) -> Any:
-    """Return a field that servers of the last release leave empty."""
-    return models.CharField(max_length=length, blank=True, default="", db_default="", **options)
-
-
 class Shop(models.Model):
     """The one row that tells this shop from others on the same account at Stripe, and says what it
     is called, how it looks and whether it sells.
@@ -77,20 +73,20 @@ class Shop(models.Model):
         max_length=20, choices=State.choices, default=State.OPEN, db_default=State.OPEN
     )
     until = models.DateField(null=True, blank=True)
-    words = text(300)
-    announcement = text(200)
-    name = text(80)
-    description = text(200)
-    logo = text(32, editable=False)
-    accent = text(7)
+    words = added_text(300)
+    announcement = added_text(200)
+    name = added_text(80)
+    description = added_text(200)
+    logo = added_text(32, editable=False)
+    accent = added_text(7)
     contact_mail = models.EmailField(blank=True, default="", db_default="")
-    phone = text(40)
+    phone = added_text(40)
     address = models.TextField(max_length=500, blank=True, default="", db_default="")
-    tax_id = text(40)
-    delivery_note = text(300)
+    tax_id = added_text(40)
+    delivery_note = added_text(300)
     return_days = models.PositiveSmallIntegerField(null=True, blank=True)
-    returns_note = text(300)
-    time_zone = text(64)
+    returns_note = added_text(300)
+    time_zone = added_text(64)
 
     class Meta:
         constraints = (

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from checkout import events, metrics, outbox, telling
+from checkout.management.commands import work
 from checkout.models import Message, Order, StripeEvent
 from storefront.models import Product
-from storefront.ops import mailing
+from storefront.ops import backups, mailing
 from tests.cast import Shopper, deliver, event_about
 from tests.log_capture import Log
 from tools.stripe_stand_in import StandIn
@@ -347,6 +349,15 @@ class TestAfterARestore:
             pass
         assert send() == 0
         assert state() == "unsure"
+
+    def test_it_is_so_before_any_worker_starts(
+        self, paid: Order, mails: list[EmailMessage], monkeypatch: pytest.MonkeyPatch
+    ):
+        for name in ("restore", "moment_of"):
+            monkeypatch.setattr(backups, name, lambda file: None)
+        call_command("restore", "backup", replace=True, stdout=StringIO())
+        work.send_messages(Event())
+        assert (state(), mails) == ("unsure", [])
 
     def test_what_was_paid_meanwhile_is_unsure(
         self, stripe: StandIn, pending_order: Order, mails: list[EmailMessage]

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from io import StringIO
+from threading import Event
 
 import pytest
 from django.core.mail import EmailMessage
@@ -14,7 +15,7 @@ from pytest_django import Settings
 from checkout import leases
 from checkout.management.commands import work
 from checkout.management.commands.reconcile_orders import LEASE, YOUNG, Command
-from checkout.models import Heartbeat, Lease, Order
+from checkout.models import Heartbeat, Lease, Message, Order
 from tests.cast import deliver, event_about
 from tests.log_capture import figure
 from tools.stripe_stand_in import StandIn
@@ -210,8 +211,8 @@ def missing_tables() -> None:
 
 def test_mails_wait_for_no_round(pending_order: Order, mails: list[EmailMessage]):
     deliver(event_about(pending_order))
-    work.send_messages()
-    work.send_messages()
+    work.send_messages(Event())
+    work.send_messages(Event())
     assert len(mails) == 1
 
 
@@ -220,11 +221,34 @@ def test_mails_that_another_process_is_sending_are_left_to_it(
 ):
     deliver(event_about(pending_order))
     Lease.take(work.MESSAGES, "elsewhere")
-    work.send_messages()
+    work.send_messages(Event())
     assert mails == []
 
 
 def test_mails_that_have_no_way_take_no_lease(pending_order: Order):
     deliver(event_about(pending_order))
-    work.send_messages()
+    work.send_messages(Event())
     assert not Lease.objects.exists()
+
+
+class TestAfterEachMail:
+    @pytest.fixture(autouse=True)
+    def two_are_due(self, pending_order: Order, mails: list[EmailMessage], settings: Settings):
+        settings.MERCHANT_MAIL = "desk@shop.example"
+        deliver(event_about(pending_order))
+
+    def test_the_worker_rests(self, mails: list[EmailMessage], monkeypatch: pytest.MonkeyPatch):
+        rests: list[tuple[int, float]] = []
+        is_over = Event()
+        monkeypatch.setattr(is_over, "wait", lambda seconds: rests.append((len(mails), seconds)))
+        work.send_messages(is_over)
+        assert rests == [(1, work.REST_SECONDS), (2, work.REST_SECONDS)]
+
+    def test_a_worker_that_is_to_end_leaves_the_others_as_they_are(self, mails: list[EmailMessage]):
+        is_over = Event()
+        is_over.set()
+        work.send_messages(is_over)
+        assert len(mails) == 1
+        assert sorted(message.state for message in Message.objects.all()) == ["sent", "waiting"]
+        work.send_messages(Event())
+        assert len(mails) == 2

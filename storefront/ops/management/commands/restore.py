@@ -1,12 +1,14 @@
 """Restores a backup, replacing everything in the database."""
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections
+from django.utils.module_loading import import_string
 
 from storefront.ops import backups
 from storefront.ops.management.commands.migrate import make_file
@@ -36,6 +38,8 @@ class Command(BaseCommand):
             moment = backups.moment_of(file)
         except backups.BackupFailed as error:
             raise CommandError(str(error)) from None
+        with suppress(DatabaseError):  # an earlier release may have had no such tables
+            import_string(settings.NOTES_RESTORE)()
         self.stdout.write(f"Restored {file}, saved at {moment or 'a moment unknown'}. Now run")
         for command in settings.AFTER_RESTORE:
             self.stdout.write(f"  python manage.py {command.format(moment=_words(moment))}")
