@@ -22,7 +22,7 @@ from checkout.models.order_queries import IsNotPaid
 from checkout.views import order_page as shoppers_page
 from merchant import order_page
 from merchant.finding import MOST, WHAT, found
-from merchant.money import SEE_MONEY
+from merchant.permissions import SEE_MONEY
 from merchant.shipping import orders_to_ship
 from storefront.ops.pages import HtmxRequest, SeeOther
 
