@@ -15,7 +15,7 @@ TELLS_WITHIN = timedelta(hours=1)
 
 
 def alarms(now: datetime, *, sees_messages: bool) -> list[str]:
-    found = [_about_debug(), _about_webhook(now), _about_worker()]
+    found = [_about_debug(), about_webhook(now), _about_worker()]
     if sees_messages:
         found.append(_about_mails())
     return [words for words in found if words]
@@ -32,7 +32,8 @@ def _about_debug() -> str:
     return ""
 
 
-def _about_webhook(now: datetime) -> str:
+def about_webhook(now: datetime) -> str:
+    """Return why what Stripe tells does not arrive, if anything says so."""
     if settings.STRIPE_DEMO_MODE:
         return ""
     if not settings.STRIPE_WEBHOOK_SECRET:

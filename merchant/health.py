@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from checkout import doctor
 from checkout.doctor import endpoint
 from checkout.models import Heartbeat
+from merchant.permissions import SEE_EVENTS
 from storefront.ops.pages import SeeOther
 
 # What the link to a new key fills in: the table in docs/deploying.md says what each is for.
@@ -32,7 +33,7 @@ WISHES = {
 @require_http_methods(["GET", "HEAD", "POST"])
 def health(request: HttpRequest) -> HttpResponse:
     """Show all findings; a post wishes that Stripe is asked, or that a mail is sent."""
-    if not request.user.has_perm("checkout.view_stripeevent"):
+    if not request.user.has_perm(SEE_EVENTS):
         raise PermissionDenied
     if request.method == "POST":
         return _wish(request)

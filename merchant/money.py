@@ -194,15 +194,17 @@ def page(request: HttpRequest, form: ExportForm) -> HttpResponse:
     year = int(asked) if is_year else this_year
     paid = Order.objects.filter(paid_at__lte=timezone.now()).order_by("paid_at")
     first = paid.values_list("paid_at", flat=True).first()
-    since = timezone.localdate(first, shop_zone()).year if first else this_year
+    since = timezone.localdate(first, shop_zone()) if first else today()
     books = books_of(year)
     context = {
         "title": "Money",
         "form": form,
         "not_a_year": "" if is_year else asked,
         "year": year,
-        "years": range(this_year, since - 1, -1),
-        "so_far": f":{today().month if year == this_year else 12}",
+        "years": range(this_year, since.year - 1, -1),
+        # Without the months before the first order, and those to come.
+        "months": f"{since.month - 1 if year == since.year else 0}:"
+        f"{today().month if year == this_year else 12}",
         "books": books,
         "time_zone": shop_zone(),
         "no_fee_yet": sum(each.total.orders - each.total.with_fee for each in books),

@@ -26,7 +26,7 @@ from merchant.refunding import dashboard, refund_of
 from merchant.timeline import NOTED, timeline
 from storefront.countries import country_name
 from storefront.ops import logs
-from storefront.ops.pages import SeeOther
+from storefront.ops.pages import SeeOther, base_url
 from storefront.pictures import show_pictures
 
 MOST_OTHERS = 100
@@ -78,7 +78,7 @@ def show(
         "refund": refund_of(order, request.user),
         "moments": timeline(order, may),
         "other_orders": _other_orders(order),
-        "private_link": receipts.address_of(order),
+        "private_link": _private_link(request, order),
         "may_see_money": may(SEE_MONEY),
         "may_settle": may(SEE_MONEY) and may("checkout.change_order"),
         "may_write": may("checkout.change_message"),
@@ -171,6 +171,12 @@ def _other_orders(order: Order) -> int:
     if not order.email:
         return 0
     return persons.orders_of(order.email).exclude(pk=order.pk).order_by()[:MOST_OTHERS].count()
+
+
+def _private_link(request: HttpRequest, order: Order) -> str:
+    """Return it as it is sent to a customer; nothing if there is none."""
+    path = receipts.address_of(order)
+    return f"{base_url(request)}{path}" if path else ""
 
 
 def _at_stripe(order: Order) -> dict[str, Any]:

@@ -7,6 +7,7 @@ SEE_PRODUCTS = ("storefront.view_product", "storefront.change_product")
 # A packer sees what an order comes to, and nothing more of its payment.
 SEE_MONEY = "checkout.view_refund"
 SEE_MESSAGES = "checkout.view_message"
+SEE_EVENTS = "checkout.view_stripeevent"
 
 
 def may_any(request: HttpRequest, permissions: tuple[str, ...]) -> bool:

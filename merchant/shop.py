@@ -103,13 +103,14 @@ class ShopForm(forms.ModelForm):
         widgets = {
             "state": forms.RadioSelect,
             "until": forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+            "words": forms.Textarea({"rows": 2, "class": WIDE}),
             "accent": forms.TextInput({"type": "color"}),
             "contact_mail": forms.EmailInput({"autocomplete": "email"}),
             "phone": forms.TextInput({"type": "tel", "autocomplete": "tel"}),
             "address": forms.Textarea({"rows": 4, "class": WIDE}),
         } | {
             name: forms.TextInput({"class": WIDE})
-            for name in ("words", "announcement", "description", "delivery_note", "returns_note")
+            for name in ("announcement", "description", "delivery_note", "returns_note")
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -120,6 +121,9 @@ class ShopForm(forms.ModelForm):
         if not row.notice(timezone.now()):  # the day has come
             self.initial["state"], self.initial["until"] = State.OPEN, None
         self.fields["time_zone"] = self._zones(row.time_zone)
+        for shown in self.fields.values():
+            # Browsers cut what is pasted, and say nothing.
+            shown.widget.attrs.pop("maxlength", None)
         self.fields["description"].widget.attrs["placeholder"] = DESCRIPTION
         if not row.logo:
             del self.fields["no_logo"]
@@ -180,6 +184,8 @@ class ShopForm(forms.ModelForm):
             self.add_error("no_logo", "There is a new logo as well: choose one of the two.")
         if self.errors and self.files and "new_logo" not in self.errors:
             self.add_error("new_logo", "Please choose the file once more: browsers send it once.")
+        for name in [name for name in self.fields if name in self.errors][:1]:
+            self.fields[name].widget.attrs["autofocus"] = True  # there the page is scrolled to
         return said
 
     def _zone(self, said: dict[str, Any]) -> Any:

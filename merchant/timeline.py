@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from checkout.admin import message_actions
 from checkout.models import Message, Order, StripeEvent
 from merchant.models import Parcel
-from merchant.permissions import SEE_MESSAGES, SEE_MONEY
+from merchant.permissions import SEE_EVENTS, SEE_MESSAGES, SEE_MONEY
 from storefront.money import format_money
 
 # Of each kind; an order has a handful.
@@ -51,7 +51,7 @@ class Moment:
 def timeline(order: Order, may: Callable[[str], bool]) -> list[Moment]:
     """Return what the visitor `may` see of what happened, the newest first."""
     parts = (
-        ("checkout.view_stripeevent", _events),
+        (SEE_EVENTS, _events),
         (SEE_MONEY, _refunds),
         (SEE_MONEY, _asked),
         (SEE_MESSAGES, _messages),

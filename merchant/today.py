@@ -17,7 +17,7 @@ from checkout import outbox
 from checkout.admin import MAX_ROWS
 from checkout.models import Heartbeat, Message, Order, StripeEvent
 from merchant import figures, shipping
-from merchant.alarms import ago
+from merchant.alarms import about_webhook, ago
 from merchant.first_steps import first_steps, has_sold, is_open
 from merchant.permissions import SEE_MESSAGES, SEE_MONEY, SEE_ORDERS, SEE_PRODUCTS, may_any
 from storefront.models import Product
@@ -49,6 +49,7 @@ def today(request: HttpRequest) -> dict[str, Any]:
     now, may = timezone.now(), request.user.has_perm
     sees_orders = may_any(request, SEE_ORDERS)
     context: dict[str, Any] = {"title": "Today", "now": now, "beats": _beats(now)}
+    context["is_heard"] = not about_webhook(now)
     context["cards"] = cards = list(_cards(request, now))
     if sees_orders and not cards:
         context["last_order"] = _last_order(now)
@@ -70,9 +71,10 @@ def today(request: HttpRequest) -> dict[str, Any]:
 
 def _cards(request: HttpRequest, now: datetime) -> Iterator[Card]:
     if may_any(request, SEE_ORDERS):
-        yield from _to_ship(now)
-        yield from _needs_a_look()
-        yield from _disputes(now)
+        sees_money = request.user.has_perm(SEE_MONEY)
+        yield from _to_ship(now, may_ship=request.user.has_perm("checkout.change_order"))
+        yield from _needs_a_look(sees_money=sees_money)
+        yield from _disputes(now, may_answer=sees_money)
     if may_any(request, SEE_PRODUCTS):
         yield from _low_stock()
     if request.user.has_perm(SEE_MESSAGES):
@@ -82,33 +84,37 @@ def _cards(request: HttpRequest, now: datetime) -> Iterator[Card]:
         yield Card("Books", 1, "See the orders", orders, f"{differ}.", is_urgent=True)
 
 
-def _to_ship(now: datetime) -> Iterator[Card]:
+def _to_ship(now: datetime, *, may_ship: bool) -> Iterator[Card]:
     waiting = shipping.orders_to_ship()
     if first := waiting.first():
         words = f"oldest: {timesince(first.paid_at or now, now, depth=1)}"
-        yield Card("To ship", _count(waiting), "Ship them", reverse("admin:to-ship"), words)
+        action = "Ship them" if may_ship else "See them"
+        yield Card("To ship", _count(waiting), action, reverse("admin:to-ship"), words)
 
 
-def _needs_a_look() -> Iterator[Card]:
+def _needs_a_look(*, sees_money: bool) -> Iterator[Card]:
     rows = Order.objects.exclude(review_reason="").order_by("created_at")
     if first := rows.first():
         count = _count(rows)
         amount = format_money(first.total_cents, first.currency)
-        words = f"{first.reference}, {amount}: {first.review_reason.splitlines()[0]}"
+        words = first.reference
+        if sees_money:
+            words += f", {amount}: {first.review_reason.splitlines()[0]}"
         is_one = count == 1
         where = _order(first) if is_one else f"{_orders()}?tab=look"
         action = "Open it" if is_one else "Look at them"
         yield Card("Needs a look", count, action, where, words, is_urgent=True)
 
 
-def _disputes(now: datetime) -> Iterator[Card]:
+def _disputes(now: datetime, *, may_answer: bool) -> Iterator[Card]:
     disputed = Order.objects.exclude(disputed_at=None).filter(dispute_result="")
     if rows := list(disputed.order_by("created_at")[:100]):
         first = min(rows, key=lambda order: order.dispute_due_by or now)
         due_by = first.dispute_due_by
         words = f"answer by {date_format(timezone.localtime(due_by), 'j M, H:i')}" if due_by else ""
         where = _order(first) if len(rows) == 1 else f"{_orders()}?disputed_at__isempty=0"
-        yield Card("Disputes", len(rows), "Answer", where, words, is_urgent=True)
+        action = "Answer" if may_answer else "See them"
+        yield Card("Disputes", len(rows), action, where, words, is_urgent=True)
 
 
 def _low_stock() -> Iterator[Card]:

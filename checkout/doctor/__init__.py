@@ -1,12 +1,12 @@
 """How the shop stands: what its own tables say, and what Stripe said when it was asked last.
 
 `manage.py doctor` asks Stripe at once. The desk's page asks nobody: who presses its button leaves
-a wish, and the worker, or the next run of cron, looks and keeps what it found. One UPDATE decides
-who does: if that one dies, the merchant wishes again.
+a wish, and the worker, or the next run of cron, looks and keeps what it found. It looks once a day
+by itself as well. One UPDATE decides who does: if that one dies, the merchant wishes again.
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -31,6 +31,7 @@ __all__ = [
 
 Name = Heartbeat.Name
 BEGUN = "begun"
+A_DAY = timedelta(days=1)
 NOT_ASKED = "Stripe was not asked yet"
 IN_DEMO = "In the demo there is no Stripe to ask"
 TEST_MAIL = "Test mail"
@@ -95,9 +96,11 @@ def wished(name: Heartbeat.Name) -> datetime | None:
 
 
 def grant_wishes() -> None:
-    """Do what is wished, unless another process is at it."""
+    """Do what is wished, unless another process is at it; ask Stripe once a day unasked."""
     _grant(Name.STRIPE_WISHED, ask_stripe)
     _grant(Name.MAIL_WISHED, try_mail)
+    if not settings.STRIPE_DEMO_MODE and Heartbeat.claim(Name.DOCTOR, timezone.now(), A_DAY):
+        ask_stripe()
 
 
 def _grant(name: Heartbeat.Name, do: Callable[[], Any]) -> None:

@@ -22,6 +22,7 @@ class Heartbeat(models.Model):
         REFUSED = "refused", "a webhook was refused"
         BACKUP = "backup", "the database was saved"
         AT_STRIPE = "at stripe", "Stripe was asked how the shop stands"
+        DOCTOR = "doctor", "the worker asked Stripe so by itself"
         STRIPE_WISHED = "stripe wished", "somebody wishes that Stripe is asked"
         TEST_MAIL = "test mail", "a mail was sent to try how mails leave"
         MAIL_WISHED = "mail wished", "somebody wishes such a mail"
@@ -86,6 +87,12 @@ class Heartbeat(models.Model):
         """Whether it has not happened for so long; what never happened is due so long from now."""
         last, _ = cls.objects.get_or_create(name=name, defaults={"at": now})
         return last.at <= now - every
+
+    @classmethod
+    def claim(cls, name: str, now: datetime, every: timedelta) -> bool:
+        """Note that it happens now if it is due; True for the one process that may do it."""
+        rows = cls.objects.filter(name=name, at__lte=now - every)
+        return cls.is_due(name, now, every) and rows.update(at=now) == 1
 
     @classmethod
     def has_been(cls, name: str, within: timedelta) -> bool:

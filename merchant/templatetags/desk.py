@@ -9,7 +9,14 @@ from django.utils import timezone
 
 from checkout.models import Order
 from merchant.alarms import alarms
-from merchant.permissions import SEE_MESSAGES, SEE_MONEY, SEE_ORDERS, SEE_PRODUCTS, may_any
+from merchant.permissions import (
+    SEE_EVENTS,
+    SEE_MESSAGES,
+    SEE_MONEY,
+    SEE_ORDERS,
+    SEE_PRODUCTS,
+    may_any,
+)
 
 register = template.Library()
 
@@ -35,7 +42,7 @@ WAYS: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
         ("storefront.change_shop",),
         ("storefront_shippingrate_changelist",),
     ),
-    ("Health", "health", ("checkout.view_stripeevent",), ()),
+    ("Health", "health", (SEE_EVENTS,), ()),
 )
 
 

@@ -1,12 +1,22 @@
-"""Words that name commands, on a page."""
+"""What was found, and when, in words on a page."""
 
 import re
+from datetime import datetime
 
 from django import template
+from django.utils import timezone
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from merchant.alarms import ago
+
 register = template.Library()
+
+
+@register.filter
+def age(at: datetime) -> str:
+    """`{{ finding.at|age }}`, such as “5 minutes ago”."""
+    return ago(at, timezone.now())
 
 
 @register.filter

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
 
+from storefront.admin.product_form import CATEGORY_NAME
 from storefront.duplicating import duplicate
 from storefront.models import Category, Product
 from storefront.money import changed_by, format_money, largest_charge
@@ -53,7 +54,10 @@ class PercentForm(forms.Form):
 
 class CategoryForm(forms.Form):
     categories = forms.ModelMultipleChoiceField(
-        Category.objects.all(), widget=forms.CheckboxSelectMultiple
+        Category.objects.all(), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    new_category = forms.CharField(
+        label="New category", required=False, max_length=CATEGORY_NAME.max_length
     )
     how = forms.ChoiceField(
         label="Put the products",
@@ -65,6 +69,18 @@ class CategoryForm(forms.Form):
         initial="add",
         widget=forms.RadioSelect,
     )
+
+    def clean_new_category(self) -> str:
+        return " ".join(self.cleaned_data["new_category"].split())
+
+    def clean(self) -> dict[str, Any]:
+        said = super().clean() or self.cleaned_data
+        name = said.get("new_category")
+        if name and said.get("how") == "remove":
+            self.add_error("new_category", "Nothing is in it yet that could be taken out.")
+        elif not name and not said.get("categories") and not self.errors:
+            self.add_error("categories", "Please tick one, or name a new one.")
+        return said
 
 
 class InBulk(admin.ModelAdmin):
@@ -147,14 +163,13 @@ class InBulk(admin.ModelAdmin):
         if len(products) > MOST:
             messages.warning(request, f"Choose up to {MOST} products at once.")
             return None
-        if not Category.objects.exists():
-            messages.warning(request, "There is no category yet: make one first.")
-            return redirect("admin:storefront_category_add")
         form = CategoryForm(request.POST if "confirmed" in request.POST else None)
         if not form.is_valid():
             return self._ask(request, "categories", "Set category", form, products)
-        chosen, how = form.cleaned_data["categories"], form.cleaned_data["how"]
+        chosen, how = [*form.cleaned_data["categories"]], form.cleaned_data["how"]
         with transaction.atomic():
+            if name := form.cleaned_data["new_category"]:
+                chosen.append(Category.named(name))
             for product in products:
                 getattr(product.categories, how)(*([chosen] if how == "set" else chosen))
             _note(request, products, f"Categories: {how} {', '.join(map(str, chosen))}.")

@@ -27,6 +27,7 @@ from storefront.ops.pages import shop_context
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 30
+DESK = "/admin/"
 
 
 class Words(NamedTuple):
@@ -185,12 +186,13 @@ def _answer(request: HttpRequest, status: HTTPStatus, words: Words | None = None
     words = words or WORDS[status]
     if request.content_type == "application/json":
         return JsonResponse({"error": words.error}, status=status)
-    return error_page(status, words)
+    return error_page(status, words, of_desk=request.path.startswith(DESK))
 
 
-def error_page(status: HTTPStatus, words: Words) -> HttpResponse:
+def error_page(status: HTTPStatus, words: Words, *, of_desk: bool = False) -> HttpResponse:
     """Answer htmx with the page as well: it takes a refusal from it (templates/base.html)."""
     context = shop_context(by_heart=True) | words._asdict()
+    context["desk"] = DESK if of_desk else ""
     page = HttpResponse(render_to_string("error.html", context), status=status)
     page["Cache-Control"] = "no-store"
     return page

@@ -182,6 +182,24 @@ class TestAWish:
         doctor._grant(Heartbeat.Name.STRIPE_WISHED, first)
         assert (done, stripe.requests) == (["first"], [])
 
+    def test_is_made_once_a_day_by_itself(
+        self, stripe: StandIn, desk: Client, monkeypatch: pytest.MonkeyPatch
+    ):
+        doctor.grant_wishes()
+        assert stripe.requests == []  # the first day has begun
+        Heartbeat.objects.update(at=timezone.now() - timedelta(days=1))
+        doctor.grant_wishes()
+        assert states(desk)["account-at-stripe"] == "fine"
+        asked = len(stripe.requests)
+        doctor.grant_wishes()
+        monkeypatch.setattr(Heartbeat, "is_due", lambda *_: True)  # a worker that looked before
+        doctor.grant_wishes()
+        assert len(stripe.requests) == asked
+
+    def test_is_made_by_nobody_in_the_demo(self, desk: Client):
+        doctor.grant_wishes()
+        assert not Heartbeat.objects.filter(name=Heartbeat.Name.DOCTOR).exists()
+
     def test_made_in_the_middle_is_granted_as_well(self, stripe: StandIn, desk: Client):
         desk.post(HEALTH, {"wish": "stripe"})
         doctor._grant(Heartbeat.Name.STRIPE_WISHED, lambda: desk.post(HEALTH, {"wish": "stripe"}))

@@ -92,6 +92,8 @@ class TestAYear:
         assert found["usd Germany"].sold == 1_000
         for amount in ("$35.00", "$4.00", "$15.00", "$45.00", "Germany"):
             assert f">{amount}<" in text
+        assert ">January<" not in text  # the shop sold nothing yet
+        assert text.count(">not known<") == 5  # of no month that sold nothing
 
     @pytest.mark.parametrize(("zone", "month"), [("UTC", "January"), ("Asia/Tokyo", "February")])
     def test_goes_by_the_shops_days(self, settings: Settings, desk: Client, zone: str, month: str):

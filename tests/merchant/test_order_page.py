@@ -9,6 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
+from checkout import receipts
 from checkout.models import Message, Order, Refund
 from merchant.advice import ADVICE, OTHERWISE
 from storefront.models import Product
@@ -89,6 +90,10 @@ class TestWhatItSays:
         assert "Other orders: 1" in text
         assert f"mailto:ada%2Btea@example.com?subject=Order%20{order.reference}" in text
         assert "?q=ada%2Btea%40example.com" in text
+
+    def test_is_the_private_link_as_a_customer_needs_it(self, owner: Client, order: Order):
+        receipts.make_link(order)
+        assert f"http://testserver{receipts.address_of(order)}" in owner.get(at(order)).text
 
     @pytest.mark.parametrize("name", ["x", "1", "7f1d0e0c"])
     def test_of_what_is_no_order_is_not_found(self, owner: Client, name: str):

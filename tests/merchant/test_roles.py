@@ -127,16 +127,27 @@ def test_a_bookkeeper_prints_slips_and_ships_nothing(order: Order, pressed: str)
 
 def test_a_packer_reads_no_more_of_the_money_than_packing_needs(order: Order):
     """That a part went back is a warning to who packs."""
-    Order.objects.filter(pk=order.pk).update(refunded_cents=1_234, fee_cents=321, net_cents=1)
+    Order.objects.filter(pk=order.pk).update(
+        refunded_cents=1_234, fee_cents=321, net_cents=1, review_reason="Money arrived twice."
+    )
     Refund.objects.create(order=order, refund_id="re_1", amount_cents=1_234)
     packer, bookkeeper = member("packer"), member("bookkeeper")
     page = f"/admin/checkout/order/{order.pk}/change/"
-    secrets = ("3.21", "re_1", order.payment_intent, "/mail/", "/refund/", "/admin/money/")
+    secrets = (
+        "3.21",
+        "re_1",
+        "Money arrived",
+        order.payment_intent,
+        "/mail/",
+        "/refund/",
+        "/admin/money/",
+    )
     for address in ("/admin/", page, "/admin/checkout/order/"):
         shown = packer.get(address).text
         assert [secret for secret in secrets if secret in shown] == []
     assert "$59.98" in packer.get(page).text
     assert "/admin/money/" in bookkeeper.get("/admin/").text
+    assert 'href="/admin/">Back to the desk</a>' in packer.get("/admin/money/").text
 
 
 def test_a_packer_ships(order: Order):

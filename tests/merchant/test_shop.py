@@ -105,6 +105,7 @@ class TestThePage:
             ({"state": "closed", "until": "0001-01-01"}, "This day has come already."),
             ({"time_zone": "Mars/Olympus"}, "Select a valid choice."),
             ({"name": "x" * 81}, "at most 80 characters"),
+            ({"words": "We are at the seaside. " * 90}, "at most 300 characters (it has 2069)"),
             ({"words": "\x07"}, "Please leave out what is no letter of a text."),
             ({"version": "x"}, "Enter a whole number."),
         ],

@@ -473,6 +473,21 @@ class TestInBulk:
         assert "1 product changed." in runs(merchant, "set_category", mouse, **fields).text
         assert {each.name for each in mouse.categories.all()} == after
 
+    @pytest.mark.parametrize(
+        ("said", "words", "after"),
+        [
+            ({"new_category": " Things  to hold", "how": "add"}, "1 product changed.", 1),
+            ({"new_category": "Things", "how": "remove"}, "Nothing is in it yet", 0),
+            ({"how": "add"}, "Please tick one, or name a new one.", 0),
+        ],
+    )
+    def test_goes_into_a_category_that_is_made_for_it(
+        self, merchant: Client, mouse: Product, said: dict[str, str], words: str, after: int
+    ):
+        assert words in runs(merchant, "set_category", mouse, confirmed="yes", **said).text
+        names = [each.name for each in mouse.categories.all()]
+        assert names == ["Things to hold"][:after]
+
     def test_is_copied_off_sale_with_pictures_and_kinds(self, merchant: Client, mouse: Product):
         picture = picture_of(mouse, alt="red")
         mouse.categories.add(Category.objects.create(name="Things"))
