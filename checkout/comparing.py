@@ -1,7 +1,7 @@
 """Compares the books with what Stripe says came in, went back and is disputed.
 
-The books follow Stripe's events; this asks for Stripe's lists instead, so that news which was
-lost, or lost with a database, shows. It changes nothing.
+The books follow Stripe's events; this asks for Stripe's lists instead, so that an event which
+was lost, or lost with a database, shows. It changes nothing.
 """
 
 from collections import Counter
@@ -58,7 +58,7 @@ class Comparison:
 def compare(now: datetime, since: datetime, until: datetime | None = None) -> Comparison:
     """Compare what was made since then, and before `until`, and note what came of it.
 
-    A payment with later news is left out: the webhook may just be bringing it.
+    A payment that has changed later is left out: the webhook may just be bringing it.
     Raises failures.StripeDown or failures.StripeRefused.
     """
     result = Comparison()

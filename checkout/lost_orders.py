@@ -1,7 +1,7 @@
-"""Mails the private link of an order to who has lost the browser that knows it.
+"""Mails the private link of an order to a shopper who has lost the browser that knows it.
 
-Whether an order fits nobody learns but the reader of the mail: the answer is the same, and what
-the database does for it as well.
+Only the reader of the mail learns whether an order fits: the answer is the same, and what the
+database does for it as well.
 """
 
 from collections.abc import Mapping

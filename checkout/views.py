@@ -74,7 +74,7 @@ def orders(request: HtmxRequest) -> HttpResponse:
 
 @require_POST
 def lost_order(request: HtmxRequest) -> HttpResponse:
-    """Mail the link of an order to whom it belongs; the answer tells nobody whether it fits."""
+    """Mail the link of an order to its shopper; the answer tells nobody whether it fits."""
     asked = lost_orders.read(request.POST.dict())
     said = "asked" if asked.is_readable else "unreadable"
     if asked.is_readable and lost_orders.is_too_often(request):

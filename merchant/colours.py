@@ -7,10 +7,6 @@ PAPER, NIGHT = "#fffefd", "#1b1815"
 READABLE = 4.5
 
 
-def six_digits(colour: str) -> str:
-    return colour if len(colour) == 7 else "#" + "".join(2 * digit for digit in colour[1:])
-
-
 def contrast(one: str, other: str) -> float:
     light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)

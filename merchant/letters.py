@@ -8,9 +8,9 @@ from textwrap import wrap
 from django.template.loader import render_to_string
 
 from checkout.outbox import Mail
-from merchant.colours import PAPER, is_readable, six_digits
+from merchant.colours import PAPER, is_readable
 from storefront.models import Shop
-from storefront.models.shop import BRAND
+from storefront.models.shop import BRAND, six_digits
 from storefront.ops import bidi
 
 COLUMNS = 72

@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -136,10 +137,10 @@ def settling(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _to_order(order)
 
 
-def log(request: HttpRequest, order: Order, words: str) -> None:
-    """Write into the history of the order who did it."""
+def log(request: HttpRequest, thing: Model, words: str) -> None:
+    """Write into the history of an order, or of the shop, who did it."""
     who = request.user.pk or 0  # nobody is let in without a name
-    LogEntry.objects.log_actions(who, [order], CHANGE, change_message=words, single_object=True)
+    LogEntry.objects.log_actions(who, [thing], CHANGE, change_message=words, single_object=True)
 
 
 def digest(text: str) -> str:

@@ -10,7 +10,6 @@ from zoneinfo import available_timezones
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -20,10 +19,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from merchant.colours import NIGHT, PAPER, READABLE, contrast, six_digits
+from merchant.colours import NIGHT, PAPER, READABLE, contrast
+from merchant.order_page import log
 from storefront.logos import icon_of, keep_logo
 from storefront.models import Shop
-from storefront.models.shop import BRAND, DESCRIPTION, ENVIRONMENT, NAME
+from storefront.models.shop import BRAND, DESCRIPTION, ENVIRONMENT, NAME, six_digits
 from storefront.ops.bidi import isolated
 from storefront.ops.environment import COLOUR, NO_TEXT
 from storefront.ops.pages import SeeOther
@@ -223,10 +223,9 @@ def page(request: HttpRequest) -> HttpResponse:
         return _page(request, row, form, HTTPStatus.UNPROCESSABLE_ENTITY)
     if not form.save_over():
         return _somebody_was_first(request, form)
-    who = request.user.pk or 0  # nobody is let in without a name
     changed = [name for name in form.changed_data if name != "version"]
     words = f"Changed {', '.join(changed)}." if changed else "Changed nothing."
-    LogEntry.objects.log_actions(who, [row], CHANGE, change_message=words, single_object=True)
+    log(request, row, words)
     messages.success(request, "Saved. All pages follow within five seconds, and Buy at once.")
     if before["accent"] != form.cleaned_data["accent"]:
         messages.info(request, about_colour(Shop.this().shown_accent))

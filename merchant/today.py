@@ -45,7 +45,7 @@ class Card:
 
 
 def today(request: HttpRequest) -> dict[str, Any]:
-    """Return what the page shows to who asks for it."""
+    """Return what the page shows to its visitor."""
     now, may = timezone.now(), request.user.has_perm
     sees_orders = may_any(request, SEE_ORDERS)
     context: dict[str, Any] = {"title": "Today", "now": now, "beats": _beats(now)}

@@ -1,5 +1,6 @@
 """What all tests share: the database, plain static files, and the browser tests at the end."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import inf
@@ -23,7 +24,9 @@ from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
 
 CLOSING_LINE = "closing line"
-BROWSER_TESTS = Path(__file__).parent / "browser"
+TESTS = Path(__file__).parent
+BROWSER_TESTS = TESTS / "browser"
+SLOW_TESTS = [TESTS / name for name in ("proof", "races", "scaling", "test_growth_tools.py")]
 
 # A busy machine is slow now and then, which is no failure.
 hypothesis.settings.register_profile("shop", deadline=None)
@@ -31,13 +34,23 @@ hypothesis.settings.load_profile("shop")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the browser tests and run them last: Playwright's event loop stays until the end."""
+    """Mark the browser tests and run them last: Playwright's event loop stays until the end.
+
+    Files that take long come first, of the browsers' those with the most tests: where several
+    processes share the files, none is left with a long one when the others are done.
+    """
     for item in filter(is_browser_test, items):
         item.add_marker(pytest.mark.browser)
         item.add_marker(pytest.mark.flaky(reruns=1))
         if not item.get_closest_marker("purchase"):
             item.add_marker(pytest.mark.once)
-    items.sort(key=is_browser_test)
+    tests_in = Counter(item.path for item in items)
+    items.sort(key=lambda item: (is_browser_test(item), *haste(item, tests_in[item.path])))
+
+
+def haste(item: pytest.Item, tests_in_file: int) -> tuple[bool, int]:
+    is_slow = any(place in (item.path, *item.path.parents) for place in SLOW_TESTS)
+    return not is_slow, -tests_in_file if is_browser_test(item) else 0
 
 
 def is_browser_test(item: pytest.Item) -> bool:

@@ -56,13 +56,14 @@ def test_each_route_is_compared(small: ShopProcess):
 
 def test_large_shelves_are_compared_with_a_small_one(small: ShopProcess):
     """On both databases: the pages, the searches and the parts that are kept."""
-    report = measured(small, "shelf", "--rounds=1")
+    report = measured(small, "shelf", "--rounds=1", "--largest=600")
     pages = re.findall(r"^\| (.+?) \| [\d.]+, [\d.]+, [\d.]+ \| ", report, re.MULTILINE)
     assert {"home, 3 lines", "category, 3 lines", "cart page", "product page"} < set(pages)
     assert "| no such word | 0 | " in report
     assert "were there already" in report
 
 
+@pytest.mark.once
 def test_those_that_wait_are_paid_and_nothing_fails(small: ShopProcess):
     report = measured(small, "waiting", "--shoppers=30", "--seconds=3")
     assert " 0 errors" in report

@@ -8,6 +8,8 @@ import pytest
 
 from tools.shop_process import ShopProcess, new_database
 
+pytestmark = pytest.mark.once
+
 # Threads of the pool that were not ended hold a process up for twenty.
 AT_ONCE_SECONDS = 15
 

@@ -31,6 +31,9 @@ STOPPING_SECONDS = 30
 # How systemd hands over a socket: as number 3, to a process that knows its own number.
 HAND_OVER = 'exec 3<&"$0"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
 
+# Before a test leads to it through a pool.
+SERVER = os.environ.get("DATABASE_URL", "")
+
 # Django's shell, open for more than one text; each comes as a literal on a line of its own.
 SHELL = """
 import ast, sys
@@ -191,12 +194,9 @@ class ShopProcess:
             raise RuntimeError(f"The shop's shell failed at:\n{code}")
 
     def prepare(self) -> Self:
-        """Make the tables and the seed products; a new file of SQLite is a copy of one."""
-        file = Path(self.environment["DATABASE_URL"].removeprefix("sqlite:///"))
-        is_new = file.suffix == ".sqlite3" and not file.exists()
-        if is_new and file.parent.exists() and self.folder == PROJECT:
-            shutil.copyfile(prepared_file(), file)
-        else:
+        """Make the tables and the seed products; a new database is a copy of a prepared one."""
+        url = self.environment["DATABASE_URL"]
+        if self.folder != PROJECT or not copy_prepared(url):
             self._make_tables()
         return self
 
@@ -245,9 +245,19 @@ def _kill_group(group: int) -> None:
         return
 
 
+def copy_prepared(url: str) -> bool:
+    """Fill an empty database; False if it is none. To migrate one takes longer than most tests."""
+    if is_postgresql(url):
+        return _copy_prepared_on_postgresql(url)
+    file = Path(url.removeprefix("sqlite:///"))
+    is_new = file.suffix == ".sqlite3" and file.parent.exists() and not file.exists()
+    if is_new:
+        shutil.copyfile(prepared_file(), file)
+    return is_new
+
+
 @cache
 def prepared_file() -> Path:
-    """Return a file of SQLite to be copied: to migrate one takes longer than most tests."""
     folder = Path(tempfile.mkdtemp(prefix="prepared-"))
     atexit.register(shutil.rmtree, folder)
     file = folder / "shop.sqlite3"
@@ -255,11 +265,56 @@ def prepared_file() -> Path:
     return file
 
 
+def _copy_prepared_on_postgresql(url: str) -> bool:
+    """Copy within the server of the tests; another one, or a pool, gets tables of its own."""
+    if urlsplit(url).netloc != urlsplit(SERVER).netloc:
+        return False
+    with psycopg.connect(url) as database:
+        if database.execute("SELECT 1 FROM pg_tables WHERE schemaname = 'public'").fetchone():
+            return False
+    name, template = urlsplit(url).path.removeprefix("/"), prepared_database()
+    with psycopg.connect(SERVER, autocommit=True) as server:
+        drop_database(server, name)
+        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        server.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
+    return True
+
+
+@cache
+def prepared_database() -> str:
+    name = f"prepared_{uuid4().hex[:8]}"
+    with psycopg.connect(SERVER, autocommit=True) as server:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+    def drop() -> None:
+        with psycopg.connect(SERVER, autocommit=True) as server:
+            drop_database(server, name)
+
+    atexit.register(drop)
+    ShopProcess(urlsplit(SERVER)._replace(path=f"/{name}").geturl())._make_tables()
+    # What made them is gone, and the server may not have missed it yet.
+    closed = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(sql.Identifier(name))
+    end = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
+    with psycopg.connect(SERVER, autocommit=True) as server:
+        server.execute(closed)
+        server.execute(end, [name])
+    return name
+
+
+def drop_database(server: psycopg.Connection, name: str) -> None:
+    """Killed shops leave connections behind that the server has not missed yet."""
+    server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def is_postgresql(url: str) -> bool:
+    return url.startswith(("postgres:", "postgresql:"))
+
+
 @contextmanager
 def new_database(folder: Path) -> Iterator[str]:
     """Give the URL of an empty database, of the kind that DATABASE_URL names."""
     url = os.environ.get("DATABASE_URL", "")
-    if not url.startswith(("postgres:", "postgresql:")):
+    if not is_postgresql(url):
         yield f"sqlite:///{folder / f'shop-{uuid4().hex[:8]}.sqlite3'}"
         return
     name = f"shop_{uuid4().hex[:8]}"
@@ -268,6 +323,4 @@ def new_database(folder: Path) -> Iterator[str]:
         try:
             yield urlsplit(url)._replace(path=f"/{name}").geturl()
         finally:
-            # Killed shops leave connections behind that the server has not missed yet.
-            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)")
-            server.execute(drop.format(sql.Identifier(name)))
+            drop_database(server, name)

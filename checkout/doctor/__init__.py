@@ -1,8 +1,8 @@
 """How the shop stands: what its own tables say, and what Stripe said when it was asked last.
 
-`manage.py doctor` asks Stripe at once. The desk's page asks nobody: who presses its button leaves
-a wish, and the worker, or the next run of cron, looks and keeps what it found. It looks once a day
-by itself as well. One UPDATE decides who does: if that one dies, the merchant wishes again.
+`manage.py doctor` asks Stripe at once. The desk's page asks nobody: its button leaves a wish,
+and the worker, or the next run of cron, looks and keeps what it found. It looks once a day by
+itself as well. One UPDATE decides who does: if that one dies, the merchant wishes again.
 """
 
 from collections.abc import Callable

@@ -8,7 +8,7 @@ PERMISSION, ACCOUNT = re.compile(r"\brak_\w+"), re.compile(r"\bacct_\w+")
 
 
 class StripeFailed(Exception):
-    """Stripe opened no Checkout Session. If it `is_answered`, the same key gets the same answer.
+    """Stripe did not do what it was asked. If it `is_answered`, the same key gets the same answer.
 
     It may help to `retry_after` so many seconds; 0 says that it won't.
     """

@@ -14,6 +14,7 @@ from django.utils.text import Truncator
 from checkout.models import Order, OrderItem
 from checkout.reading import Json
 from storefront.models import Product, Shop
+from storefront.models.shop import six_digits
 from storefront.ops.templatetags.words import plain
 from storefront.pictures import show_pictures
 
@@ -44,10 +45,8 @@ def session_params(order: Order, items: Iterable[OrderItem]) -> dict[str, Any]:
 def _looks() -> dict[str, str]:
     """Return how Stripe's page looks like the shop's; it takes colours of six digits."""
     shop = Shop.current()
-    digits = shop.shown_accent.removeprefix("#")
-    if len(digits) == 3:
-        digits = "".join(digit * 2 for digit in digits)
-    colour = {"button_color": f"#{digits}"} if digits else {}
+    accent = shop.shown_accent
+    colour = {"button_color": six_digits(accent)} if accent else {}
     return {"display_name": shop.shown_name, **colour}
 
 

@@ -42,7 +42,7 @@ class Heartbeat(models.Model):
 
     @classmethod
     def beat(cls, name: str, at: datetime | None = None, note: str = "") -> None:
-        """Note that it happened, now unless another time is given; later news stays."""
+        """Note that it happened, now unless another time is given; a later one stays."""
         new: dict[str, Any] = {"at": at or Now(), "note": note}
         # Or by a clock that was wrong; SQLite's own knows no parts of a millisecond.
         is_older = Q(at__lte=new["at"]) | Q(at__gt=Now() + A_SECOND)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from checkout.models.order import Order
 from storefront.ops.fields import added_text
 
-# So long a mail may be on its way; then whoever began it has died.
+# So long a mail may be on its way; then the worker that began it has died.
 SLOWEST_SEND = timedelta(minutes=15)
 
 

@@ -33,6 +33,11 @@ ENVIRONMENT = {
 """What the environment may say as well, and then says for good."""
 
 
+def six_digits(colour: str) -> str:
+    """Return a colour such as #abc in full."""
+    return colour if len(colour) == 7 else "#" + "".join(2 * digit for digit in colour[1:])
+
+
 class Known(NamedTuple):
     """The row as a process has read it last, and when."""
 

@@ -551,12 +551,13 @@ class TestTheEvent:
         bo.puts(mouse, 1)
         bo.buys()
         stripe.pay(bo.order.session_id or "")
-        events_come(stripe)
+        deliver(stripe.events_of("checkout.session.completed")[-1])
         intent = bo.order.payment_intent
         said = {"amount": 1_000, "status": "succeeded", "metadata": {"request_id": str(request.pk)}}
         deliver(event_about(order, "refund.created", id="re_1", payment_intent=intent, **said))
         request.refresh_from_db()
         assert (request.is_open, request.refund_id) == (True, "")
+        assert state(bo.order) == ("PAID", 1_000)
 
     @pytest.mark.parametrize("metadata", [None, [], "x", {"request_id": 7}, {"request_id": "x"}])
     def test_with_odd_metadata_is_a_refund_as_any(

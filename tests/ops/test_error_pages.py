@@ -327,14 +327,16 @@ def postgresql(tmp_path: Path) -> Iterator[tuple[str, psycopg.Connection[Any]]]:
     """The URL of a new database, and a connection to break it with."""
     if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
         pytest.skip("This needs PostgreSQL: python -m tools.postgresql pytest ...")
-    with new_database(tmp_path) as url, psycopg.connect(url, autocommit=True) as server:
-        yield url, server
+    with new_database(tmp_path) as url:
+        ShopProcess(url).prepare()
+        with psycopg.connect(url, autocommit=True) as server:
+            yield url, server
 
 
 def test_it_sells_again_once_it_may_write_again(postgresql: tuple[str, psycopg.Connection[Any]]):
     url, server = postgresql
     name = server.info.dbname
-    with ShopProcess(url).prepare() as shop:
+    with ShopProcess(url) as shop:
         ada = HttpShopper(shop.url)
         assert ada.puts(1, 1).status == 303
         server.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
@@ -349,7 +351,7 @@ def test_it_sells_again_once_it_may_write_again(postgresql: tuple[str, psycopg.C
 
 def test_a_locked_table_holds_nobody_for_long(postgresql: tuple[str, psycopg.Connection[Any]]):
     url, server = postgresql
-    with ShopProcess(url).prepare() as shop, server.transaction():
+    with ShopProcess(url) as shop, server.transaction():
         server.execute("LOCK TABLE storefront_product")
         started = time.monotonic()
         answers = at_once([lambda: status_of(shop, "/")] * 8)

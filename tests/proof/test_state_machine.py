@@ -65,7 +65,7 @@ from tools.stripe_stand_in import Refusal
 from tools.stripe_stand_in.webhooks import SECRET
 
 IS_LONG = bool(os.environ.get("PROVE"))
-STEPS = int(os.environ.get("STEPS", 100_000 if IS_LONG else 2_000))
+STEPS = int(os.environ.get("STEPS", 100_000 if IS_LONG else 1_000))
 STEPS_PER_EXAMPLE = 60
 EXAMPLES_PER_RUN = 200 if IS_LONG else 50
 

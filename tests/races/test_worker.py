@@ -103,6 +103,7 @@ class TestAStoppedHolderThatGoesOn:
         assert self.told(tmp_path, "messages_are_not_claimed") > 1
 
 
+@pytest.mark.once
 class TestAWorkerAndItsServer:
     def test_is_started_again_when_it_dies(self, server: Crew):
         first = worker_of(server)
@@ -196,6 +197,7 @@ def test_what_is_to_be_told_does_not_wait_for_a_slow_stripe(server: Crew):
         stripe.clear_faults()
 
 
+@pytest.mark.once
 class TestWhoStartsIt:
     def test_is_said_in_the_environment(self, tmp_path: Path):
         with crew(tmp_path, size=1, WORKER="process") as server:

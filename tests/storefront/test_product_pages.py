@@ -284,9 +284,9 @@ class TestWhatOthersLearn:
             *("sitemap-pages.xml", "sitemap-products.xml"),
             *("sitemap-products.xml?p=2", "sitemap-products.xml?p=3"),
         ]
-        listed = [address for part in parts for address in locations(ada.get(part))]
-        assert listed[:2] == ["http://testserver/", "http://testserver/c/kitchen/"]
-        assert len({*listed}) == 2 + 5
+        pages, *listed = [locations(ada.get(part)) for part in parts]
+        assert {"http://testserver/", "http://testserver/c/kitchen/"} <= {*pages}
+        assert len({address for part in listed for address in part}) == 5
 
     @pytest.mark.parametrize("path", ["nowhere.xml", "products.xml?p=9", "products.xml?p=x"])
     def test_a_part_of_the_sitemap_that_is_none_is_not_there(self, ada: Shopper, path: str):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission, User
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
@@ -376,6 +377,7 @@ class TestTheList:
     ):
         product("Vase")
         for quantity in (2, 3):
+            Order.objects.update(paid_at=F("paid_at") - timedelta(minutes=1))
             ada.puts(mouse, quantity)
             ada.buys()
             deliver(event_about(ada.order))

@@ -19,7 +19,7 @@ from tools.growth.routes import TimedShop
 from tools.http_shopper import CSRF_TOKEN
 from tools.shop_process import ShopProcess, new_database
 
-SIZES = (24, 1_000, 10_000)
+SMALLEST, LARGEST = 24, 10_000
 ROUNDS = 120
 WARM_UP = 20
 CATEGORIES, LOOKED_AT = 10, 3
@@ -28,10 +28,12 @@ WORDS = "Made by hand, one at a time, of what grows around here. Good company fo
 SEARCHES = {"one word": "cafe", "two words": "strasse 77", "no such word": "zzzz", "all": "o"}
 
 
-def compare_sizes(rounds: int = ROUNDS) -> str:
+def compare_sizes(rounds: int = ROUNDS, largest: int = LARGEST) -> str:
+    """Compare a small shelf with a tenth of the largest, and with the largest."""
+    warm_up = min(WARM_UP, rounds)
     with TemporaryDirectory() as folder, ExitStack() as stack:
         timed = {}
-        for size in SIZES:
+        for size in (SMALLEST, largest // 10, largest):
             place = Path(folder, str(size))
             place.mkdir()
             shop = ShopProcess(stack.enter_context(new_database(place)))
@@ -39,14 +41,14 @@ def compare_sizes(rounds: int = ROUNDS) -> str:
             fill = f"from tools.growth.shelf import fill_shelf; fill_shelf({size})"
             shop.manage("shell", "-v0", "-c", fill)
             timed[size] = TimedShop(stack.enter_context(shop))
-        for number in range(WARM_UP + rounds):
-            if number == WARM_UP:
+        for number in range(warm_up + rounds):
+            if number == warm_up:
                 for one in timed.values():
                     one.seconds.clear()
             for one in list(timed.values())[:: 1 if number % 2 else -1]:
                 look_around(one)
         search = "from tools.growth.shelf import time_searches; print(time_searches())"
-        return f"{table(timed)}\n\n{timed[SIZES[-1]].shop.manage('shell', '-v0', '-c', search)}"
+        return f"{table(timed)}\n\n{timed[largest].shop.manage('shell', '-v0', '-c', search)}"
 
 
 def fill_shelf(size: int) -> None:
@@ -98,7 +100,7 @@ def look_around(timed: TimedShop) -> None:
 def table(timed: dict[int, TimedShop]) -> str:
     sizes = [f"{size:,}" for size in timed]
     lines = [f"| page | {', '.join(sizes)} products, ms | ratios |", "| --- | ---: | ---: |"]
-    for route in sorted(name for name in timed[SIZES[0]].seconds if not name.startswith("(")):
+    for route in sorted(name for name in timed[SMALLEST].seconds if not name.startswith("(")):
         medians = [1_000 * statistics.median(shop.seconds[route]) for shop in timed.values()]
         times = ", ".join(f"{median:.2f}" for median in medians)
         ratios = ", ".join(f"{median / medians[0]:.2f}" for median in medians[1:])
