@@ -13,9 +13,11 @@ from heapq import merge
 from itertools import batched, chain
 from operator import itemgetter
 from typing import Any
+from uuid import UUID
 
 from django.db.models import F, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from checkout.bills import address_lines
@@ -25,6 +27,7 @@ from merchant.export_form import ExportForm
 from merchant.models import Parcel
 from merchant.money import let_in, page, refunded_untold, today
 from storefront.exporting import written
+from storefront.models import shop_zone
 from storefront.money import decimals
 
 logger = logging.getLogger(__name__)
@@ -55,12 +58,24 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     if not form.is_valid():
         return page(request, form)
     columns, rows_of = FILES[kind]
-    delimiter, point = form.marks
-    # The first of them before the answer begins: it can still say that the database is away.
-    pages = batched(rows_of(form.moments), PAGE)
-    texts = (written(rows, delimiter, point) for rows in chain([[columns]], pages))
-    first = [next(texts), *[text for text in [next(texts, "")] if text]]
     name = "-".join([kind, *map(date.isoformat, form.days)])
+    return _file(name, columns, rows_of(form.moments), *form.marks)
+
+
+def export_these(request: HttpRequest, ticked: list[UUID]) -> HttpResponseBase:
+    """Send the file of these orders, paid or not."""
+    let_in(request, "checkout.view_order")
+    now = timezone.localtime(timezone=shop_zone())
+    return _file(f"orders-ticked-{now:%Y-%m-%d}", ORDERS, _order_rows((now, now), ticked))
+
+
+def _file(
+    name: str, columns: Row, rows: Iterator[Row], delimiter: str = ",", point: str = "."
+) -> HttpResponseBase:
+    # The first of them before the answer begins: it can still say that the database is away.
+    pages = chain([[columns]], batched(rows, PAGE))
+    texts = (written(page, delimiter, point) for page in pages)
+    first = [next(texts), *[text for text in [next(texts, "")] if text]]
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return StreamingHttpResponse(
         _encoded(chain(first, texts)), content_type="text/csv; charset=utf-8", headers=headers
@@ -92,20 +107,24 @@ def _in_turn(rows: QuerySet[Any, Any], when: str, moments: Moments) -> Iterator[
         ahead = rows.filter(**{f"{when}__gte": moment}).exclude(**{when: moment, "pk__lte": pk})
 
 
-def _pages_of_orders(moments: Moments, *fields: str) -> Iterator[list[Any]]:
+def _pages_of_orders(
+    moments: Moments, *fields: str, ticked: list[UUID] | None = None
+) -> Iterator[list[Any]]:
     """Yield plain rows: a million instances would take longer than all that is done with them."""
     rows = Order.objects.values_list("pk", "paid_at", "currency", *fields, named=True)
-    return _in_turn(rows, "paid_at", moments)
+    if ticked is None:
+        return _in_turn(rows, "paid_at", moments)
+    return iter([list(rows.filter(pk__in=ticked).order_by("created_at", "pk"))])
 
 
-def _order_rows(moments: Moments) -> Iterator[Row]:
+def _order_rows(moments: Moments, ticked: list[UUID] | None = None) -> Iterator[Row]:
     fields = (
         *("created_at", "status", "country", "email", "offer", "discount_cents"),
         *("shipping_cents", "tax_cents", "total_cents", "refunded_cents", "charge_refunded_at"),
         *("fee_cents", "net_cents", "settlement_currency"),
         *("payment_intent", "shipping_name", "ship_to", "shipped_at"),
     )
-    for orders in _pages_of_orders(moments, *fields):
+    for orders in _pages_of_orders(moments, *fields, ticked=ticked):
         goods, parcels = _goods(orders), _by_order(Parcel.objects.all(), orders)
         made = Refund.objects.filter(failed_at=None).values_list("order_id", "made_at", named=True)
         refunds = _by_order(made, [order for order in orders if order.refunded_cents])

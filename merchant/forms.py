@@ -104,7 +104,7 @@ class RefundForm(forms.Form):
     def clean_amount(self) -> int:
         cents: int = self.cleaned_data["amount"]
         if not cents:
-            raise forms.ValidationError("Nothing can’t be refunded: write how much.")
+            raise forms.ValidationError("Write how much goes back: it can’t be nothing.")
         if cents > self.left:
             left = format_money(self.left, self.order.currency)
             raise forms.ValidationError(f"No more than {left} of this order is left to refund.")

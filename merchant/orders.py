@@ -22,6 +22,7 @@ from checkout.models.order_queries import IsNotPaid
 from checkout.views import order_page as shoppers_page
 from merchant import order_page
 from merchant.finding import MOST, WHAT, found
+from merchant.permissions import SEE_MONEY
 from merchant.shipping import orders_to_ship
 from storefront.ops.pages import HtmxRequest, SeeOther
 
@@ -87,6 +88,23 @@ class ByTab(admin.SimpleListFilter):
             yield {"selected": name == current, "query_string": f"?tab={name}", "display": words}
 
 
+class ByDispute(admin.EmptyFieldListFilter):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.title = "dispute"
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        words = ("All", "Not disputed", "Disputed")
+        for choice, display in zip(super().choices(changelist), words, strict=True):
+            yield {**choice, "display": display}
+
+
+class ByDay(admin.DateFieldListFilter):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.title = "day"
+
+
 def _to_look_at() -> list[Order]:
     """Return the newest orders that need a look: they are no matter of one tab alone."""
     return list(Order.objects.exclude(review_reason="").order_by("-created_at")[:FEW])
@@ -101,7 +119,7 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
     """Only Stripe's events change a payment: what the desk may do, the order's page has."""
 
     list_display = ("reference",)
-    list_filter = (ByTab, ("disputed_at", admin.EmptyFieldListFilter), "created_at")
+    list_filter = (ByTab, ("disputed_at", ByDispute), ("created_at", ByDay))
     list_per_page = 50
     actions = None
     change_list_template = "merchant/orders.html"
@@ -129,6 +147,7 @@ class OrderAdmin(ReadOnly, LargeTableAdmin):
             "what": WHAT,
             "most": MOST,
             "may_ship": request.user.has_perm("checkout.change_order"),
+            "may_export": request.user.has_perms([SEE_MONEY, "checkout.view_order"]),
         }
         response: Any = super().changelist_view(request, own | (extra_context or {}))
         if context := getattr(response, "context_data", None):

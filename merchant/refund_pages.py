@@ -41,6 +41,8 @@ def refund(request: HttpRequest, pk: UUID) -> HttpResponse:
         return SeeOther(reverse("admin:refund", args=[order.pk]))
     if not shown.form.is_valid():
         return _page(request, order, shown, status=422)
+    if "change" in request.POST:
+        return _page(request, order, shown)
     if not is_confirmed:
         return _confirmation(request, shown, shown.form)
     return _ask(request, shown, shown.form)
@@ -102,7 +104,7 @@ def _say_how_it_is(request: HttpRequest, asked: RefundRequest) -> None:
     elif asked.is_open and not asked.refund_id:
         messages.info(request, f"Stripe does not list the refund of {asked.amount} so far.")
     else:
-        messages.success(request, f"{asked.amount}: {asked.state}.")
+        messages.success(request, f"Refund of {asked.amount}: {asked.state}.")
 
 
 def _asked_before(request: HttpRequest, order: Order) -> RefundRequest | None:

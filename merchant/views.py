@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from checkout.admin import NewestPages
 from checkout.models import Order
 from merchant import shipping
+from merchant.exporting import export_these
 from merchant.forms import ParcelForm
 from merchant.models import Parcel
 from merchant.order_page import address_of, desk_page, let_in, log, order_of, show
@@ -27,8 +28,8 @@ read_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @read_or_post
-def to_ship(request: HttpRequest) -> HttpResponse:
-    """List what waits to be sent; print slips of what is ticked, or mark it as shipped."""
+def to_ship(request: HttpRequest) -> HttpResponseBase:
+    """List what waits to be sent; print slips of what is ticked, ship it, or export it."""
     let_in(request)
     if request.method == "POST":
         ticked = _ids(request.POST.getlist("order"))
@@ -38,6 +39,8 @@ def to_ship(request: HttpRequest) -> HttpResponse:
             messages.warning(request, "Tick the orders first.")
         elif "slips" in buttons:
             return SeeOther(f"{reverse('admin:slips')}?{urlencode({'order': ticked}, doseq=True)}")
+        elif "export" in buttons:
+            return export_these(request, ticked)
         else:
             let_in(request, to_change=True)
             _ship_all(request, ticked)

@@ -50,7 +50,9 @@ def outcome_of(file: UploadedFile) -> Photograph | str:
 
 def _outcome_of(file: UploadedFile) -> Photograph | str:
     name = isolated(file.name or "A file")
-    if (file.size or 0) > MEGABYTES * 1024 * 1024:
+    if not file.size:
+        return f"{name} is empty."
+    if file.size > MEGABYTES * 1024 * 1024:
         return f"{name} is larger than {MEGABYTES} MB."
     try:
         return developed(file)
@@ -88,6 +90,12 @@ class WithPictures(forms.ModelForm):
         if photographs is not None and len(lines) > len(photographs):
             self.add_error(FIELD, "There are more lines about pictures than pictures here.")
         return data
+
+    def _post_clean(self) -> None:
+        """Where Django checks the row, as the last of what it checks."""
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors and self.cleaned_data.get(FIELD):
+            self.add_error(FIELD, "Please choose the pictures once more: browsers forget them.")
 
     def _save_m2m(self) -> None:
         """Where Django saves what belongs to the product, once that is saved itself."""

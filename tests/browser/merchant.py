@@ -138,10 +138,11 @@ class Merchant:
         )
 
     def has_mailed_ada(self) -> None:
-        """Know the address of who bought last."""
+        """Know who bought last, by a name and an address of words that are too long for a phone."""
         self._do(
             "from checkout.models import Order; order = Order.objects.latest('created_at');"
-            "order.email = 'Ada@example.com'; order.save()"
+            "order.email = 'Ada@example.com' + 'munication' * 6 + '.example';"
+            "order.shipping_name = 'Ada ' + 'Lovelace' * 9; order.save()"
         )
 
     def opens_the_desk(self, page: Page) -> None:

@@ -26,6 +26,7 @@ def test_half_an_order_is_refunded_in_four_clicks_and_its_shopper_reads_of_it(
     ada.goes_to_stripe()
     ada.presses("Pay")
     ada.sees_order("PAID")
+    merchant.has_mailed_ada()
     order = ada.orders.get_attribute("data-order")
     desk.goto(f"{merchant.shop.url}/admin/checkout/order/{order}/change/")
     clicks = refunds_half(desk)

@@ -58,7 +58,10 @@ def exported(desk: Client, asked: str) -> Any:
 def rows(
     desk: Client, kind: str, asked: str = SPRING, delimiter: str = ","
 ) -> list[dict[str, str]]:
-    answer = exported(desk, f"{kind}.csv?{asked}")
+    return read(exported(desk, f"{kind}.csv?{asked}"), delimiter)
+
+
+def read(answer: Any, delimiter: str = ",") -> list[dict[str, str]]:
     assert answer.status_code == 200, answer.text
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text), delimiter=delimiter))
@@ -283,6 +286,26 @@ class TestOrders:
         assert counts[:3] == counts[3:]
 
 
+class TestTickedOrders:
+    def test_are_exported_alone_whether_paid_or_not(self, desk: Client):
+        ticked = [paid(), paid(status="EXPIRED", paid_at=None, created_at=NOON + timedelta(1))]
+        paid()
+        assert "Export these" in desk.get("/admin/checkout/order/?tab=all").text
+        said = {"order": [order.pk for order in ticked], "index": "export", "list": "tab=all"}
+        answer = desk.post("/admin/to-ship/", said)
+        assert "orders-ticked-" in answer["Content-Disposition"]
+        found = read(answer)
+        assert tuple(found[0]) == exporting.ORDERS
+        assert [row["reference"] for row in found] == [order.reference for order in ticked]
+        assert [row["paid at"] for row in found] == ["2025-03-31 12:00:00", ""]
+
+    def test_are_exported_by_who_may(self):
+        packer = desk_of("view_order", "change_order", "view_orderitem")
+        said = {"order": [paid().pk], "index": "export", "list": ""}
+        assert "Export these" not in packer.get("/admin/checkout/order/").text
+        assert packer.post("/admin/to-ship/", said).status_code == 403
+
+
 class TestTexts:
     @pytest.mark.parametrize("mark", ["=", "+", "-", "@", "\t", "\r"])
     def test_are_run_by_no_spreadsheet(self, desk: Client, mark: str):
@@ -392,7 +415,7 @@ class TestAnExportThatBreaks:
         assert "An export broke off" in caplog.text
 
 
-def broken(*_: object) -> Any:
+def broken(*_: object, **__: object) -> Any:
     raise OperationalError("the database went away")
 
 

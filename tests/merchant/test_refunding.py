@@ -132,6 +132,16 @@ class TestAskingForARefund:
         assert not RefundRequest.objects.exists()
         assert not stripe.refunds
 
+    def test_that_is_to_be_another_keeps_what_was_typed(
+        self, desk: Client, stripe: StandIn, order: Order
+    ):
+        page = confirms(desk, order, "20", note="She called.", reason="duplicate")
+        del page["confirmed"]
+        text = desk.post(page_of(order), page | {"change": "yes"}).text
+        for words in ('name="amount" value="20"', "She called.", 'value="duplicate" selected'):
+            assert words in text
+        assert not RefundRequest.objects.exists()
+
     def test_of_the_rest_is_prefilled(self, desk: Client, stripe: StandIn, order: Order):
         stripe.refund(order.session_id or "", 1_000)
         events_come(stripe)
@@ -141,7 +151,7 @@ class TestAskingForARefund:
         ("amount", "words"),
         [
             ("", "This field is required."),
-            ("0", "Nothing can’t be refunded"),
+            ("0", "it can’t be nothing"),
             ("60", "No more than $59.98"),
             ("-1", "is no amount in USD"),
             ("1.234", "can be read in two ways"),

@@ -50,8 +50,11 @@ def clerk(*permissions: str) -> Client:
     return client
 
 
-def upload(name: str = "mug.jpg", colour: Any = RED, body: bytes = b"") -> SimpleUploadedFile:
-    return SimpleUploadedFile(name, body or file_of(plain(colour, (80, 60))).getvalue())
+def upload(
+    name: str = "mug.jpg", colour: Any = RED, body: bytes | None = None
+) -> SimpleUploadedFile:
+    body = file_of(plain(colour, (80, 60))).getvalue() if body is None else body
+    return SimpleUploadedFile(name, body)
 
 
 def change(product: Product) -> str:
@@ -125,6 +128,7 @@ class TestTheForm:
             upload(),
             upload("cat.svg", body=b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
             upload("<b>.eps", body=b"%!PS-Adobe-3.0 EPSF-3.0\n"),
+            upload("empty.jpg", body=b""),
             upload("cut.jpg", body=file_of(plain(size=(800, 600))).getvalue()[:-900]),
             upload("bomb.png", body=file_of(plain(0, (9_000, 9_000), "1"), "PNG").getvalue()),
         ]
@@ -136,6 +140,7 @@ class TestTheForm:
         assert re.findall("<li>(.*?)</li>", errors) == [
             "cat.svg is not a photograph: a JPEG, PNG or WebP file.",
             "&lt;b&gt;.eps is not a photograph: a JPEG, PNG or WebP file.",
+            "empty.jpg is empty.",
             "cut.jpg is broken or not complete.",
             "bomb.png has more than 16 megapixels, the most of its kind.",
         ]
@@ -143,9 +148,12 @@ class TestTheForm:
         mouse.refresh_from_db()
         assert (mouse.name, pictures_of(mouse)) == ("Mouse", [])
 
-    def test_stores_no_picture_of_a_product_that_is_refused(self, merchant: Client):
+    def test_stores_no_picture_of_a_product_that_is_refused_and_asks_for_it_again(
+        self, merchant: Client
+    ):
         answer = merchant.post(ADD, form(Product(name="", price_cents=900), upload()))
         assert answer.status_code == 200
+        assert "choose the pictures once more" in answer.text
         assert not Picture.objects.exists()
 
     @pytest.mark.parametrize(
