@@ -26,6 +26,7 @@ def test_a_year_is_seen_and_exported(
     look = {"viewport": {"width": width, "height": 740}, "color_scheme": scheme}
     desk = new_shopper(java_script_enabled=scripts, **look).page
     merchant.opens_the_desk(desk)
+    merchant.has_sold_nothing()
     merchant.has_sold_abroad()
     desk.get_by_role("link", name="Money", exact=True).click()
     expect(desk.get_by_role("row", name="All year").first).to_contain_text("€2.05 + $1.17")
