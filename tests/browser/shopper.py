@@ -6,9 +6,14 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Self
 
+import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, Response, expect
 
 from tools.shop_process import ShopProcess
+
+# The width of the page, and whether scripts run: as most come, and as few do.
+ON_A_PHONE = pytest.param(360, True, id="on a phone")
+WAYS = [ON_A_PHONE, pytest.param(1280, False, id="without scripts")]
 
 PAYMENT_PAGE = re.compile(r"/c/pay/")
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from storefront.cart import LONGEST_TYPED
 from tests.browser.conftest import NewShopper
 from tests.browser.console import Console
-from tests.browser.shopper import Shopper
+from tests.browser.shopper import WAYS, Shopper
 from tools.shop_process import ShopProcess
 
 
@@ -345,8 +345,7 @@ class TestTheCartPage:
         expect(ada.page.get_by_role("heading", level=1)).to_have_text("Your cart")
         return ada
 
-    @pytest.mark.parametrize("has_scripts", [True, False])
-    @pytest.mark.parametrize("width", [360, 1280])
+    @pytest.mark.parametrize(("width", "has_scripts"), WAYS)
     def test_changes_and_sells_by_the_keyboard(
         self, new_shopper: NewShopper, width: int, has_scripts: bool
     ):

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import NewShopper, running_shop
 from tests.browser.console import Console
-from tests.browser.shopper import Shopper
+from tests.browser.shopper import WAYS, Shopper
 from tests.browser.test_cart import an_answer_awaited, let_the_network_be_slow
 from tests.browser.test_every_page import violations
 from tests.browser.test_odd_products import at_each_width, boxes
@@ -66,8 +66,7 @@ def way(ada: Shopper, name: str) -> Locator:
     return ada.page.get_by_role("radio", name=re.compile(f"^{name}"))
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scripts"), WAYS)
 @pytest.mark.parametrize("path", ["/", "/cart/"])
 def test_country_and_way_are_chosen_by_keyboard_and_remembered(
     new_shopper: NewShopper, path: str, width: int, scripts: bool

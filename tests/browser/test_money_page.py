@@ -13,8 +13,10 @@ from tests.browser.test_every_page import RULES
 from tests.browser.test_purchases import fits
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+@pytest.mark.parametrize(
+    ("width", "scheme", "scripts"),
+    [(360, "dark", True), (1280, "light", True), (360, "light", False)],
+)
 def test_a_year_is_seen_and_exported(
     new_shopper: NewShopper,
     merchant: Merchant,

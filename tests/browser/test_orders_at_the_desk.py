@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewShopper
 from tests.browser.merchant import Merchant
+from tests.browser.shopper import ON_A_PHONE, WAYS
 from tests.browser.test_purchases import fits
 from tools.stripe_stand_in import StandIn
 
@@ -25,21 +26,16 @@ class Clicks:
         fits(self.page)
 
 
-@pytest.fixture(params=[True, False], ids=["with scripts", "without"])
-def scripts(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
-@pytest.fixture(params=[360, 1280])
+@pytest.fixture(params=[way.values for way in WAYS], ids=[way.id for way in WAYS])
 def desk(
     new_shopper: NewShopper,
     merchant: Merchant,
     stripe: StandIn,
     request: pytest.FixtureRequest,
-    scripts: bool,
 ) -> Page:
     """The desk of a shop that has just sold a mouse."""
-    viewport = {"width": request.param, "height": 740}
+    width, scripts = request.param
+    viewport = {"width": width, "height": 740}
     ada = new_shopper(viewport=viewport, java_script_enabled=scripts)
     desk = ada.opens_another_tab().page
     merchant.opens_the_desk(desk)
@@ -67,7 +63,7 @@ def test_an_order_is_shipped_in_three_clicks(desk: Page):
     assert clicks.count <= 3
 
 
-@pytest.mark.parametrize("scripts", [True], indirect=True)
+@pytest.mark.parametrize("desk", [ON_A_PHONE.values], indirect=True)
 @pytest.mark.parametrize("spelling", ["#{}", "ada@"])
 def test_an_order_is_found_in_two_clicks(desk: Page, merchant: Merchant, spelling: str):
     merchant.has_mailed_ada()
@@ -82,7 +78,7 @@ def test_an_order_is_found_in_two_clicks(desk: Page, merchant: Merchant, spellin
     assert clicks.count <= 2
 
 
-@pytest.mark.parametrize("scripts", [True], indirect=True)
+@pytest.mark.parametrize("desk", [ON_A_PHONE.values], indirect=True)
 def test_several_are_shipped_from_the_list(desk: Page, merchant: Merchant):
     desk.goto(f"{merchant.shop.url}{ORDERS}")
     desk.get_by_role("checkbox", name=re.compile("^Order ")).first.check()

@@ -7,15 +7,14 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewShopper
 from tests.browser.merchant import Merchant
-from tests.browser.shopper import Shopper
+from tests.browser.shopper import WAYS, Shopper
 from tests.browser.test_purchases import fits
 from tools.stripe_stand_in import StandIn
 
 ADDRESS = ("Ada Lovelace", "1 Example Street", "12345 Example", "Austria")
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scripts"), WAYS)
 def test_an_order_is_shipped_in_three_clicks_and_its_shopper_reads_of_it(
     new_shopper: NewShopper, merchant: Merchant, stripe: StandIn, width: int, scripts: bool
 ):

@@ -34,8 +34,10 @@ def shop(own_shop: ShopProcess) -> ShopProcess:
     return own_shop
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
+@pytest.mark.parametrize(
+    ("width", "scheme", "scripts"),
+    [(360, "dark", True), (1280, "light", True), (360, "light", False)],
+)
 def test_is_filled_in_and_shoppers_see_it(
     new_shopper: NewShopper,
     merchant: Merchant,

@@ -5,14 +5,14 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import NewShopper
 from tests.browser.merchant import Merchant
+from tests.browser.shopper import WAYS
 from tests.browser.test_purchases import fits
 from tools import signed_events
 from tools.shop_process import ShopProcess
 from tools.stripe_stand_in import StandIn
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scripts"), WAYS)
 def test_whether_the_webhook_works_is_seen_without_a_click(
     new_shopper: NewShopper,
     merchant: Merchant,

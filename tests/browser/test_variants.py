@@ -7,11 +7,11 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import NewShopper
 from tests.browser.merchant import Merchant
+from tests.browser.shopper import WAYS
 from tools.stripe_stand_in import StandIn
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("width", "scripts"), WAYS)
 def test_a_kind_is_found_chosen_changed_and_bought_by_keyboard(
     new_shopper: NewShopper, stripe: StandIn, merchant: Merchant, width: int, scripts: bool
 ):
