@@ -68,6 +68,14 @@ class TestAPaidOrder:
         reconcile()
         assert known(paid) == (105, -2, "eur")
 
+    @pytest.mark.parametrize("odd", [{"net": "2883"}, {"currency": None}, {"fee": None}])
+    def test_takes_no_odd_answer_for_its_fee(
+        self, stripe: StandIn, paid: Order, odd: dict[str, Any]
+    ):
+        balance_of(stripe, paid).update(odd)
+        reconcile()
+        assert (asked(stripe), known(paid)) == (1, (None, None, ""))
+
     def test_has_a_fee_too_when_it_went_back(self, stripe: StandIn, paid: Order):
         stripe.refund(paid.session_id or "")
         heard(stripe, paid)

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
@@ -122,7 +122,8 @@ class TestTheShopper:
         assert [mail.to for mail in mails if "confirmed" in mail.subject] == [[mails[0].to[0]]]
 
     @pytest.mark.parametrize(
-        ("amount", "words"), [(None, "all of order"), (1_000, "$10.00 of $29.99")]
+        ("amount", "words"),
+        [(None, "all of order"), (1_000, "back to you: with that, $10.00 of $29.99")],
     )
     def test_is_told_what_went_back(
         self, stripe: StandIn, pending_order: Order, amount: int | None, words: str
@@ -132,6 +133,7 @@ class TestTheShopper:
         deliver_all(stripe)
         assert kinds()["order_refunded"] == 1
         assert words in text_of(Kind.ORDER_REFUNDED)
+        assert f"We paid {'$10.00' if amount else '$29.99'} " in text_of(Kind.ORDER_REFUNDED)
 
     def test_is_told_of_a_refund_when_it_has_succeeded_and_of_no_other(self, paid: Order):
         refund = {"id": "re_1", "amount": 500, "currency": "usd", "payment_intent": "pi_1"}
@@ -175,6 +177,16 @@ class TestTheShopper:
             "failed",
             0,
         )
+
+    def test_reads_times_by_the_shops_clock_and_that_a_demo_charges_nothing(
+        self, paid: Order, settings: Settings
+    ):
+        settings.SHOP_TIME_ZONE = "Asia/Tokyo"
+        Order.objects.update(paid_at=datetime(2025, 1, 31, 20, tzinfo=UTC))
+        text = text_of(Kind.ORDER_CONFIRMED)
+        assert ("Feb" in text, "Jan" in text, "demo shop" in text) == (True, False, False)
+        Message.objects.update(is_demo=True)
+        assert "demo shop: nothing was charged" in text_of(Kind.ORDER_CONFIRMED)
 
 
 class TestTheMerchant:

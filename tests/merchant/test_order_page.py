@@ -49,6 +49,8 @@ class TestWhatItSays:
 
     def test_is_the_fee_once_it_is_known(self, owner: Client, order: Order):
         Order.objects.update(fee_cents=204, net_cents=5_794, settlement_currency="eur")
+        Order.objects.update(refunded_cents=1_000)
+        assert "<dt>Net</dt><dd>$49.98</dd>" in owner.get(at(order)).text
         text = said(owner.get(at(order)).text)
         assert "Stripe’s fee €2.04" in text
         assert "Paid out, before refunds €57.94" in text
