@@ -25,6 +25,8 @@ from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
 from tools.waiting import PATIENCE_SECONDS, wait_until
 
+pytestmark = pytest.mark.once
+
 PROJECT = Path(__file__).parent.parent
 SITE = "https://shop.example"
 

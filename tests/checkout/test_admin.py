@@ -107,7 +107,7 @@ class TestTheMerchant:
     def test_sees_an_order_as_its_shopper_does(self, merchant: Client, reviewed_order: Order):
         Order.objects.update(status="PENDING", paid_at=None)
         page = merchant.get(f"/admin/checkout/order/{reviewed_order.pk}/change/")
-        (address,) = re.findall(r'href="([^"]+)" class="viewsitelink"', page.text)
+        (address,) = re.findall(r'href="([^"]+)" class="button">See it as the cust', page.text)
         seen = merchant.get(address)
         assert (seen.status_code, "no-store" in seen["Cache-Control"]) == (200, True)
         assert f">Order {reviewed_order.reference}</h1>" in seen.text

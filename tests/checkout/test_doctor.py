@@ -211,6 +211,7 @@ class TestTheEndpoint:
             assert row("Webhook endpoint", run()[1]).startswith("✓")
 
 
+@pytest.mark.once
 class TestTheRoundTrip:
     def test_finds_a_wrong_secret(self, well: StandIn, settings: Settings):
         settings.STRIPE_WEBHOOK_SECRET = "whsec_of_another_endpoint"

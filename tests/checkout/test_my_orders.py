@@ -577,15 +577,15 @@ def test_a_page_that_is_none_is_the_first(pending_order: Order, ada: Shopper, nu
 
 
 @pytest.mark.parametrize(
-    ("zone", "shown"),
+    ("zone", "shown", "listed"),
     [
-        ("UTC", "10 July 2026, 22:30 UTC"),
-        ("Europe/Berlin", "11 July 2026, 00:30 CEST"),
-        ("America/Sao_Paulo", "10 July 2026, 19:30 -03"),
+        ("UTC", "10 July 2026, 22:30 UTC", "10 Jul, 22:30"),
+        ("Europe/Berlin", "11 July 2026, 00:30 CEST", "11 Jul, 00:30"),
+        ("America/Sao_Paulo", "10 July 2026, 19:30 -03", "10 Jul, 19:30"),
     ],
 )
 def test_times_are_the_shops_own_and_name_their_zone(
-    ada: Shopper, mouse: Product, settings: Settings, zone: str, shown: str
+    ada: Shopper, mouse: Product, settings: Settings, zone: str, shown: str, listed: str
 ):
     settings.TIME_ZONE = zone
     ada.puts(mouse, 1)
@@ -597,5 +597,5 @@ def test_times_are_the_shops_own_and_name_their_zone(
     assert shown in ada.get("/").text
     ada.browser.force_login(User.objects.create_superuser("merchant"))
     desk = "/admin/checkout/order/"
-    for page in (desk, f"{desk}{ada.order.pk}/change/"):
-        assert shown in ada.get(page).text
+    assert listed in ada.get(desk).text
+    assert shown in ada.get(f"{desk}{ada.order.pk}/change/").text

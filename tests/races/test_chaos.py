@@ -16,7 +16,7 @@ from tools.postgresql import Cluster, programs
 from tools.snapshot import Snapshot
 from tools.stage import Stage, is_lost_within_some_rounds, new_stage, stage_on
 
-KILLS, RESTARTS = in_proof(200, 20), in_proof(10, 2)
+KILLS, RESTARTS = in_proof(200, 10), in_proof(10, 1)
 KILLS_OF_ALL = 2
 PURCHASES_BETWEEN_RESTARTS = 15
 

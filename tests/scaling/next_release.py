@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tools.shop_process import PROJECT, ShopProcess
 
-FIELD, INDEXES = "    link_nonce = models.CharField(", "        indexes = ("
+FIELD, INDEXES = "    link_nonce = ", "        indexes = "
 GREETING = '    greeting = models.CharField(max_length=80, blank=True, db_default="")'
-GREETINGS = 'models.Index(fields=("greeting",), name="greetings"),'
-EXPAND = {FIELD: f"{GREETING}\n{FIELD}", INDEXES: f"{INDEXES}{GREETINGS} "}
+GREETINGS = '(models.Index(fields=("greeting",), name="greetings"),)'
+EXPAND = {FIELD: f"{GREETING}\n{FIELD}", INDEXES: f"{INDEXES}{GREETINGS} + "}
 # The old code still writes it.
 CONTRACT = {"    attempt_at = models.DateTimeField(default=timezone.now)\n": ""}
 ADDED_FILE = "added.txt"

@@ -24,6 +24,7 @@ from tools.at_once import at_once
 from tools.http_shopper import HttpShopper
 from tools.invariants import AT_REST, complaints
 from tools.shop_process import PROJECT, new_database
+from tools.waiting import wait_until
 
 STRIKES, PURCHASES_BETWEEN = in_proof(20, 2), in_proof(20, 10)
 POOLERS = ["without PgBouncer", "with PgBouncer"] if os.environ.get("PROVE") else ["with both"]
@@ -101,6 +102,11 @@ class FromTheLastRelease(Rollout):
 
     def prepare(self) -> None:
         """The last release knows neither delivery nor messages; its database is new."""
+
+    def _wait_for_purchases(self) -> None:
+        super()._wait_for_purchases()
+        paid = "SELECT COUNT(*) FROM checkout_order WHERE paid_at IS NOT NULL"
+        wait_until(lambda: self.stage.number(paid), "Nothing is paid.")
 
 
 def test_the_last_release_sells_while_this_one_migrates(

@@ -62,8 +62,9 @@ def compare(full: str, rounds: int = ROUNDS) -> str:
         shops[0].prepare()
         fill_shelf(shops[0])
         timed_shops = [TimedShop(stack.enter_context(shop)) for shop in shops]
-        for number in range(WARM_UP + rounds):
-            if number == WARM_UP:
+        warm_up = min(WARM_UP, rounds)
+        for number in range(warm_up + rounds):
+            if number == warm_up:
                 for timed in timed_shops:
                     timed.seconds.clear()
             for timed in timed_shops[:: 1 if number % 2 else -1]:
