@@ -80,7 +80,11 @@ class Rollout(Chaos):
             return False
         self.fleet.folder = folder
         assert "Applying checkout" in self.fleet.manage("migrate", "--no-input")
+        self.old_code_goes_on()
         return self.fleet.roll(folder)
+
+    def old_code_goes_on(self) -> None:
+        """The tables are migrated, and no process is new yet."""
 
     def summary(self, seen: Snapshot, seconds: float, where: str) -> str:
         return (

@@ -108,6 +108,13 @@ class FromTheLastRelease(Rollout):
         paid = "SELECT COUNT(*) FROM checkout_order WHERE paid_at IS NOT NULL"
         wait_until(lambda: self.stage.number(paid), "Nothing is paid.")
 
+    def old_code_goes_on(self) -> None:
+        def hears_of_a_payment() -> bool:
+            rows = self.stage.sql(PAID_AND_SHIPPED)
+            return any(heard_at >= begun for _, _, heard_at, begun in rows)
+
+        wait_until(hears_of_a_payment, "Nothing is paid.")
+
 
 def test_the_last_release_sells_while_this_one_migrates(
     pooled: str, tmp_path: Path, at_the_end: Callable[[str], None]
