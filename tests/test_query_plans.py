@@ -383,7 +383,7 @@ class TestTheMerchant:
     @pytest.fixture
     def desk(self, db: None) -> Client:
         client = Client()
-        client.force_login(User.objects.create_superuser("merchant", password="for this test"))
+        client.force_login(User.objects.create_superuser("merchant"))
         return client
 
     def test_opens_lists_by_indexes(self, desk: Client, shop: None):

@@ -18,7 +18,7 @@ from tools.stripe_stand_in import StandIn
 @pytest.fixture
 def merchant(db: None) -> Client:
     client = Client()
-    client.force_login(User.objects.create_superuser("merchant", password="for this test"))
+    client.force_login(User.objects.create_superuser("merchant"))
     return client
 
 

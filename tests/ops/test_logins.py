@@ -23,8 +23,7 @@ def tries(browser: Client, password: str = "wrong") -> Any:
 
 
 @pytest.fixture(autouse=True)
-def quick_hashes_within_one_minute(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def within_one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time()
     monkeypatch.setattr("time.time", lambda: now)
 

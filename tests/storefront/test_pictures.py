@@ -38,7 +38,7 @@ FOR_EVER = "public, max-age=31536000, immutable"
 @pytest.fixture
 def merchant(db: None) -> Client:
     client = Client()
-    client.force_login(User.objects.create_superuser("merchant", password="for this test"))
+    client.force_login(User.objects.create_superuser("merchant"))
     return client
 
 
