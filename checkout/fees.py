@@ -49,7 +49,7 @@ def orders_in_turn(now: datetime) -> QuerySet[Order]:
     was_not_asked = Q(asked_at=None) | Q(asked_at__lte=F("paid_at")) | Q(asked_at__lte=now - AGAIN)
     unknown = _unknown(Order.objects.filter(was_not_asked, paid_at__lte=now - SOON))
     fields = ("payment_intent", "session_id", "paid_at")
-    return unknown.order_by("-paid_at").only(*fields)[:MOST]
+    return unknown.order_by("-paid_at", "pk").only(*fields)[:MOST]
 
 
 def _unknown(rows: QuerySet[Order]) -> QuerySet[Order]:

@@ -240,7 +240,7 @@ def _ask_about(
 def orders_in_turn(before: datetime) -> QuerySet[Order]:
     """Return the orders to ask about: first those that were never asked about, then the oldest."""
     waiting = Order.objects.awaiting_stripe().filter(created_at__lte=before).only("session_id")
-    return waiting.order_by(F("asked_at").asc(nulls_first=True))[:MAX_QUERIES_PER_RUN]
+    return waiting.order_by(F("asked_at").asc(nulls_first=True), "pk")[:MAX_QUERIES_PER_RUN]
 
 
 def receive(report: ReconcileReport, event: dict[str, Any]) -> bool:

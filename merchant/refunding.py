@@ -218,7 +218,7 @@ def look_up_all(report: ReconcileReport, now: datetime, until: float) -> None:
     Raises StripeDown.
     """
     waiting = RefundRequest.objects.filter(closed_at=None, asked_at__lte=now - YOUNG)
-    for request in waiting.select_related("order").order_by("asked_at")[:MOST_LOOKED_UP]:
+    for request in waiting.select_related("order").order_by("asked_at", "pk")[:MOST_LOOKED_UP]:
         if time.monotonic() > until:
             break
         with noting_refusals(report):

@@ -152,6 +152,7 @@ class TheShop(RuleBasedStateMachine):
             mock.patch.object(rebuilding, "rebuild", self._watched(rebuilding.rebuild)),
             mock.patch.object(outbox, "_post", self._mail),
             mock.patch.object(outbox, "STALE_AFTER", timedelta(days=1_000)),
+            mock.patch.object(outbox, "_is_down", new=False),
             mock.patch.object(doctor, "ask_stripe"),
         ):
             yield
@@ -394,6 +395,7 @@ class TheShop(RuleBasedStateMachine):
     @rule(which=nth, troubles=in_refunding, death=deaths(REFUNDING, often="refunding"))
     def merchant_asks_again(self, which: int, troubles: Troubles, death: Death | None) -> None:
         waiting = RefundRequest.objects.filter(closed_at=None).select_related("order")
+        waiting = waiting.order_by("asked_at", "pk")
         request = latest(list(waiting), which)
         calls = len(self.stand_in.requests)
         with self.stripe_in(troubles), self.crashes.survived(death), suppress(NotRefunded):
