@@ -161,24 +161,30 @@ def _send(message: Message, now: datetime, post: Post) -> bool:
             return False
         if not row.due(now).update(claimed_at=now):
             return False
-        try:
-            _post(message, mail, post)
-        except MayHaveArrived as unsure:
-            logger.error("Message %s may have been sent, or not: see the desk.", message.key)
-            row.update(error=str(unsure))
-            return False
-        except Refused as refused:
-            logger.warning("Message %s can't be sent: see the desk.", message.key)
-            row.update(claimed_at=None, **_later(message, now, str(refused)) | {"due_at": None})
-            return False
-        except NotSent as failure:
-            row.update(claimed_at=None, **_later(message, now, str(failure)))
-            if isinstance(failure, Down):
-                raise
-            logger.warning("Message %s was put off: see the desk.", message.key)
-            return False
-        row.update(sent_at=now, error="")
-        logger.info("Sent message %s.", message.key)
+        return _deliver(message, mail, now, post)
+
+
+def _deliver(message: Message, mail: EmailMessage, now: datetime, post: Post) -> bool:
+    """Send one message that is claimed, and write down what became of it."""
+    row = Message.objects.filter(pk=message.pk)
+    try:
+        _post(message, mail, post)
+    except MayHaveArrived as unsure:
+        logger.error("Message %s may have been sent, or not: see the desk.", message.key)
+        row.update(error=str(unsure))
+        return False
+    except Refused as refused:
+        logger.warning("Message %s can't be sent: see the desk.", message.key)
+        row.update(claimed_at=None, **_later(message, now, str(refused)) | {"due_at": None})
+        return False
+    except NotSent as failure:
+        row.update(claimed_at=None, **_later(message, now, str(failure)))
+        if isinstance(failure, Down):
+            raise
+        logger.warning("Message %s was put off: see the desk.", message.key)
+        return False
+    row.update(sent_at=now, error="")
+    logger.info("Sent message %s.", message.key)
     return True
 
 

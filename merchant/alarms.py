@@ -45,13 +45,21 @@ def about_webhook(now: datetime) -> str:
     since = max(heard.received_at if heard else now - FRESH, now - FRESH)
     if trip := doctor.failed_round_trip(since):
         return f"Stripe’s webhooks do not arrive. {trip.words} {trip.todo}".replace("`", "")
+    return _about_refusals(now, since) or _about_silence(now, since)
+
+
+def _about_refusals(now: datetime, since: datetime) -> str:
     refused = Heartbeat.objects.filter(name=Heartbeat.Name.REFUSED, at__gt=since).first()
-    if refused:
-        return (
-            f"A webhook was refused {ago(refused.at, now)}, as {refused.note}, and none "
-            "was taken since. If Stripe sent it, see whether STRIPE_WEBHOOK_SECRET is the signing "
-            "secret of its endpoint."
-        )
+    if not refused:
+        return ""
+    return (
+        f"A webhook was refused {ago(refused.at, now)}, as {refused.note}, and none was taken "
+        "since. If Stripe sent it, see whether STRIPE_WEBHOOK_SECRET is the signing secret of its "
+        "endpoint."
+    )
+
+
+def _about_silence(now: datetime, since: datetime) -> str:
     asked_for = StripeEvent.objects.newest_asked_for()
     if asked_for and asked_for.received_at > since:
         return (

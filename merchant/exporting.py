@@ -126,11 +126,8 @@ def _order_rows(moments: Moments, ticked: list[UUID] | None = None) -> Iterator[
     )
     for orders in _pages_of_orders(moments, *fields, ticked=ticked):
         goods, parcels = _goods(orders), _by_order(Parcel.objects.all(), orders)
-        made = Refund.objects.filter(failed_at=None).values_list("order_id", "made_at", named=True)
-        refunds = _by_order(made, [order for order in orders if order.refunded_cents])
+        went_back = _refund_dates(orders)
         for order in orders:
-            dates = [refund.made_at for refund in refunds.get(order.pk, ())]
-            went_back = max(dates, default=order.charge_refunded_at)
             tax = (order.offer or {}).get("tax") or "off"
             money, settled_in = order.currency, order.settlement_currency
             yield (
@@ -144,12 +141,26 @@ def _order_rows(moments: Moments, ticked: list[UUID] | None = None) -> Iterator[
                 *(_amount(order.discount_cents, money), _amount(order.shipping_cents, money)),
                 *(_amount(order.tax_cents, money), "" if tax == "off" else tax),
                 *(_amount(order.total_cents, money), _amount(order.refunded_cents, money)),
-                *(_time(went_back, moments) if order.refunded_cents else "", money.upper()),
+                *(_time(went_back.get(order.pk), moments), money.upper()),
                 *(_amount(order.fee_cents, settled_in), _amount(order.net_cents, settled_in)),
                 "" if order.fee_cents is None else settled_in.upper(),
                 *(order.payment_intent, order.shipping_name, _address(order)),
                 *(_time(order.shipped_at, moments), ", ".join(map(str, parcels.get(order.pk, ())))),
             )
+
+
+def _refund_dates(orders: list[Any]) -> dict[Any, datetime | None]:
+    """Return when money went back last, for the orders of which some did."""
+    refunded = [order for order in orders if order.refunded_cents]
+    made = Refund.objects.filter(failed_at=None).values_list("order_id", "made_at", named=True)
+    refunds = _by_order(made, refunded)
+    return {
+        order.pk: max(
+            (refund.made_at for refund in refunds.get(order.pk, ())),
+            default=order.charge_refunded_at,
+        )
+        for order in refunded
+    }
 
 
 def _goods(orders: list[Any]) -> dict[Any, int]:

@@ -192,10 +192,7 @@ def page(request: HttpRequest, form: ExportForm) -> HttpResponse:
     asked = request.GET.get("year") or str(this_year)
     is_year = asked.isascii() and asked.isdecimal() and FIRST_YEAR <= int(asked[:9]) <= LAST_YEAR
     year = int(asked) if is_year else this_year
-    paid = Order.objects.filter(paid_at__lte=timezone.now()).order_by("paid_at")
-    first = paid.values_list("paid_at", flat=True).first()
-    since = timezone.localdate(first, shop_zone()) if first else today()
-    books = books_of(year)
+    since, books = _since(), books_of(year)
     context = {
         "title": "Money",
         "form": form,
@@ -208,12 +205,20 @@ def page(request: HttpRequest, form: ExportForm) -> HttpResponse:
         "books": books,
         "time_zone": shop_zone(),
         "no_fee_yet": sum(each.total.orders - each.total.with_fee for each in books),
-        "in_review": Order.objects.filter(
-            status=Order.Status.REVIEW,
-            paid_at__gte=_midnight(year, 1),
-            paid_at__lt=_midnight(year + 1, 1),
-        ).count(),
+        "in_review": _in_review(year),
     }
     context = admin.site.each_context(request) | context
     status = 200 if is_year and not form.errors else 400
     return render(request, "merchant/money.html", context, status=status)
+
+
+def _since() -> date:
+    """Return the day of the first payment, or today."""
+    paid = Order.objects.filter(paid_at__lte=timezone.now()).order_by("paid_at")
+    first = paid.values_list("paid_at", flat=True).first()
+    return timezone.localdate(first, shop_zone()) if first else today()
+
+
+def _in_review(year: int) -> int:
+    in_review = Order.objects.filter(status=Order.Status.REVIEW, paid_at__gte=_midnight(year, 1))
+    return in_review.filter(paid_at__lt=_midnight(year + 1, 1)).count()

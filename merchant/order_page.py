@@ -1,6 +1,7 @@
 """The page of one order: what to do, what was bought, where it goes, and what came of it."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -62,35 +63,46 @@ def show(
     status: int = 200,
 ) -> HttpResponse:
     """Answer with the page; a form that was refused comes back with what was typed."""
-    may = request.user.has_perm
     show_pictures(item.product for item in order.items.all() if item.product)
     context = {
         "title": f"Order {order.reference}",
         "opts": Order._meta,
         "order": order,
         "form": parcel or ParcelForm(),
-        "net_cents": order.received_cents - order.refunded_cents,
+        "note": note or NoteForm(initial={"note": order.note, "seen": digest(order.note)}),
         "parcels": list(order.parcels.all()),
         "can_be_undone": shipping.can_be_undone(order, timezone.now()),
         "way": ", ".join(filter(None, (delivery_name(order), country_name(order.country)))),
         "reasons": reasons_and_advice(order.review_reason),
         "seen": digest(order.review_reason),
-        "note": note or NoteForm(initial={"note": order.note, "seen": digest(order.note)}),
         "refund": refund_of(order, request.user),
-        "moments": timeline(order, may),
+        "moments": timeline(order, request.user.has_perm),
         "other_orders": _other_orders(order),
         "private_link": _private_link(request, order),
+        **_money(order, request.user.has_perm),
+        **_mails(order, request.user.has_perm),
+    }
+    return desk_page(request, "order", context, status)
+
+
+def _money(order: Order, may: Callable[[str], bool]) -> dict[str, Any]:
+    return {
+        "net_cents": order.received_cents - order.refunded_cents,
         "may_see_money": may(SEE_MONEY),
         "may_settle": may(SEE_MONEY) and may("checkout.change_order"),
-        "may_write": may("checkout.change_message"),
+        "raw": [(name.replace("_", " "), getattr(order, name)) for name in RAW if may(SEE_MONEY)],
         **_at_stripe(order),
     }
-    if may(SEE_MONEY):
-        context["raw"] = [(name.replace("_", " "), getattr(order, name)) for name in RAW]
-    if may(SEE_MESSAGES):
-        context["mail_trouble"] = _mail_trouble(order)
-        context["last_mail"] = _last_mail(order)
-    return desk_page(request, "order", context, status)
+
+
+def _mails(order: Order, may: Callable[[str], bool]) -> dict[str, Any]:
+    if not may(SEE_MESSAGES):
+        return {"may_write": may("checkout.change_message")}
+    return {
+        "may_write": may("checkout.change_message"),
+        "mail_trouble": _mail_trouble(order),
+        "last_mail": _last_mail(order),
+    }
 
 
 @require_POST
