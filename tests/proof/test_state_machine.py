@@ -65,9 +65,9 @@ from tools.stripe_stand_in import Refusal
 from tools.stripe_stand_in.webhooks import SECRET
 
 IS_LONG = bool(os.environ.get("PROVE"))
-STEPS = int(os.environ.get("STEPS", 100_000 if IS_LONG else 1_000))
+STEPS = int(os.environ.get("STEPS", 100_000 if IS_LONG else 500))
 STEPS_PER_EXAMPLE = 60
-EXAMPLES_PER_RUN = 200 if IS_LONG else 50
+EXAMPLES_PER_RUN = 200 if IS_LONG else 10
 
 SECOND, MINUTE, HOUR, DAY = 1, 60, 60 * 60, 24 * 60 * 60
 STRIPE_KEEPS_EVENTS = 30 * DAY
