@@ -5,14 +5,11 @@ Where the shop lets the database decide, these read, wait and write, as one is t
 
 import logging
 import os
-import random
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from datetime import datetime, timedelta
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
@@ -122,7 +119,7 @@ def webhooks_pause_before_the_commit() -> None:
 
 
 def events_are_recorded_after_the_commit() -> None:
-    """What an event does is one transaction, and the note of it another; servers die between."""
+    """What an event does is one transaction, its note another, and the server dies between."""
 
     def on_its_own(
         handle: Callable[[Json, Json], StripeEvent],
@@ -130,7 +127,7 @@ def events_are_recorded_after_the_commit() -> None:
         def handle_and_commit(event: Json, thing: Json) -> StripeEvent:
             with transaction.atomic():
                 result = handle(event, thing)
-            if Path(sys.argv[0]).name == "gunicorn" and random.random() < 0.5:
+            if result.outcome == StripeEvent.Outcome.APPLIED:
                 os.kill(os.getpid(), signal.SIGKILL)
             return result
 

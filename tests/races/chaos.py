@@ -105,11 +105,6 @@ class Chaos:
         workers = self._workers()
         return bool(workers) and self._kill(self.random.choice(workers))
 
-    def kill_all_workers(self) -> bool:
-        """At once, so that no other worker is left for the request."""
-        killed = [self._kill(pid) for pid in self._workers()]
-        return any(killed)
-
     def kill_them_all(self) -> bool:
         self.stage.shop.kill()
         time.sleep(self.random.uniform(0, 0.3))
