@@ -310,6 +310,11 @@ def is_postgresql(url: str) -> bool:
     return url.startswith(("postgres:", "postgresql:"))
 
 
+def through(pool: str, database: str) -> str:
+    """Return the URL of the same database through the pool of another's URL."""
+    return urlsplit(pool)._replace(path=urlsplit(database).path).geturl()
+
+
 @contextmanager
 def new_database(folder: Path) -> Iterator[str]:
     """Give the URL of an empty database, of the kind that DATABASE_URL names."""

@@ -17,7 +17,7 @@ from tools.shop_process import ShopProcess, new_database
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
 
-WORKERS = 3
+WORKERS = 2
 WAVE = 30
 """So many may write at once on SQLite: each waits five seconds, and its lock takes no turns."""
 ROUNDS = 5
@@ -107,6 +107,7 @@ class Stage:
         """The same with a shop whose code is changed as `alterations` of that name say."""
         environment |= {
             "DJANGO_SETTINGS_MODULE": "tests.races.altered_settings",
+            "GUNICORN_CMD_ARGS": "--preload",  # loaded once for all its processes
             "ALTERATIONS": " ".join(alterations),
             "MAIL_URL": self.post.url,
         }

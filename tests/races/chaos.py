@@ -25,7 +25,6 @@ from tools.stripe_stand_in import Refusal
 from tools.stripe_stand_in.shapes import Json
 from tools.stripe_stand_in.webhooks import RETRIES
 
-SHOPPERS, PAYERS = 6, 2
 IN_STOCK = 12
 CODE = "TEN"
 SCARCE_AT_A_TIME = 3
@@ -53,6 +52,9 @@ def seed() -> int:
 
 def in_proof(proof: int, otherwise: int) -> int:
     return proof if os.environ.get("PROVE") else otherwise
+
+
+SHOPPERS, PAYERS = in_proof(6, 3), 2
 
 
 class Chaos:

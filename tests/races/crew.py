@@ -14,7 +14,7 @@ from typing import Any
 from tests.races.alterations import WORKER_OF_TESTS
 from tools.at_once import at_once
 from tools.mail_server import MailServer
-from tools.shop_process import ShopProcess, new_database
+from tools.shop_process import ShopProcess, new_database, through
 from tools.stage import Stage, shop_for
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
@@ -123,8 +123,10 @@ def working() -> list[tuple[int, int]]:
 
 
 @contextmanager
-def crew(folder: Path, *alterations: str, size: int = 0, **environment: Any) -> Iterator[Crew]:
-    """Three servers, on SQLite two, whose code is changed as the alterations say."""
+def crew(
+    folder: Path, *alterations: str, size: int = 2, pool: str = "", **environment: Any
+) -> Iterator[Crew]:
+    """Several servers whose code is changed as the alterations say; they may share a pool."""
     environment = {
         "WORKER": "inline",
         "DJANGO_SETTINGS_MODULE": "tests.races.altered_settings",
@@ -138,9 +140,9 @@ def crew(folder: Path, *alterations: str, size: int = 0, **environment: Any) -> 
         ExitStack() as undo,
     ):
         environment["MAIL_URL"] = post.url
-        size = size or (2 if database.startswith("sqlite") else 3)
-        shops = [shop_for(database, stripe, folder / "log", 1, **environment) for _ in range(size)]
-        shops[0].prepare()
+        ShopProcess(database).prepare()
+        url = through(pool, database) if pool else database
+        shops = [shop_for(url, stripe, folder / "log", 1, **environment) for _ in range(size)]
         for shop in shops:
             undo.callback(shop.kill)
         at_once([shop.start for shop in shops])

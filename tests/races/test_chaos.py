@@ -21,7 +21,7 @@ from tools.stage import Stage, new_stage, stage_on
 from tools.waiting import PATIENCE_SECONDS
 
 KILLS, RESTARTS = in_proof(200, 6), in_proof(10, 1)
-PURCHASES_BETWEEN_RESTARTS = 15
+PURCHASES_BETWEEN_RESTARTS = in_proof(15, 8)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -6,22 +6,31 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.races.alterations import PAUSE
 from tools.http_shopper import HttpShopper
-from tools.stage import Stage
+from tools.stage import Stage, new_stage
 from tools.waiting import PATIENCE_SECONDS, wait_until
 
 SESSIONS = "/v1/checkout/sessions"
 HANGS_SECONDS = 30
 """Longer than any kill takes; the test ends it."""
 UNTIL_STRIPE_SENDS_AGAIN = 6 * 60
-MOMENTS = (0.005, 0.01, 0.02, 0.04)
+MOMENTS = (0.005, 0.02)
 """Seconds after the first of several deliveries."""
 PAYMENTS = 4
 
 NOTHING_DONE = ("PENDING", 2, 0)
 PAID_ONCE = ("PAID", 0, 1)
 """Status, number in the cart, events recorded."""
+
+
+@pytest.fixture(scope="module")
+def running_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One process, which starts anew after each death."""
+    with new_stage(tmp_path_factory.mktemp("stage"), workers=1) as stage:
+        yield stage
 
 
 def test_a_session_that_could_not_be_noted_is_paid_all_the_same(stage: Stage):

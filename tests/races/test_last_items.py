@@ -10,7 +10,7 @@ import pytest
 from tools.at_once import at_once
 from tools.stage import Stage, is_lost_within_some_rounds, new_stage
 
-PROCESSES = 6
+PROCESSES = 3
 IN_STOCK, BUYERS = 40, 60
 SOLD_OUT = "Tea 0 is sold out. Remove it from the cart to go on."
 SLOW_SECONDS = 3
@@ -32,7 +32,7 @@ class Sale:
     stock: int
 
 
-def test_six_processes_sell_forty_of_forty(stage: Stage):
+def test_three_processes_sell_forty_of_forty(stage: Stage):
     sale = sixty_buy(stage)
     refused = BUYERS - IN_STOCK
     assert sale == Sale({200: IN_STOCK, 400: refused}, refused, sessions=IN_STOCK, stock=0)

@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 from urllib.request import urlopen
 
+import pytest
+
 from tools.shop_process import ShopProcess, new_database
 
 
@@ -12,6 +14,7 @@ def pictures_on(page: str) -> set[str]:
         return {*re.findall(r"/pictures/(\w+)-480", answer.read().decode())}
 
 
+@pytest.mark.once
 def test_two_web_processes_show_a_new_picture_at_once(tmp_path: Path):
     with new_database(tmp_path) as url:
         one = ShopProcess(url).prepare()

@@ -14,9 +14,14 @@ PRESSES = 12
 SHOP = "/admin/shop/"
 
 
-@pytest.fixture
-def session(stage: Stage) -> Iterator[str]:
-    yield stage.shop.manage("shell", "--no-imports", "--command", LOG_IN).split()[-1]
+@pytest.fixture(scope="module")
+def session(running_stage: Stage) -> str:
+    return running_stage.shop.manage("shell", "--no-imports", "--command", LOG_IN).split()[-1]
+
+
+@pytest.fixture(autouse=True)
+def open_in_the_end(stage: Stage) -> Iterator[None]:
+    yield
     says(stage, "state = 'open', name = ''")
 
 
@@ -91,16 +96,16 @@ def test_by_a_form_that_forgets_what_it_showed_the_last_text_wins_in_silence(
         assert kept_texts(unguarded, session) > 1
 
 
-def test_a_shop_that_is_closed_sells_nothing_from_that_moment_on(stage: Stage, session: str):
+def test_a_shop_that_is_closed_sells_nothing_from_that_moment_on(stage: Stage):
     assert bought_of_a_closed_shop(stage) == 0
 
 
-def test_by_what_a_process_remembers_it_sells_some_more(stage: Stage, session: str):
+def test_by_what_a_process_remembers_it_sells_some_more(stage: Stage):
     with stage.altered("buy_trusts_its_memory") as unguarded:
         assert is_lost_within_some_rounds(lambda: bought_of_a_closed_shop(unguarded) == 0)
 
 
-def test_all_processes_follow(stage: Stage, session: str):
+def test_all_processes_follow(stage: Stage):
     def names() -> set[bool]:
         pages = stage.at_once([partial(page, stage)] * PRESSES)
         return {"<bdi>Tea &amp; Co</bdi>" in text for text in pages}

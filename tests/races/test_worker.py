@@ -21,7 +21,7 @@ from tools.shop_process import PROJECT, ShopProcess, new_database
 from tools.stage import Stage
 from tools.waiting import PATIENCE_SECONDS, wait_until
 
-KILLS, STOPS, ROUNDS = in_proof(20, 3), in_proof(5, 1), in_proof(60, 10)
+KILLS, STOPS, ROUNDS = in_proof(20, 2), in_proof(5, 1), in_proof(60, 5)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from tests.races.chaos import Chaos
 from tests.scaling.fleet import Fleet
 from tools.http_shopper import Answer, HttpShopper
 from tools.mail_server import MailServer
+from tools.shop_process import ShopProcess
 from tools.snapshot import Snapshot
 from tools.stage import Stage, real_mode_with
 from tools.stripe_stand_in import StandIn
@@ -119,6 +120,8 @@ def frontage(
         # One address plays the crowd that buys the shelf empty.
         options |= {"OPEN_ORDERS_PER_ADDRESS": "0", "MAIL_URL": post.url}
         options |= real_mode_with(stripe.url)
-        with Fleet(through, log=place / "log", **options).prepare() as fleet:
+        fleet = Fleet(through, log=place / "log", **options)
+        ShopProcess(database, folder=fleet.folder).prepare()
+        with fleet:
             stripe.listen(fleet.webhook_url)
             yield Frontage(fleet, stripe, database, post)

@@ -54,7 +54,8 @@ pytestmark = pytest.mark.fleet
 
 @pytest.fixture(scope="module")
 def shop(database: str, pooled: str) -> ShopProcess:
-    return ShopProcess(pooled).prepare()
+    ShopProcess(database).prepare()
+    return ShopProcess(pooled)
 
 
 def run(shop: ShopProcess, code: str) -> str:
@@ -102,10 +103,7 @@ def test_releases_that_begin_at_once_all_succeed(
         assert failures_of(OURS, tmp_path) == []
 
 
-def test_of_three_workers_one_at_a_time_is_at_work(
-    pooled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("DATABASE_URL", pooled)
-    with crew(tmp_path) as servers:
-        servers.wait_for_rounds(6)
+def test_of_several_workers_one_at_a_time_is_at_work(pooled: str, tmp_path: Path):
+    with crew(tmp_path, pool=pooled) as servers:
+        servers.wait_for_rounds(3)
         assert servers.begun_together() == 0

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -23,10 +22,10 @@ from tests.scaling.rollout import Frontage, Rollout, frontage
 from tools.at_once import at_once
 from tools.http_shopper import HttpShopper
 from tools.invariants import AT_REST, complaints
-from tools.shop_process import PROJECT, new_database
+from tools.shop_process import PROJECT, new_database, through
 from tools.waiting import wait_until
 
-STRIKES, PURCHASES_BETWEEN = in_proof(20, 2), in_proof(20, 10)
+STRIKES, PURCHASES_BETWEEN = in_proof(20, 2), in_proof(20, 5)
 POOLERS = ["without PgBouncer", "with PgBouncer"] if os.environ.get("PROVE") else ["with both"]
 THREADS = 8
 
@@ -49,10 +48,11 @@ def stage(
     folder = tmp_path_factory.mktemp("stage")
     # Each has its own database, as a migration happens once.
     with new_database(folder) as direct:
-        bounced = urlsplit(pooled)._replace(path=urlsplit(direct).path).geturl()
+        bounced = through(pooled, direct)
         others = direct if request.param == "without PgBouncer" else bounced
-        through = [bounced if request.param == "with PgBouncer" else direct, *[others] * (SIZE - 1)]
-        with frontage(direct, through, folder, CHECKOUT_MINUTES=CHECKOUT_MINUTES) as stage:
+        first = bounced if request.param == "with PgBouncer" else direct
+        ways = [first, *[others] * (SIZE - 1)]
+        with frontage(direct, ways, folder, CHECKOUT_MINUTES=CHECKOUT_MINUTES) as stage:
             yield stage
 
 
@@ -125,11 +125,11 @@ def test_the_last_release_sells_while_this_one_migrates(
         pytest.skip(str(error))
     began = time.monotonic()
     with new_database(tmp_path) as database:
-        through = [database, urlsplit(pooled)._replace(path=urlsplit(database).path).geturl()]
+        ways = [database, through(pooled, database)]
         options: dict[str, Any] = {"CHECKOUT_MINUTES": CHECKOUT_MINUTES, "folder": old}
-        with frontage(database, through, tmp_path, **options) as stage:
+        with frontage(database, ways, tmp_path, **options) as stage:
             chaos = FromTheLastRelease(stage, seed(), PURCHASES_BETWEEN)
-            seen = chaos.run(2, {stage.shop.roll: 1, partial(chaos.release, PROJECT): 1})
+            seen = chaos.run(1, {partial(chaos.release, PROJECT): 1})
             orders = stage.sql(PAID_AND_SHIPPED)
     at_the_end(chaos.summary(seen, time.monotonic() - began, "from the last release"))
     assert complaints(seen, AT_REST) == []
