@@ -107,12 +107,13 @@ class Stage:
         """The same with a shop whose code is changed as `alterations` of that name say."""
         environment |= {
             "DJANGO_SETTINGS_MODULE": "tests.races.altered_settings",
-            "GUNICORN_CMD_ARGS": "--preload",  # loaded once for all its processes
             "ALTERATIONS": " ".join(alterations),
             "MAIL_URL": self.post.url,
         }
         log = self.shop.log.with_name("+".join(alterations) or "unaltered")
         workers = min(WORKERS, self.shop.workers)
+        if workers > 1:  # load it once for all of them
+            environment["GUNICORN_CMD_ARGS"] = "--preload"
         with shop_for(self.database, self.stripe, log, workers, **environment) as shop:
             self.stripe.listen(shop.webhook_url)
             yield replace(self, shop=shop)
