@@ -12,10 +12,10 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Request, expect
 
-from storefront.ops.error_pages import EXPIRED_FORM, WORDS, Words, error_page
+from storefront.ops.error_pages import EXPIRED_FORM, WORDS, error_page
 from tests.browser.conftest import NewShopper
 from tests.browser.console import Console
-from tests.browser.looks import STILL, looks_as_it_did, reads_as_it_did
+from tests.browser.looks import SCREENS, STILL, looks_as_it_did, reads_as_it_did
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
 from tools.pictures import HOLD_STILL
@@ -555,6 +555,15 @@ def violations(page: Page) -> list[str]:
     return found
 
 
+def looks_well(page: Page) -> None:
+    """It is accessible and fits, wide and light as on a small phone in the dark."""
+    for width, scheme in reversed(SCREENS):
+        page.set_viewport_size({"width": width, "height": 740})
+        page.emulate_media(color_scheme=scheme)
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 class TestEveryPage:
     """That none of them makes the browser report an error is checked by the fixture."""
 
@@ -569,14 +578,9 @@ class TestEveryPage:
         page.evaluate(HOLD_STILL)
         if reach in OUTLINED:
             reads_as_it_did(name_of(reach), page.locator("main"))
-        assert violations(page) == []
-        page.emulate_media(color_scheme="dark")
-        page.set_viewport_size({"width": 360, "height": 740})
-        assert violations(page) == []
+        looks_well(page)
         assert [url for url in scripts if "/django_htmx/htmx" not in url] == []
         assert page.locator("script:not([src])").count() == 0
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= 360, "It can be pushed sideways on a small phone."
         if reach in PICTURED:
             page.evaluate(WITHOUT_ITS_FRAME)
             looks_as_it_did(name_of(reach), page)
@@ -588,22 +592,20 @@ ERRORS = [*WORDS.items(), (HTTPStatus.FORBIDDEN, EXPIRED_FORM)]
 class TestAPageThatSaysWhatWentWrong:
     """Most of them are hard to reach: here the router answers with them."""
 
-    @pytest.mark.parametrize(("status", "words"), ERRORS)
-    def test_is_accessible(self, ada: Shopper, console: Console, status: HTTPStatus, words: Words):
-        console.expect_status(status)
+    def test_is_accessible(self, ada: Shopper, console: Console):
         ada.visits()
         sheet = ada.page.locator("link[rel=stylesheet]").get_attribute("href") or ""
-        text = error_page(status, words).text
-        html = re.sub(r'(rel="stylesheet" href=")[^"]*', rf"\1{sheet}", text)
-        page = {"status": status, "content_type": "text/html", "body": html}
-        ada.page.route("**/went-wrong/", lambda route: route.fulfill(**page))
-        for width, is_dark in ((1280, False), (360, True)):
-            ada.page.set_viewport_size({"width": width, "height": 740})
-            ada.page.emulate_media(color_scheme="dark" if is_dark else "light")
+        bodies: list[str] = []
+        ada.page.route(
+            "**/went-wrong/",
+            lambda route: route.fulfill(content_type="text/html", body=bodies[-1]),
+        )
+        for status, words in ERRORS:
+            text = error_page(status, words).text
+            bodies.append(re.sub(r'(rel="stylesheet" href=")[^"]*', rf"\1{sheet}", text))
             ada.visits("/went-wrong/")
             expect(ada.page.get_by_role("heading", level=1)).to_be_visible()
-            assert violations(ada.page) == []
-            assert ada.page.evaluate("document.documentElement.scrollWidth") <= width
+            looks_well(ada.page)
 
 
 class TestTheConsole:
