@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from html import unescape
 from io import BytesIO
 from typing import Any
@@ -64,6 +65,7 @@ def shop_says(**values: Any) -> Shop:
     return Shop.this()
 
 
+@cache
 def photograph(colour: Any = (255, 0, 0), size: tuple[int, int] = (2_000, 1_500)) -> Photograph:
     return developed(file_of(plain(colour, size)))
 

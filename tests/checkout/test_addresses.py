@@ -242,6 +242,7 @@ class TestWhatTheMerchantShouldLookAt:
         assert (pending_order.status, pending_order.review_reason) == ("PAID", "")
 
 
+@pytest.mark.once
 class TestTheReceipt:
     @pytest.fixture
     def page(self, order: Order) -> str:
