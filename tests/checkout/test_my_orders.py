@@ -115,10 +115,12 @@ class TestThePanel:
 
 
 class TestComingBack:
+    @pytest.mark.once
     def test_from_paying_says_that_we_wait(self, pending_order: Order, ada: Shopper):
         text = ada.get(f"/?order={pending_order.pk}").text
         assert "Waiting for Stripe’s confirmation. You don’t need to pay again." in text
 
+    @pytest.mark.once
     def test_from_cancelling_says_that_nothing_was_charged(
         self, pending_order: Order, ada: Shopper
     ):
@@ -126,6 +128,7 @@ class TestComingBack:
         assert "Nothing was charged. Your cart is as you left it." in text
         assert ada.cart == {"Mouse": 1}
 
+    @pytest.mark.once
     def test_is_remembered_wherever_the_order_is_shown(
         self, pending_order: Order, ada: Shopper, mouse: Product
     ):
@@ -161,6 +164,7 @@ class TestComingBack:
         ada.get(f"/?order={pending_order.pk}")
         assert ada.order.returned_at is None
 
+    @pytest.mark.once
     def test_and_back_once_more_promises_no_more_than_we_know(
         self, pending_order: Order, ada: Shopper
     ):
@@ -175,6 +179,7 @@ class TestComingBack:
         assert update.text.count("I have not paid yet") == 2  # in My orders, and in the cart
         assert ada.asks_by_htmx(poll_url(update)).status_code == 204
 
+    @pytest.mark.once
     @pytest.mark.parametrize("page", ["/?order={order}", "/", "/orders/", "/orders/{order}/"])
     def test_says_after_a_minute_that_it_takes_longer(
         self, pending_order: Order, ada: Shopper, page: str, settings
@@ -193,6 +198,7 @@ class TestComingBack:
         deliver(event_about(pending_order))
         assert "longer than usual" not in ada.get(address).text
 
+    @pytest.mark.once
     @pytest.mark.parametrize("sign", ["order", "canceled"])
     def test_to_a_browser_that_does_not_know_the_order_says_where_it_is(
         self, pending_order: Order, bo: Shopper, mouse: Product, sign: str
