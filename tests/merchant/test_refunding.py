@@ -122,6 +122,7 @@ class TestAskingForARefund:
         assert (request.is_open, request.error) == (False, "")
         assert request.refund_id in stripe.refunds
 
+    @pytest.mark.once
     def test_says_first_who_gets_what(self, desk: Client, stripe: StandIn, order: Order):
         item = order.items.get()
         form = {"amount": "20", "reason": "fraudulent", f"restock-{item.pk}": "1"}
@@ -132,6 +133,7 @@ class TestAskingForARefund:
         assert not RefundRequest.objects.exists()
         assert not stripe.refunds
 
+    @pytest.mark.once
     def test_that_is_to_be_another_keeps_what_was_typed(
         self, desk: Client, stripe: StandIn, order: Order
     ):
@@ -142,11 +144,13 @@ class TestAskingForARefund:
             assert words in text
         assert not RefundRequest.objects.exists()
 
+    @pytest.mark.once
     def test_of_the_rest_is_prefilled(self, desk: Client, stripe: StandIn, order: Order):
         stripe.refund(order.session_id or "", 1_000)
         events_come(stripe)
         assert 'name="amount" value="49.98"' in desk.get(page_of(order)).text
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("amount", "words"),
         [
@@ -192,6 +196,7 @@ class TestAskingForARefund:
         assert words in answer.text
         assert (len(stripe.refunds), RefundRequest.objects.count()) == (1, 1)
 
+    @pytest.mark.once
     @pytest.mark.parametrize("seen", ["", "1", "-1", "9" * 5_000])
     def test_in_a_form_that_does_not_say_what_it_showed_is_none(
         self, desk: Client, stripe: StandIn, order: Order, seen: str
@@ -200,6 +205,7 @@ class TestAskingForARefund:
         assert desk.post(page_of(order), page).status_code == 422
         assert (stripe.refunds, RefundRequest.objects.exists()) == ({}, False)
 
+    @pytest.mark.once
     def test_is_read_by_the_currency_of_the_order(
         self, desk: Client, stripe: StandIn, order: Order, settings: Settings
     ):
@@ -256,6 +262,7 @@ class TestAskingForARefund:
 
 
 class TestWhatStripeRefuses:
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("fault", "words"),
         [
@@ -281,6 +288,7 @@ class TestWhatStripeRefuses:
         events_come(stripe)
         assert state(order) == ("PAID", 1_000)
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("happens", "words"),
         [
@@ -301,6 +309,7 @@ class TestWhatStripeRefuses:
         assert words in asks(desk, order, "59.98").text
         assert not RefundRequest.objects.get().is_open
 
+    @pytest.mark.once
     def test_a_dispute_is_said_before(self, desk: Client, stripe: StandIn, order: Order):
         assert "Look first" not in desk.get(page_of(order)).text
         stripe.dispute(order.session_id or "")
@@ -346,6 +355,7 @@ class TestStripeThatDoesNotAnswer:
         assert "is asked for, and waits for Stripe" in answer.text
         assert RefundRequest.objects.count() == 1
 
+    @pytest.mark.once
     @pytest.mark.parametrize("status", [401, 403])
     def test_and_then_refuses_the_key_stays_open(
         self, desk: Client, stripe: StandIn, order: Order, status: int
@@ -357,6 +367,7 @@ class TestStripeThatDoesNotAnswer:
         desk.post(page_of(order), {"again": ""})
         assert RefundRequest.objects.get().is_open
 
+    @pytest.mark.once
     def test_is_never_asked_again_after_hours(self, desk: Client, stripe: StandIn, order: Order):
         stripe.fault(*REFUNDS, times=2, drop=True)
         asks(desk, order, "10")
@@ -398,6 +409,7 @@ class TestStripeThatDoesNotAnswer:
         assert request.is_open == (age < KEY_LIVES)
         assert ("nothing was paid back" in request.error) == (age >= KEY_LIVES)
 
+    @pytest.mark.once
     @pytest.mark.parametrize(("status", "words"), [(500, "did not answer"), (403, "may not read")])
     def test_when_it_is_looked_up_is_said(
         self, desk: Client, stripe: StandIn, order: Order, status: int, words: str
@@ -495,6 +507,7 @@ class TestTheStock:
         assert "The bank did not take it" in RefundRequest.objects.get().error
         assert order.review_reason == ""
 
+    @pytest.mark.once
     @pytest.mark.parametrize("pieces", ["3", "-1", "1.5", "x"])
     def test_is_no_more_than_was_bought(
         self, desk: Client, stripe: StandIn, order: Order, pieces: str
@@ -510,6 +523,7 @@ class TestTheStock:
         self.asks(desk, order)
         assert RefundRequest.objects.count() == 1
 
+    @pytest.mark.once
     def test_is_not_asked_about_where_it_is_not_counted(self, desk: Client, order: Order):
         assert "back into stock" in desk.get(page_of(order)).text
         Product.objects.update(stock=None)
@@ -599,6 +613,7 @@ class TestInTheDemo:
         asks(desk, ada.order, "29.99")
         assert state(ada.order) == ("REFUNDED", 5_998)
 
+    @pytest.mark.once
     def test_what_was_paid_there_is_not_refunded_at_stripe(
         self, desk: Client, ada: Shopper, mouse: Product, settings: Settings
     ):
@@ -609,6 +624,7 @@ class TestInTheDemo:
         assert "nothing was paid" in asks(desk, ada.order).text
         assert not RefundRequest.objects.exists()
 
+    @pytest.mark.once
     def test_what_was_paid_at_stripe_is_not_refunded_there(
         self, desk: Client, stripe: StandIn, order: Order, settings: Settings
     ):
@@ -618,6 +634,7 @@ class TestInTheDemo:
         assert (state(order), RefundRequest.objects.exists()) == (("PAID", 0), False)
 
 
+@pytest.mark.once
 class TestWhoMay:
     @pytest.mark.parametrize(
         ("permissions", "status"),
