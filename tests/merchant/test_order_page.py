@@ -67,13 +67,13 @@ class TestWhatItSays:
         Order.objects.update(session_id="cs_demo_1")
         assert "dashboard.stripe.com" not in owner.get(at(order)).text
 
-    @pytest.mark.parametrize("fragment", [fragment for fragment, _ in ADVICE])
-    def test_is_what_to_do_about_each_reason(self, owner: Client, order: Order, fragment: str):
-        Order.objects.update(review_reason=f"About it: {fragment} <x>.\nAnother reason.\n")
-        text = owner.get(at(order)).text
-        assert f"{fragment} &lt;x&gt;.".replace("'", "&#x27;") in text
-        assert dict(ADVICE)[fragment] in text
-        assert OTHERWISE in text
+    def test_is_what_to_do_about_each_reason(self, owner: Client, order: Order):
+        for fragment, advice in ADVICE:
+            Order.objects.update(review_reason=f"About it: {fragment} <x>.\nAnother reason.\n")
+            text = owner.get(at(order)).text
+            assert f"{fragment} &lt;x&gt;.".replace("'", "&#x27;") in text
+            assert advice in text
+            assert OTHERWISE in text
 
     def test_is_until_when_a_dispute_can_be_answered(self, owner: Client, order: Order):
         due_by = timezone.now() + timedelta(days=7)

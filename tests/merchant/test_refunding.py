@@ -22,7 +22,7 @@ from checkout.refunds import HANDLERS
 from merchant import refunding
 from merchant.models import KEY_LIVES, RefundRequest
 from storefront.models import Product
-from tests.cast import Shopper, deliver, event_about, product
+from tests.cast import Shopper, deliver, event_about, one_by_one, product
 from tests.merchant.conftest import desk_of
 from tools.stripe_stand_in import StandIn
 
@@ -151,27 +151,24 @@ class TestAskingForARefund:
         assert 'name="amount" value="49.98"' in desk.get(page_of(order)).text
 
     @pytest.mark.once
-    @pytest.mark.parametrize(
-        ("amount", "words"),
-        [
+    def test_of_what_is_no_amount_is_refused_and_keeps_what_was_typed(
+        self, desk: Client, stripe: StandIn, order: Order
+    ):
+        for amount, words in (
             ("", "This field is required."),
             ("0", "it can’t be nothing"),
             ("60", "No more than $59.98"),
             ("-1", "is no amount in USD"),
             ("1.234", "can be read in two ways"),
             ("ten", "is no amount in USD"),
-        ],
-    )
-    def test_of_what_is_no_amount_is_refused_and_keeps_what_was_typed(
-        self, desk: Client, stripe: StandIn, order: Order, amount: str, words: str
-    ):
-        form = {"amount": amount, "reason": "duplicate", "note": "Twice."}
-        answer = desk.post(page_of(order), form | {"confirmed": "yes"})
-        assert (answer.status_code, words in unescape(answer.text)) == (422, True)
-        assert f'value="{amount}"' in answer.text or not amount
-        assert 'value="duplicate" selected' in answer.text
-        assert "Twice." in answer.text
-        assert not RefundRequest.objects.exists()
+        ):
+            form = {"amount": amount, "reason": "duplicate", "note": "Twice."}
+            answer = desk.post(page_of(order), form | {"confirmed": "yes"})
+            assert (answer.status_code, words in unescape(answer.text)) == (422, True), amount
+            assert f'value="{amount}"' in answer.text or not amount
+            assert 'value="duplicate" selected' in answer.text
+            assert "Twice." in answer.text
+            assert not RefundRequest.objects.exists()
 
     def test_from_one_page_sent_twice_is_one(self, desk: Client, stripe: StandIn, order: Order):
         page = confirms(desk, order, "10")
@@ -197,13 +194,13 @@ class TestAskingForARefund:
         assert (len(stripe.refunds), RefundRequest.objects.count()) == (1, 1)
 
     @pytest.mark.once
-    @pytest.mark.parametrize("seen", ["", "1", "-1", "9" * 5_000])
     def test_in_a_form_that_does_not_say_what_it_showed_is_none(
-        self, desk: Client, stripe: StandIn, order: Order, seen: str
+        self, desk: Client, stripe: StandIn, order: Order
     ):
-        page = confirms(desk, order) | {"seen": seen}
-        assert desk.post(page_of(order), page).status_code == 422
-        assert (stripe.refunds, RefundRequest.objects.exists()) == ({}, False)
+        page = confirms(desk, order)
+        for seen in ("", "1", "-1", "9" * 5_000):
+            assert desk.post(page_of(order), page | {"seen": seen}).status_code == 422, seen
+            assert (stripe.refunds, RefundRequest.objects.exists()) == ({}, False)
 
     @pytest.mark.once
     def test_is_read_by_the_currency_of_the_order(
@@ -508,12 +505,10 @@ class TestTheStock:
         assert order.review_reason == ""
 
     @pytest.mark.once
-    @pytest.mark.parametrize("pieces", ["3", "-1", "1.5", "x"])
-    def test_is_no_more_than_was_bought(
-        self, desk: Client, stripe: StandIn, order: Order, pieces: str
-    ):
-        assert self.asks(desk, order, pieces).status_code == 422
-        assert not RefundRequest.objects.exists()
+    def test_is_no_more_than_was_bought(self, desk: Client, stripe: StandIn, order: Order):
+        for pieces in ("3", "-1", "1.5", "x"):
+            assert self.asks(desk, order, pieces).status_code == 422, pieces
+            assert not RefundRequest.objects.exists()
 
     def test_is_no_more_than_is_not_back_yet(self, desk: Client, stripe: StandIn, order: Order):
         item = order.items.get()
@@ -573,14 +568,13 @@ class TestTheEvent:
         assert (request.is_open, request.refund_id) == (True, "")
         assert state(bo.order) == ("PAID", 1_000)
 
-    @pytest.mark.parametrize("metadata", [None, [], "x", {"request_id": 7}, {"request_id": "x"}])
-    def test_with_odd_metadata_is_a_refund_as_any(
-        self, stripe: StandIn, order: Order, metadata: object
-    ):
-        said = {"amount": 1_000, "status": "succeeded", "metadata": metadata}
+    def test_with_odd_metadata_is_a_refund_as_any(self, stripe: StandIn, order: Order):
+        odd: list[Any] = [None, [], "x", {"request_id": 7}, {"request_id": "x"}]
         intent = order.payment_intent
-        deliver(event_about(order, "refund.created", id="re_1", payment_intent=intent, **said))
-        assert state(order) == ("PAID", 1_000)
+        for metadata in one_by_one(odd):
+            said = {"amount": 1_000, "status": "succeeded", "metadata": metadata}
+            deliver(event_about(order, "refund.created", id="re_1", payment_intent=intent, **said))
+            assert state(order) == ("PAID", 1_000), metadata
 
     @pytest.mark.parametrize("word", ["failed", "canceled"])
     def test_of_money_that_did_not_go_says_so(
@@ -659,20 +653,16 @@ class TestWhoMay:
         assert desk.post(page_of(order), page).status_code == 403
         assert not RefundRequest.objects.exists()
 
-    @pytest.mark.parametrize(
-        ("fields", "words"),
-        [
+    def test_reads_why_there_is_no_button(self, desk: Client, order: Order):
+        assert "Refund…" in desk.get(page_of(order)).text
+        reasons: list[tuple[dict[str, Any], str]] = [
             ({"status": "PENDING", "paid_at": None}, "Nothing was paid: waiting for payment."),
             ({"status": "REFUNDED", "refunded_cents": 5_998}, "All of this order is refunded."),
             ({"payment_intent": "", "total_cents": 0, "received_cents": 0}, "was free"),
             ({"payment_intent": "", "status": "REVIEW"}, "no payment of its own"),
-        ],
-    )
-    def test_reads_why_there_is_no_button(
-        self, desk: Client, order: Order, fields: dict[str, Any], words: str
-    ):
-        assert "Refund…" in desk.get(page_of(order)).text
-        Order.objects.update(**fields)
-        text = desk.get(page_of(order)).text
-        assert (words in text, "Refund…" in text) == (True, False)
-        assert words in desk.post(page_of(order), {"amount": "1"}, follow=True).text
+        ]
+        for fields, words in one_by_one(reasons):
+            Order.objects.update(**fields)
+            text = desk.get(page_of(order)).text
+            assert (words in text, "Refund…" in text) == (True, False)
+            assert words in desk.post(page_of(order), {"amount": "1"}, follow=True).text
