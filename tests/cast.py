@@ -2,11 +2,14 @@
 
 import json
 import re
+from collections.abc import Iterable, Iterator
+from functools import cache
 from html import unescape
 from io import BytesIO
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from PIL import Image
@@ -62,6 +65,7 @@ def shop_says(**values: Any) -> Shop:
     return Shop.this()
 
 
+@cache
 def photograph(colour: Any = (255, 0, 0), size: tuple[int, int] = (2_000, 1_500)) -> Photograph:
     return developed(file_of(plain(colour, size)))
 
@@ -71,6 +75,14 @@ def picture_of(product: Product, colour: Any = (255, 0, 0), alt: str = "") -> Pi
     kept = photograph(colour)
     add_pictures(product, [(kept, alt)])
     return Picture.objects.get(product=product, digest=kept.digest)
+
+
+def one_by_one[T](cases: Iterable[T]) -> Iterator[T]:
+    """Each with the database as it is now: what it changes is undone before the next."""
+    for case in cases:
+        before = transaction.savepoint_create()
+        yield case
+        transaction.savepoint_rollback(before)
 
 
 class Shopper:

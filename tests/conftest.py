@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from math import inf
 from pathlib import Path
+from unittest.mock import patch
 
 import hypothesis
 import pytest
+import stripe as sdk
 from django.conf import settings as shop_settings
 from django.core import mail
 from django.core.cache import cache
@@ -108,6 +110,13 @@ def plain_static_files() -> Iterator[None]:
 def quick_passwords() -> Iterator[None]:
     """Spend no quarter of a second on each merchant's password, as a shop does on purpose."""
     with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_retries() -> Iterator[None]:
+    """Ask Stripe again at once, where a shop waits for half a second first."""
+    with patch.object(sdk.RequestsClient, "_sleep_time_seconds", return_value=0):
         yield
 
 

@@ -331,6 +331,7 @@ class TestTheWorker:
         settings.KEEP_EMAILS = timedelta(days=300)
         # So many of so few orders would rather be looked for by reading all of them.
         monkeypatch.setattr(purging, "BATCH", 20)
+        monkeypatch.setattr(purging, "PAUSE_SECONDS", 0)
         look(lambda: call_command("forget", stdout=StringIO()))
         assert Order.objects.count() < 2_000
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,13 +19,15 @@ AT_ONCE_SECONDS = 15
 def shop(tmp_path: Path) -> Iterator[ShopProcess]:
     with new_database(tmp_path) as database_url:
         shop = ShopProcess(database_url, log=tmp_path / "log").prepare()
-        with shop:
+        with ExitStack() as end:
+            end.push(shop)
             yield shop
 
 
 class TestTheEndOfAProcess:
     def test_an_idle_shop_stops_at_once(self, shop: ShopProcess):
         """A PaaS kills after 30 s what it asked to stop, whether or not it still has work."""
+        shop.start()
         began = time.monotonic()
         shop.stop()
         assert time.monotonic() - began < AT_ONCE_SECONDS

@@ -16,13 +16,14 @@ from playwright.sync_api import BrowserType, Error, sync_playwright
 HEADLESS_SHELL = "chromium-headless-shell"
 WHOLE = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
 
-# No traffic of the browser's own.
+# No traffic of the browser's own, and for each site no more than one process.
 ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-quic",
     "--disable-sync",
     "--no-first-run",
+    "--renderer-process-limit=1",
 ]
 
 

@@ -51,6 +51,10 @@ class HttpShopper:
             self._headers |= {"Host": host, "Origin": site, "X-Forwarded-Proto": scheme}
         self._kept = self._connect() if keep_alive else None
 
+    def close(self) -> None:
+        if self._kept:
+            self._kept.close()
+
     @property
     def id(self) -> UUID:
         return UUID(self.cookies[f"{self._prefix}shopper"].partition(":")[0])

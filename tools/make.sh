@@ -193,7 +193,8 @@ on_sqlite() (
 prove() {
     prepare_to_check
     export PROVE=1
-    set -- tests/proof tests/races/test_chaos.py tests/races/test_worker.py
+    set -- tests/proof tests/races/test_chaos.py tests/races/test_worker.py \
+        tests/checkout/test_deliveries_of_all_shapes.py
     if can_use PostgreSQL has_postgresql; then
         say 'Proving on SQLite, which takes long ...'
         on_sqlite "$@"

@@ -1,5 +1,6 @@
 """Real browsers, and shops in processes of their own: one in demo mode, one before Stripe."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -56,17 +57,24 @@ def base_url() -> str:
 
 @pytest.fixture(scope="session")
 def as_in_production(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Collect the static files; the environment to serve them with."""
+    """Collect the static files, once for all processes; the environment to serve them with."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
     environment = {
         "DJANGO_SETTINGS_MODULE": "tools.production",
-        "STATIC_ROOT": str(tmp_path_factory.mktemp("static")),
+        "STATIC_ROOT": str(folder / "static"),
     }
-    subprocess.run(
-        [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity=0"],
-        cwd=PROJECT,
-        env={**os.environ, **environment},
-        check=True,
-    )
+    with (folder / "static.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not lock.tell():
+            subprocess.run(
+                [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity=0"],
+                cwd=PROJECT,
+                env={**os.environ, **environment},
+                check=True,
+            )
+            lock.write("collected")
     return environment
 
 

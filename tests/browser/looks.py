@@ -11,7 +11,7 @@ import io
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from PIL import Image, ImageChops
@@ -26,7 +26,8 @@ RETAKE = "RETAKE" in os.environ
 HOW = "If it is meant: RETAKE=1 .venv/bin/python -m pytest tests/browser -k looks"
 
 # The layout goes by the width alone and the colours by the scheme alone.
-SCREENS = [(360, "dark"), (1280, "light")]
+Scheme = Literal["dark", "light"]
+SCREENS: list[tuple[int, Scheme]] = [(360, "dark"), (1280, "light")]
 
 # How many times smaller a picture is kept, how many of its points may differ, and by how much
 # of 255 one must to count. The same page again differs in five at most, a word in 150.
@@ -76,10 +77,10 @@ def only_in_the_font_of_the_pictures(page: Page) -> None:
         pytest.skip(f"The pictures are set in DejaVu Sans; this machine's font is not ({width}).")
 
 
-def picture_of(page: Page, width: int, scheme: str) -> Image.Image:
+def picture_of(page: Page, width: int, scheme: Scheme) -> Image.Image:
     """The whole page, small enough to keep, and blind to single points."""
     page.set_viewport_size({"width": width, "height": 800})
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    page.emulate_media(color_scheme=scheme)
     shot = page.screenshot(full_page=True, animations="disabled")
     with Image.open(io.BytesIO(shot)) as picture:
         return picture.convert("RGB").reduce(SMALLER)

@@ -235,12 +235,13 @@ class TestABadQuantity:
         ada.wants(2, "Mouse")
         expect(ada.total).to_have_text("$59.98")
 
-    @pytest.mark.parametrize("quantity", ["-3", "1000", "two", "1.5", "٣", "", "9" * 400])
-    def test_is_refused_beside_the_field_where_it_can_be_mended(self, ada: Shopper, quantity: str):
-        ada.wants(quantity, "Mouse")
-        expect(ada.alert).to_be_visible()
-        expect(ada.quantity_of("Mouse")).to_have_value(quantity[:LONGEST_TYPED])
-        expect(ada.total).to_have_text("$59.98")
+    def test_is_refused_beside_the_field_where_it_can_be_mended(self, ada: Shopper):
+        for quantity in ("-3", "1000", "two", "1.5", "٣", "", "9" * 400):
+            with ada.sees_answers():
+                ada.wants(quantity, "Mouse")
+            expect(ada.alert).to_be_visible()
+            expect(ada.quantity_of("Mouse")).to_have_value(quantity[:LONGEST_TYPED])
+            expect(ada.total).to_have_text("$59.98")
 
     def test_is_announced_and_belongs_to_the_field(self, ada: Shopper):
         ada.wants("many", "Mouse")

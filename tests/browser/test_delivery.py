@@ -8,10 +8,11 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import NewShopper, running_shop
 from tests.browser.console import Console
-from tests.browser.shopper import WAYS, Shopper
+from tests.browser.shopper import Shopper
 from tests.browser.test_cart import an_answer_awaited, let_the_network_be_slow
 from tests.browser.test_every_page import violations
 from tests.browser.test_odd_products import at_each_width, boxes
+from tests.browser.test_shop_front import SCHEMES
 from tools.shop_process import ShopProcess
 
 LONG = "Pick-up at the Donaudampfschifffahrtsgesellschaft, Landstraße"
@@ -35,7 +36,7 @@ def delivering_shop(
 ) -> Iterator[ShopProcess]:
     environment = {**as_in_production, "TAX": "exclusive", "PROMOTION_CODES": "true"}
     with running_shop(tmp_path_factory.mktemp("delivering"), environment) as shop:
-        shop.manage("shell", "--no-imports", "--command", MAKE_RATES.format(rates=RATES))
+        shop.runs(MAKE_RATES.format(rates=RATES))
         yield shop
 
 
@@ -66,8 +67,11 @@ def way(ada: Shopper, name: str) -> Locator:
     return ada.page.get_by_role("radio", name=re.compile(f"^{name}"))
 
 
-@pytest.mark.parametrize(("width", "scripts"), WAYS)
-@pytest.mark.parametrize("path", ["/", "/cart/"])
+@pytest.mark.parametrize(
+    ("path", "width", "scripts"),
+    [("/", 360, True), ("/cart/", 1280, False)],
+    ids=["on a phone", "without scripts"],
+)
 def test_country_and_way_are_chosen_by_keyboard_and_remembered(
     new_shopper: NewShopper, path: str, width: int, scripts: bool
 ):
@@ -96,13 +100,13 @@ def test_country_and_way_are_chosen_by_keyboard_and_remembered(
     expect(way(ada, "Express")).to_be_checked()
 
 
-@pytest.mark.parametrize("path", ["/cart/", "/products/mouse/"])
 class TestAChoice:
-    @pytest.fixture
-    def ada(self, ada: Shopper, path: str) -> Shopper:
-        ada.visits(path)
+    @pytest.fixture(params=["/cart/"])
+    def ada(self, ada: Shopper, request: pytest.FixtureRequest) -> Shopper:
+        ada.visits(request.param)
         return ada
 
+    @pytest.mark.parametrize("ada", ["/cart/", "/products/mouse/"], indirect=True)
     def test_leaves_the_focus_where_it_was_and_is_said_once(self, ada: Shopper):
         region = ada.announcement.element_handle()
         country(ada).focus()
@@ -116,16 +120,18 @@ class TestAChoice:
         assert region.evaluate("node => node.isConnected")
         expect(ada.in_header).to_have_text(re.compile(r"\(2\)\s+\$72\.88"))
 
-    @pytest.mark.parametrize("height", [560, 800])
-    def test_moves_nothing_that_is_chosen_from(self, ada: Shopper, height: int):
-        ada.page.set_viewport_size({"width": 1280, "height": height})
+    @pytest.mark.parametrize("ada", ["/cart/", "/products/mouse/"], indirect=True)
+    def test_moves_nothing_that_is_chosen_from(self, ada: Shopper):
         let_the_network_be_slow(ada.page, latency=50)
-        way(ada, "Express").scroll_into_view_if_needed()
-        before = boxes(ada.page, "#delivery :is(select, input, label)")
-        way(ada, "Express").check()
-        expect(ada.total).to_have_text("$72.88")
-        assert boxes(ada.page, "#delivery :is(select, input, label)") == before
+        for height, name, total in ((560, "Express", "$72.88"), (800, "Parcel", "$64.88")):
+            ada.page.set_viewport_size({"width": 1280, "height": height})
+            way(ada, name).scroll_into_view_if_needed()
+            before = boxes(ada.page, "#delivery :is(select, input, label)")
+            way(ada, name).check()
+            expect(ada.total).to_have_text(total)
+            assert boxes(ada.page, "#delivery :is(select, input, label)") == before
 
+    @pytest.mark.parametrize("ada", ["/products/mouse/"], indirect=True)
     def test_counts_although_the_answer_to_an_earlier_change_is_awaited(self, ada: Shopper):
         with ada.sees_answers(3), an_answer_awaited(ada.page):
             ada.plus("Mouse").first.click()
@@ -146,7 +152,7 @@ class TestAChoice:
         expect(ada.announcement).to_have_text("Delivery to France $24.90. Total $84.88.")
         expect(country(ada)).to_have_value("FR")
 
-    def test_of_another_tab_shows_with_the_next_answer(self, ada: Shopper, path: str):
+    def test_of_another_tab_shows_with_the_next_answer(self, ada: Shopper):
         other = ada.opens_another_tab()
         other.visits()
         country(other).select_option("AT")
@@ -161,7 +167,7 @@ class TestAChoice:
     ):
         console.expect_status(422)
         change = "from storefront.models import ShippingRate as R; R.objects.filter(name='Express')"
-        shop.manage("shell", "--no-imports", "--command", f"{change}.update(is_on=False)")
+        shop.runs(f"{change}.update(is_on=False)")
         try:
             way(ada, "Express").check()
             expect(ada.alert).to_have_text(
@@ -171,7 +177,7 @@ class TestAChoice:
             expect(way(ada, "Express")).to_have_count(0)
             expect(ada.total).to_have_text("$64.88")
         finally:
-            shop.manage("shell", "--no-imports", "--command", f"{change}.update(is_on=True)")
+            shop.runs(f"{change}.update(is_on=True)")
 
 
 class TestTheCartPage:
@@ -199,13 +205,14 @@ class TestTheCartPage:
 
 
 @pytest.mark.parametrize("path", ["/cart/", "/products/mouse/"])
-@pytest.mark.parametrize("code", ["DE", "GS"])
-def test_it_fits_and_is_accessible_with_the_longest_names(ada: Shopper, path: str, code: str):
-    country(ada).select_option(code)
-    expect(ada.cart).to_contain_text("South Georgia" if code == "GS" else "Germany")
-    ada.visits(path)
-    for width in at_each_width(ada.page):
-        assert min(box["height"] for box in boxes(ada.page, ".delivery-way, select")) >= 44, width
-    for scheme in ("light", "dark"):
-        ada.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-        assert violations(ada.page) == []
+def test_it_fits_and_is_accessible_with_the_longest_names(ada: Shopper, path: str):
+    for code, name in (("DE", "Germany"), ("GS", "South Georgia")):
+        country(ada).select_option(code)
+        expect(ada.cart).to_contain_text(name)
+        ada.visits(path)
+        for width in at_each_width(ada.page):
+            ways = boxes(ada.page, ".delivery-way, select")
+            assert min(box["height"] for box in ways) >= 44, width
+        for scheme in SCHEMES:
+            ada.page.emulate_media(color_scheme=scheme)
+            assert violations(ada.page) == []

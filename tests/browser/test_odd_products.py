@@ -32,15 +32,18 @@ def shop(odd_shop: ShopProcess) -> ShopProcess:
 
 @pytest.fixture
 def ada(new_shopper: NewShopper) -> Shopper:
-    """With all of it in the cart; the grand piano would be more than one payment may come to."""
-    ada = new_shopper(reduced_motion="reduce")
+    return new_shopper(reduced_motion="reduce")
+
+
+@pytest.fixture
+def all_in_the_cart(ada: Shopper) -> None:
+    """The grand piano would be more than one payment may come to."""
     ada.visits()
     for field in ada.page.locator(".quantity-field").all():
         if field.is_visible():
             with ada.sees_answers():
                 field.fill("2")
                 field.press("Tab")
-    return ada
 
 
 def at_each_width(page: Page) -> Iterator[int]:
@@ -61,9 +64,9 @@ BOXES = """selector => [...document.querySelectorAll(selector)]
     .map(node => node.getBoundingClientRect().toJSON())"""
 
 
+@pytest.mark.usefixtures("all_in_the_cart")
 class TestTheShelf:
     def test_fits_with_steppers_of_one_height_on_one_line(self, ada: Shopper):
-        ada.visits()
         for width in at_each_width(ada.page):
             steppers = boxes(ada.page, ".product .stepper")
             assert len(steppers) == 3 + len(ODD_PRODUCTS) - 1  # nothing to press at the sold out
@@ -76,9 +79,9 @@ class TestTheShelf:
             assert {len(lines) for lines in rows.values()} == {1}, width
 
 
+@pytest.mark.usefixtures("all_in_the_cart")
 class TestTheCart:
     def test_has_one_right_edge_where_all_can_be_removed(self, ada: Shopper):
-        ada.visits()
         for width in at_each_width(ada.page):
             (cart,) = boxes(ada.page, "#cart")
             ends = boxes(ada.page, ":is(.cart-line-amount, .cart-line form)")
@@ -89,9 +92,6 @@ class TestTheCart:
         for button in ada.cart.get_by_role("button", name=re.compile("^Remove")).all():
             button.scroll_into_view_if_needed()
             expect(button).to_be_in_viewport(ratio=1)
-
-    def test_says_what_was_removed_and_what_is_wrong(self, ada: Shopper):
-        ada.visits()
         name = ODD_PRODUCTS["one word"]["name"]
         with ada.sees_answers():
             ada.remove(name).click()
@@ -101,14 +101,13 @@ class TestTheCart:
 
 
 class TestAProductPage:
-    @pytest.mark.parametrize("product", ODD_PRODUCTS)
-    def test_has_price_and_button_on_the_first_screen(self, ada: Shopper, product: str):
-        ada.context.clear_cookies()
-        ada.visits(f"/products/{product.replace(' ', '-')}/")
-        for width in at_each_width(ada.page):
-            shown = boxes(ada.page, ".product-page :is(.product-price, .stepper)")
-            assert len(shown) == (1 if product == "sold out" else 2)
-            assert max(box["bottom"] for box in shown) <= HEIGHT, width
+    def test_has_price_and_button_on_the_first_screen(self, ada: Shopper):
+        for product in ODD_PRODUCTS:
+            ada.visits(f"/products/{product.replace(' ', '-')}/")
+            for width in at_each_width(ada.page):
+                shown = boxes(ada.page, ".product-page :is(.product-price, .stepper)")
+                assert len(shown) == (1 if product == "sold out" else 2)
+                assert max(box["bottom"] for box in shown) <= HEIGHT, (product, width)
 
     def test_without_a_picture_begins_where_the_page_does(self, ada: Shopper):
         ada.visits("/products/no-picture/")
@@ -123,8 +122,8 @@ class TestAProductPage:
 
 
 class TestAnOrder:
+    @pytest.mark.usefixtures("all_in_the_cart")
     def test_fits_as_a_card_and_as_a_receipt(self, ada: Shopper):
-        ada.visits()
         with ada.sees_answers():
             ada.remove("Grand piano").click()
         ada.buy.click()

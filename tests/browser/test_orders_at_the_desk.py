@@ -64,18 +64,18 @@ def test_an_order_is_shipped_in_three_clicks(desk: Page):
 
 
 @pytest.mark.parametrize("desk", [ON_A_PHONE.values], indirect=True)
-@pytest.mark.parametrize("spelling", ["#{}", "ada@"])
-def test_an_order_is_found_in_two_clicks(desk: Page, merchant: Merchant, spelling: str):
+def test_an_order_is_found_in_two_clicks(desk: Page, merchant: Merchant):
     merchant.has_mailed_ada()
-    desk.goto(f"{merchant.shop.url}{ORDERS}")
-    name = reference(desk)
-    clicks = Clicks(desk)
-    words = spelling.format(name.lower().replace("-", " "))
-    desk.get_by_label("Name, e-mail, reference or postcode").fill(words)
-    clicks.on("button", "Search")
-    clicks.on("link", name)
-    expect(desk.get_by_role("heading", name=f"Order {name}")).to_be_visible()
-    assert clicks.count <= 2
+    for spelling in ("#{}", "ada@"):
+        desk.goto(f"{merchant.shop.url}{ORDERS}")
+        name = reference(desk)
+        clicks = Clicks(desk)
+        words = spelling.format(name.lower().replace("-", " "))
+        desk.get_by_label("Name, e-mail, reference or postcode").fill(words)
+        clicks.on("button", "Search")
+        clicks.on("link", name)
+        expect(desk.get_by_role("heading", name=f"Order {name}")).to_be_visible()
+        assert clicks.count <= 2
 
 
 @pytest.mark.parametrize("desk", [ON_A_PHONE.values], indirect=True)

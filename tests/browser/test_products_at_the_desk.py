@@ -10,16 +10,12 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewShopper
 from tests.browser.merchant import Merchant
-from tests.browser.test_every_page import violations
+from tests.browser.shopper import Shopper
+from tests.browser.test_every_page import looks_well
 from tests.browser.test_purchases import fits
 from tests.cast import file_of, plain
 
 LIST = "/admin/storefront/product/"
-
-
-def is_fine(page: Page) -> None:
-    fits(page)
-    assert violations(page) == []
 
 
 @pytest.fixture(params=[(360, True), (1280, False)], ids=["phone", "wide without scripts"])
@@ -87,30 +83,26 @@ def test_a_product_with_a_photograph_is_added_in_three_clicks(
     expect(desk.get_by_text("deleted 2")).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
-def test_every_page_is_accessible_and_fits(
-    new_shopper: NewShopper, merchant: Merchant, width: int, scheme: str
-):
-    ada = new_shopper(viewport={"width": width, "height": 740}, color_scheme=scheme)
+def test_every_page_is_accessible_and_fits(ada: Shopper, merchant: Merchant):
     page = ada.page
     merchant.sells_two_kinds_of_a_lamp()
     merchant.opens_the_desk(page)
     page.goto(f"{merchant.shop.url}{LIST}")
-    is_fine(page)
+    looks_well(page)
     page.get_by_role("checkbox", name=re.compile("Select this .*brass")).check()
     page.get_by_role("combobox", name="Action").select_option("Change the price by %")
     page.get_by_role("button", name="Run").click()
-    is_fine(page)
+    looks_well(page)
     page.get_by_label("Change by per cent").fill("-10")
     page.get_by_role("button", name="See the new prices").click()
     expect(page.get_by_text("$36.00")).to_be_visible()
-    is_fine(page)
+    looks_well(page)
     page.get_by_role("button", name="Change these prices").click()
     expect(page.get_by_text("1 price changed.")).to_be_visible()
     page.get_by_role("link", name="Lamp", exact=True).click()
     page.get_by_text("More", exact=True).click()
-    is_fine(page)
+    looks_well(page)
     page.get_by_label("Price:", exact=True).fill("x")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("“x” is no amount in USD")).to_be_visible()
-    is_fine(page)
+    looks_well(page)

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewShopper, running_shop
 from tests.browser.console import Console
 from tests.browser.merchant import Merchant
-from tests.browser.test_every_page import RULES
+from tests.browser.shopper import WAYS
+from tests.browser.test_every_page import looks_well
 from tests.browser.test_purchases import fits
 from tests.cast import file_of, plain
 from tools.shop_process import ShopProcess
@@ -34,20 +34,16 @@ def shop(own_shop: ShopProcess) -> ShopProcess:
     return own_shop
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme", "scripts"),
-    [(360, "dark", True), (1280, "light", True), (360, "light", False)],
-)
+@pytest.mark.parametrize(("width", "scripts"), WAYS)
 def test_is_filled_in_and_shoppers_see_it(
     new_shopper: NewShopper,
     merchant: Merchant,
     console: Console,
     width: int,
-    scheme: str,
     scripts: bool,
 ):
-    look = {"viewport": {"width": width, "height": 740}, "color_scheme": scheme}
-    ada = new_shopper(java_script_enabled=scripts, **look)
+    viewport = {"width": width, "height": 740}
+    ada = new_shopper(viewport=viewport, java_script_enabled=scripts)
     desk = ada.opens_another_tab().page
     merchant.opens_the_desk(desk)
     desk.get_by_role("link", name="Shop", exact=True).click()
@@ -58,7 +54,7 @@ def test_is_filled_in_and_shoppers_see_it(
     logo = {**LOGO, "buffer": file_of(plain((width % 256, 0, 0), (90, 90)), "PNG").getvalue()}
     desk.get_by_label("Logo", exact=True).set_input_files(logo)  # type: ignore[arg-type]
     saves(desk, "Saved.")
-    looks_well(desk, scripts)
+    fits_and_looks_well(desk, scripts)
     ada.visits()
     expect(ada.page.locator(".brand")).to_have_text(f"Tea & Co {width}")
     assert ada.page.locator(".brand img").evaluate("image => image.naturalWidth") == 180
@@ -69,7 +65,7 @@ def test_is_filled_in_and_shoppers_see_it(
         "By the sea."
     )
     expect(ada.page.get_by_role("button", name="Add to cart")).to_have_count(0)
-    looks_well(ada.page, scripts)
+    fits_and_looks_well(ada.page, scripts)
     desk.get_by_label("Open", exact=True).check()
     saves(desk, "Saved.")
     ada.visits("/products/laptop/")
@@ -90,7 +86,7 @@ def saves(desk: Page, words: str) -> None:
     expect(desk.get_by_text(words)).to_be_visible()
 
 
-def looks_well(page: Page, scripts: bool) -> None:
+def fits_and_looks_well(page: Page, scripts: bool) -> None:
     fits(page)
     if scripts:  # axe is one
-        assert not Axe().run(page, options=RULES).response["violations"]
+        looks_well(page)

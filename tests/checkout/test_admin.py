@@ -43,12 +43,14 @@ class TestTheMerchant:
         mouse.refresh_from_db()
         assert mouse.price_cents == 1_999
 
+    @pytest.mark.once
     def test_reads_which_prices_stripe_takes(self, merchant: Client, mouse: Product, settings):
         settings.CURRENCY = "kwd"
         page = f"/admin/storefront/product/{mouse.pk}/change/"
         response = merchant.post(page, form(mouse, price_cents="1.999"))
         assert "KWD goes in steps of 0.010" in response.text
 
+    @pytest.mark.once
     @pytest.mark.parametrize(("currency", "status"), [("usd", 200), ("idr", 302)])
     def test_asks_as_much_as_stripe_takes_in_the_currency(
         self, merchant: Client, mouse: Product, settings, currency: str, status: int
@@ -58,6 +60,7 @@ class TestTheMerchant:
         answer = merchant.post(page, form(mouse, price_cents="15,000,000.00"))
         assert answer.status_code == status
 
+    @pytest.mark.once
     def test_reads_that_a_picture_is_not_there(self, merchant: Client, mouse: Product):
         page = f"/admin/storefront/product/{mouse.pk}/change/"
         response = merchant.post(page, form(mouse, picture="products/mose.svg"))
@@ -71,27 +74,19 @@ class TestTheMerchant:
         page = merchant.get(f"/admin/checkout/order/{reviewed_order.pk}/change/")
         assert "the amount is not 2999" in page.text
 
-    @pytest.mark.parametrize(
-        "spelling", ["JÖRG@EXÄMPLE.DE", "jörg@exämple.de", "Jo\u0308rg@Exämple.de"]
-    )
-    @pytest.mark.parametrize(
-        "stored", ["JÖRG@EXÄMPLE.DE", "Jörg@exämple.de", "jo\u0308rg@exämple.de"]
-    )
-    def test_finds_an_address_however_it_is_spelled(
-        self, merchant: Client, reviewed_order: Order, spelling: str, stored: str
-    ):
+    def test_finds_an_address_however_it_is_spelled(self, merchant: Client, reviewed_order: Order):
         Order.objects.create(shopper=uuid4(), total_cents=1, currency="usd", email="jürg@x.de")
-        Order.objects.update_or_create(pk=reviewed_order.pk, defaults={"email": stored})
-        assert self.found(merchant, "order", spelling) == [reviewed_order.reference]
+        for stored in ("JÖRG@EXÄMPLE.DE", "Jörg@exämple.de", "jo\u0308rg@exämple.de"):
+            Order.objects.update_or_create(pk=reviewed_order.pk, defaults={"email": stored})
+            for spelling in ("JÖRG@EXÄMPLE.DE", "jörg@exämple.de", "Jo\u0308rg@Exämple.de"):
+                assert self.found(merchant, "order", spelling) == [reviewed_order.reference]
 
-    @pytest.mark.parametrize(
-        "spelling", ["ada@x.de", " ADA@X.DE ", "\uff41\uff44\uff41@x.de", "ada\uff20x.de"]
-    )
     def test_finds_a_plain_address_however_it_is_typed(
-        self, merchant: Client, reviewed_order: Order, spelling: str
+        self, merchant: Client, reviewed_order: Order
     ):
         Order.objects.update(email="Ada@x.de")
-        assert self.found(merchant, "order", spelling) == [reviewed_order.reference]
+        for spelling in ("ada@x.de", " ADA@X.DE ", "\uff41\uff44\uff41@x.de", "ada\uff20x.de"):
+            assert self.found(merchant, "order", spelling) == [reviewed_order.reference]
 
     @pytest.mark.parametrize("words", ["KÄSE", "käse", "reibe KÄSE", "KA\u0308SE"])
     def test_finds_a_product_however_it_is_spelled(self, merchant: Client, words: str):
@@ -104,6 +99,7 @@ class TestTheMerchant:
         page = merchant.get(f"/admin/checkout/{model}/", {"q": term})
         return re.findall(r'<th class="field-reference">.*?>([\w-]+)</a>', page.text)
 
+    @pytest.mark.once
     def test_sees_an_order_as_its_shopper_does(self, merchant: Client, reviewed_order: Order):
         Order.objects.update(status="PENDING", paid_at=None)
         page = merchant.get(f"/admin/checkout/order/{reviewed_order.pk}/change/")
@@ -115,6 +111,7 @@ class TestTheMerchant:
         assert not re.search("Continue to payment|private link|<form", seen.text)
         assert merchant.get(poll_url(seen), headers={"HX-Request": "true"}).status_code == 204
 
+    @pytest.mark.once
     @pytest.mark.parametrize("is_staff", [False, True])
     def test_alone_sees_it_so(self, reviewed_order: Order, is_staff: bool):
         client = Client()
@@ -122,6 +119,7 @@ class TestTheMerchant:
         answer = client.get(f"/admin/checkout/order/{reviewed_order.pk}/preview/")
         assert answer.status_code == (403 if is_staff else 302)
 
+    @pytest.mark.once
     def test_sees_it_in_the_shop_also_while_it_is_hidden(self, merchant: Client, mouse: Product):
         page = f"/admin/storefront/product/{mouse.pk}/change/"
         assert (
@@ -131,6 +129,7 @@ class TestTheMerchant:
         [hidden] = re.findall(r'href="([^"]+)"[^>]*>See it', merchant.get(page).text)
         assert "shoppers don’t find this page" in merchant.get(hidden).text
 
+    @pytest.mark.once
     def test_hears_what_each_field_of_the_list_is(self, merchant: Client, mouse: Product):
         page = merchant.get("/admin/storefront/product/").text
         fields = re.findall(r'<input type="(?:checkbox|number|text)"(?![^>]*name="q")[^>]*>', page)
@@ -140,12 +139,14 @@ class TestTheMerchant:
         }
         assert all(labels)
 
+    @pytest.mark.once
     def test_sees_stripes_events(self, merchant: Client, reviewed_order: Order):
         event = StripeEvent.objects.get()
         assert event.type in merchant.get("/admin/checkout/stripeevent/").text
         page = merchant.get(f"/admin/checkout/stripeevent/{event.pk}/change/")
         assert event.event_id in page.text
 
+    @pytest.mark.once
     @pytest.mark.parametrize("action", ["add/", "{pk}/delete/"])
     def test_can_neither_make_nor_remove_an_order(
         self, merchant: Client, reviewed_order: Order, action: str
@@ -153,6 +154,7 @@ class TestTheMerchant:
         page = "/admin/checkout/order/" + action.format(pk=reviewed_order.pk)
         assert merchant.post(page, {"post": "yes"}).status_code == 403
 
+    @pytest.mark.once
     def test_cannot_change_a_payments_state(self, merchant: Client, reviewed_order: Order):
         page = f"/admin/checkout/order/{reviewed_order.pk}/change/"
         assert merchant.post(page, {"status": "PAID"}).status_code == 403

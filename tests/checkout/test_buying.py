@@ -242,6 +242,7 @@ class TestPressingBuyAgain:
         assert len(ended) == len(set(ended)) == 2
 
 
+@pytest.mark.once
 class TestAPageOfStripeElsewhere:
     """A domain of the shop's own, switched on in Stripe's dashboard."""
 
@@ -279,6 +280,7 @@ class TestAPageOfStripeElsewhere:
 
 
 class TestStripeInTrouble:
+    @pytest.mark.once
     @pytest.mark.parametrize(("status", "refusal"), [(429, 503), (500, 503), (401, 502)])
     def test_htmx_learns_it_by_the_status(
         self, stripe: StandIn, ada_with_mice: Shopper, status: int, refusal: int
@@ -288,6 +290,7 @@ class TestStripeInTrouble:
         answer = ada_with_mice.browser.post("/create-checkout-session/", headers=headers)
         assert (answer.status_code, "You were not charged" in answer.text) == (refusal, True)
 
+    @pytest.mark.once
     @pytest.mark.parametrize("status", [429, 500])
     def test_she_reads_that_nothing_was_charged(
         self, stripe: StandIn, ada_with_mice: Shopper, status: int
@@ -297,11 +300,13 @@ class TestStripeInTrouble:
         assert "You were not charged" in response.text
         assert ada_with_mice.cart == {"Mouse": 2}
 
+    @pytest.mark.once
     def test_so_does_a_refusal(self, stripe: StandIn, ada_with_mice: Shopper):
         stripe.fault("POST", CREATE, status=401)
         response = ada_with_mice.is_refused(ada_with_mice.buys())
         assert "You were not charged" in response.text
 
+    @pytest.mark.once
     def test_the_log_says_what_stripe_refused(
         self, stripe: StandIn, ada_with_mice: Shopper, caplog: pytest.LogCaptureFixture
     ):
@@ -309,6 +314,7 @@ class TestStripeInTrouble:
         ada_with_mice.buys()
         assert "InvalidRequestError 400 amount_too_small line_items req_" in caplog.text
 
+    @pytest.mark.once
     def test_an_amount_below_what_stripe_takes_is_refused_with_a_way_on(
         self, stripe: StandIn, ada_with_mice: Shopper, mouse: Product
     ):
@@ -362,10 +368,12 @@ class TestStripeInTrouble:
         assert leads_to_payment(ada_with_mice.buys())
         assert len(stripe.sessions) == 1
 
+    @pytest.mark.once
     def test_a_broken_connection_is_not_even_noticed(self, stripe: StandIn, ada_with_mice: Shopper):
         stripe.fault("POST", CREATE, drop=True)
         assert leads_to_payment(ada_with_mice.buys())
 
+    @pytest.mark.once
     def test_she_does_not_wait_for_ever(
         self, stripe: StandIn, ada_with_mice: Shopper, settings, monkeypatch: pytest.MonkeyPatch
     ):
@@ -539,6 +547,7 @@ class TestBuyingByJson:
         assert response.status_code == 400
         assert "up to 999 of one product" in response.json()["error"]
 
+    @pytest.mark.once
     def test_megabytes_are_refused_in_words(self, stripe: StandIn, ada: Shopper):
         response = ada.buys_by_json(" " * 3_000_000)
         assert response.status_code == 413
@@ -571,6 +580,7 @@ class TestBuyingByJson:
         assert response.status_code == 503
         assert "not charged" in json.loads(response.content)["error"]
 
+    @pytest.mark.once
     def test_needs_the_token_too(self, ada: Shopper, mouse: Product):
         ada.browser.handler.enforce_csrf_checks = True
         assert ada.buys_by_json(self.items(mouse)).status_code == 403

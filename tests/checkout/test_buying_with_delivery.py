@@ -196,6 +196,7 @@ class TestWhatHasChangedSinceSheLooked:
         page = ada.is_refused(ada.buys(country="DE", delivery=number, total_cents=3_489))
         assert "This delivery is not possible to Germany" in page.text
 
+    @pytest.mark.once
     def test_is_said_to_htmx_by_the_status(self, stripe: StandIn, ada: Shopper):
         answer = ada.browser.post(
             "/create-checkout-session/", {"country": "US"}, headers={"HX-Request": "true"}
@@ -295,6 +296,7 @@ class TestPressingBuyAgain:
 
 
 class TestWhatStripeIsTold:
+    @pytest.mark.once
     def test_with_nothing_besides_the_goods(self, stripe: StandIn, ada: Shopper, mouse: Product):
         """All of it: what is not here is not asked, such as an address."""
         Product.objects.update(description="", tax_code="txcd_99999999")
@@ -319,6 +321,7 @@ class TestWhatStripeIsTold:
         }
         assert (order.offer, order.shipping_cents, order.total_cents) == (None, 0, 2_999)
 
+    @pytest.mark.once
     @pytest.mark.parametrize(("accent", "colour"), [("#0b6e4f", "#0b6e4f"), ("#fA0", "#ffAA00")])
     def test_is_the_name_and_the_colour_of_the_shop(
         self, stripe: StandIn, ada: Shopper, settings: Settings, accent: str, colour: str
@@ -328,6 +331,7 @@ class TestWhatStripeIsTold:
         looks = {"display_name": "Tea & more", "button_color": colour}
         assert told(stripe)["branding_settings"] == looks
 
+    @pytest.mark.once
     def test_is_the_phone_if_the_shop_asks_for_it(
         self, stripe: StandIn, ada: Shopper, settings: Settings
     ):
@@ -335,6 +339,7 @@ class TestWhatStripeIsTold:
         ada.buys()
         assert told(stripe)["phone_number_collection"] == {"enabled": True}
 
+    @pytest.mark.once
     def test_are_the_ways_to_pay_that_are_left_out(
         self, stripe: StandIn, ada: Shopper, settings: Settings
     ):
@@ -342,6 +347,7 @@ class TestWhatStripeIsTold:
         ada.buys()
         assert told(stripe)["excluded_payment_method_types"] == ["sepa_debit", "klarna"]
 
+    @pytest.mark.once
     def test_are_words_about_the_goods(self, stripe: StandIn, ada: Shopper, mouse: Product):
         Product.objects.update(description=f"# Small\n\n- and <b>grey</b>\n\n{'long ' * 99}")
         ada.buys()
@@ -350,6 +356,7 @@ class TestWhatStripeIsTold:
         assert words.startswith("Small and <b>grey</b> long")
         assert len(words) == 200
 
+    @pytest.mark.once
     def test_is_where_the_pictures_are(
         self, stripe: StandIn, ada: Shopper, mouse: Product, settings: Settings
     ):
@@ -361,6 +368,7 @@ class TestWhatStripeIsTold:
             f"https://shop.example/pictures/{digest}-1600.webp" for digest in digests
         ]
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("site", "is_public", "picture"),
         [
@@ -388,6 +396,7 @@ class TestWhatStripeIsTold:
         ada.buys()
         assert "images" not in told(stripe)["line_items"][0]["price_data"]["product_data"]
 
+    @pytest.mark.once
     def test_is_of_the_family_where_a_variant_has_none(
         self, stripe: StandIn, ada: Shopper, mouse: Product, settings: Settings
     ):
@@ -422,6 +431,7 @@ class TestWhatStripeIsTold:
         assert queries[1] == queries[0] + 1
 
 
+@pytest.mark.once
 def test_the_ways_to_pay_are_those_that_stripes_library_knows():
     def words(kind: Any) -> set[str]:
         inside = typing.get_args(kind)
@@ -453,6 +463,7 @@ class TestTax:
     def is_on(self, request: pytest.FixtureRequest, settings: Settings) -> None:
         settings.TAX = request.param
 
+    @pytest.mark.once
     def test_is_meant_the_same_for_goods_and_delivery(
         self, stripe: StandIn, ada: Shopper, parcel: ShippingRate, settings: Settings
     ):
@@ -476,6 +487,7 @@ class TestTax:
         assert (order.status, order.total_cents) == ("PAID", 3_489 + on_top)
         assert order.tax_cents > 0
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("lack", "todo"),
         [
@@ -501,6 +513,7 @@ class TestTax:
         stripe.configure()
         assert leads_to_payment(ada.buys())
 
+    @pytest.mark.once
     def test_that_is_missing_is_a_failure_to_json(
         self, stripe: StandIn, ada: Shopper, mouse: Product
     ):

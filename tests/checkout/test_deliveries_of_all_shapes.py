@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 
 from checkout.models import Order, StripeEvent
 from tests.cast import deliver, event_about
+from tests.races.chaos import in_proof
 
 ODD = st.sampled_from(
     [None, "", 0, -1, 1, 1.5, True, False, [], {}, [None], {"id": None}, {"id": {"id": "x"}}]
 ) | st.sampled_from(
     ["\x00", "\ud800", "é", "paid", "x" * 65_536, 10**30, -(10**30), [[]], {"": {}}],
 )
+EXAMPLES = in_proof(200, otherwise=20)
 KINDS = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
@@ -72,7 +74,7 @@ def fits(event: Any, order: Order) -> bool:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=harm())
 def test_odd_values_anywhere_are_borne(
     pending_order: Order, kind: str, changes: list[tuple[str, Any]]

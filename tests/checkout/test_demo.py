@@ -61,6 +61,7 @@ class TestTheDemoShop:
         ada.buys()
         assert ada.order.status == "PAID"
 
+    @pytest.mark.once
     @pytest.mark.parametrize("tax", ["off", "inclusive", "exclusive"])
     @pytest.mark.parametrize("cents", [0, 490])
     @pytest.mark.parametrize(("asks", "phone"), [(False, ""), (True, demo.MADE_UP_PHONE)])
@@ -79,6 +80,7 @@ class TestTheDemoShop:
             *("Ada Example", "1 Example Street", "12345 Example", "Austria")
         ]
 
+    @pytest.mark.once
     def test_does_not_pretend_that_a_parcel_is_on_its_way(self, ada: Shopper, mouse: Product):
         ada.puts(mouse, 1)
         ada.buys()
@@ -94,6 +96,7 @@ class TestTheDemoShop:
         ada.buys()
         assert (ada.order.status, ada.order.ship_to) == ("PAID", None)
 
+    @pytest.mark.once
     def test_says_so_on_every_page(self, ada: Shopper, mouse: Product):
         ada.puts(mouse, 1)
         ada.buys()
@@ -103,6 +106,7 @@ class TestTheDemoShop:
         assert re.search("nothing was charged", ada.get(order).text)
 
 
+@pytest.mark.once
 class TestAShopWithTestKeys:
     def test_says_so_on_every_page_that_strangers_see(
         self, stripe: StandIn, ada: Shopper, mouse: Product, settings: Settings
@@ -126,6 +130,7 @@ class TestAShopWithTestKeys:
         assert "Demo shop" not in text
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("mode", "is_demo", "is_live", "words", "warning"),
     [

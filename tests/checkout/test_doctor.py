@@ -165,6 +165,7 @@ class TestWhereAllIsWell:
         assert "In the demo there is no Stripe to ask: whether an event" in said
 
 
+@pytest.mark.once
 class TestTheEndpoint:
     @pytest.mark.parametrize(
         ("changes", "words"),
@@ -269,6 +270,7 @@ class TestTheRoundTrip:
         assert "did not arrive within 1 seconds" in row("Round trip", run()[1])
 
 
+@pytest.mark.once
 class TestWhatStripeSays:
     @pytest.fixture(autouse=True)
     def nobody_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,6 +40,7 @@ def sample(name: str, **labels: str) -> float:
     return figure(text, name, **labels)
 
 
+@pytest.mark.once
 class TestDeliveries:
     @pytest.mark.parametrize(
         ("session", "outcome"),
@@ -87,6 +88,7 @@ class TestDeliveries:
         assert sample(WEBHOOKS, outcome="failed") == before + 1
 
 
+@pytest.mark.once
 class TestCallsToStripe:
     def test_are_counted_and_timed(self, stripe: StandIn, ada: Shopper, mouse: Product):
         labels = {"operation": "create session", "result": "ok"}
@@ -236,6 +238,7 @@ class TestTheLastEvent:
         assert sample(LAST) == 0
 
 
+@pytest.mark.once
 def test_without_the_database_what_was_counted_is_there(monkeypatch: pytest.MonkeyPatch):
     def away() -> None:
         raise OperationalError("gone")

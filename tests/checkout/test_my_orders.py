@@ -115,10 +115,12 @@ class TestThePanel:
 
 
 class TestComingBack:
+    @pytest.mark.once
     def test_from_paying_says_that_we_wait(self, pending_order: Order, ada: Shopper):
         text = ada.get(f"/?order={pending_order.pk}").text
         assert "Waiting for Stripe’s confirmation. You don’t need to pay again." in text
 
+    @pytest.mark.once
     def test_from_cancelling_says_that_nothing_was_charged(
         self, pending_order: Order, ada: Shopper
     ):
@@ -126,6 +128,7 @@ class TestComingBack:
         assert "Nothing was charged. Your cart is as you left it." in text
         assert ada.cart == {"Mouse": 1}
 
+    @pytest.mark.once
     def test_is_remembered_wherever_the_order_is_shown(
         self, pending_order: Order, ada: Shopper, mouse: Product
     ):
@@ -161,6 +164,7 @@ class TestComingBack:
         ada.get(f"/?order={pending_order.pk}")
         assert ada.order.returned_at is None
 
+    @pytest.mark.once
     def test_and_back_once_more_promises_no_more_than_we_know(
         self, pending_order: Order, ada: Shopper
     ):
@@ -175,6 +179,7 @@ class TestComingBack:
         assert update.text.count("I have not paid yet") == 2  # in My orders, and in the cart
         assert ada.asks_by_htmx(poll_url(update)).status_code == 204
 
+    @pytest.mark.once
     @pytest.mark.parametrize("page", ["/?order={order}", "/", "/orders/", "/orders/{order}/"])
     def test_says_after_a_minute_that_it_takes_longer(
         self, pending_order: Order, ada: Shopper, page: str, settings
@@ -193,6 +198,7 @@ class TestComingBack:
         deliver(event_about(pending_order))
         assert "longer than usual" not in ada.get(address).text
 
+    @pytest.mark.once
     @pytest.mark.parametrize("sign", ["order", "canceled"])
     def test_to_a_browser_that_does_not_know_the_order_says_where_it_is(
         self, pending_order: Order, bo: Shopper, mouse: Product, sign: str
@@ -270,6 +276,7 @@ class TestComingBack:
         assert response.status_code == 200
 
 
+@pytest.mark.once
 class TestWordsAfterPayment:
     """What a product says to who has paid, such as where the file is."""
 
@@ -326,6 +333,7 @@ class TestWordsAfterPayment:
         assert "It has moved." not in ada.get(self.pages(order)[1]).text
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("text", "html"),
     [
@@ -366,6 +374,7 @@ class TestPolling:
         assert poll_url(update) == ""
         assert "<html" not in update.text
 
+    @pytest.mark.once
     def test_is_announced_by_a_page_that_renews_itself_after_an_outage(
         self, pending_order: Order, ada: Shopper
     ):
@@ -382,6 +391,7 @@ class TestPolling:
             assert update in ada.get(f"{address}&{shown}").text
             assert update not in ada.get(address).text
 
+    @pytest.mark.once
     def test_empties_the_cart_beside_it(self, pending_order: Order, ada: Shopper, mouse: Product):
         address = poll_url(ada.get("/"))
         deliver(event_about(pending_order))
@@ -390,6 +400,7 @@ class TestPolling:
         assert '<output id="cart-total">$0.00</output>' in update
         assert f'id="quantity-{mouse.pk}" class="quantity" hx-swap-oob="outerHTML:' in update
 
+    @pytest.mark.once
     def test_brings_no_cart_where_there_is_none(self, pending_order: Order, ada: Shopper):
         address = poll_url(ada.get("/orders/"))
         deliver(event_about(pending_order))
@@ -427,6 +438,7 @@ class TestPolling:
         deliver(event_about(pending_order))
         assert poll_url(ada.get("/")) == ""
 
+    @pytest.mark.once
     @pytest.mark.parametrize("path", ["/", "/orders/", "/orders/{}/"])
     @pytest.mark.parametrize(
         ("age", "seconds"),
@@ -448,6 +460,7 @@ class TestPolling:
         assert ada.asks_by_htmx(poll_url(fragment)).status_code == 204
         assert poll_interval(ada.get(path.format(pending_order.pk))) == seconds
 
+    @pytest.mark.once
     def test_is_quick_again_after_a_long_payment(self, pending_order: Order, ada: Shopper):
         placed(pending_order, 4 * PATIENT_FOR)
         back = ada.get(f"/?order={pending_order.pk}")
@@ -478,6 +491,7 @@ class TestPolling:
         deliver(event_about(pending_order, "charge.refunded", **payment))
         assert "$10.00 of it went back to you" in ada.asks_by_htmx(address).text
 
+    @pytest.mark.once
     @pytest.mark.parametrize("why", ["HX-Boosted", "HX-History-Restore-Request"])
     def test_a_page_is_a_page_when_the_whole_of_it_is_swapped(
         self, pending_order: Order, ada: Shopper, why: str
@@ -487,11 +501,13 @@ class TestPolling:
         assert response.status_code == 200
         assert "<html" in response.text
 
+    @pytest.mark.once
     def test_a_page_is_a_page_without_htmx(self, pending_order: Order, ada: Shopper):
         response = ada.get(poll_url(ada.get("/")))
         assert response.status_code == 200
         assert "<html" in response.text
 
+    @pytest.mark.once
     def test_answers_are_never_stored(self, pending_order: Order, ada: Shopper):
         for page in ("/", "/orders/", f"/orders/{pending_order.pk}/"):
             response = ada.get(page)
@@ -499,6 +515,7 @@ class TestPolling:
             assert "HX-Request" in response["Vary"]
 
 
+@pytest.mark.once
 class TestTheOrderPage:
     def test_is_a_receipt(self, pending_order: Order, ada: Shopper):
         deliver(event_about(pending_order))
@@ -576,6 +593,7 @@ def test_a_page_that_is_none_is_the_first(pending_order: Order, ada: Shopper, nu
     assert ada.get(f"/orders/?page={number}").status_code == 200
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("zone", "shown", "listed"),
     [

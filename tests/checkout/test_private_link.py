@@ -61,11 +61,13 @@ class TestAPrivateLink:
     def test_is_one_for_two_clicks(self, ada: Shopper):
         assert makes_a_link(ada) == makes_a_link(ada)
 
+    @pytest.mark.once
     def test_names_the_shops_own_address(self, ada: Shopper, settings: Settings):
         settings.SITE_URL = "http://testserver:8080"
         ada.browser.post(f"/orders/{ada.order.pk}/link/")
         assert 'value="http://testserver:8080/receipts/' in ada.get(f"/orders/{ada.order.pk}/").text
 
+    @pytest.mark.once
     def test_can_be_sent_by_mail(self, ada: Shopper):
         link = makes_a_link(ada)
         quoted = f"http://testserver{link}".replace(":", "%3A").replace("/", "%2F")
@@ -73,6 +75,7 @@ class TestAPrivateLink:
         assert f"&amp;body={quoted}" in text
         assert f"subject=Storefront%3A%20order%20{ada.order.reference}" in text
 
+    @pytest.mark.once
     def test_by_htmx_is_made_and_revoked_in_place(self, ada: Shopper):
         headers = {"HX-Request": "true"}
         made = ada.browser.post(f"/orders/{ada.order.pk}/link/", headers=headers).text
@@ -86,6 +89,7 @@ class TestAPrivateLink:
         assert "is revoked" in gone
 
 
+@pytest.mark.once
 class TestWhatItDoesNotShow:
     def test_no_address_of_the_shopper_and_nothing_to_press(self, ada: Shopper):
         Order.objects.update(email="ada@example.com", review_reason="looks odd")

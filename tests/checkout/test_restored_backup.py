@@ -12,7 +12,7 @@ import pytest
 from tools.stage import Stage, new_stage
 from tools.waiting import wait_until
 
-SALES = 20
+SALES = 8
 """So many before the backup, and so many after it."""
 
 

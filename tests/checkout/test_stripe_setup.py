@@ -48,6 +48,7 @@ def changes(stripe: StandIn) -> list[str]:
     return [request.method for request in stripe.requests if request.method != "GET"]
 
 
+@pytest.mark.once
 class TestWithoutAnEndpoint:
     def test_makes_one_and_prints_one_line(self, stripe: StandIn):
         out, err = set_up()
@@ -91,6 +92,7 @@ class TestWithoutAnEndpoint:
         assert stripe.endpoints == {}
 
 
+@pytest.mark.once
 class TestWithAnEndpoint:
     @pytest.mark.parametrize(
         ("changed", "words"),
@@ -175,6 +177,7 @@ class TestRolling:
         assert "nothing to finish" in set_up("--finish")[1]
 
 
+@pytest.mark.once
 class TestTheKey:
     def test_is_asked_for_used_and_shown_to_nobody(self, stripe: StandIn, log: Log):
         stripe.forbid(["rak_webhook_read"], key="sk_test_shop")

@@ -85,22 +85,48 @@ class TestAVerifiedDelivery:
 
 
 class TestWhatStripeDidNotSend:
+    NO_EVENTS = (
+        b"",
+        b"\xff\xfe",
+        b"{",
+        b"[]",
+        b"null",
+        b"3",
+        b"NaN",
+        b'"evt"',
+        b"{}",
+        b'{"id": "evt_1", "type": "x"}',
+        b'{"id": "evt_1", "type": "x", "data": null}',
+        b'{"id": "evt_1", "type": "x", "data": {"object": null}}',
+        b'{"id": "evt_1", "type": "x", "data": {"object": {"a": NaN}}}',
+        b'{"id": null, "type": "x", "data": {"object": {}}}',
+        b'{"id": "evt_1", "type": ["x"], "data": {"object": {}}}',
+        b'{"id": "evt\\u0000", "type": "x", "data": {"object": {}}}',
+        b'{"id": "evt\\ud800", "type": "x", "data": {"object": {}}}',
+        b'{"id": "' + b"e" * 70_000 + b'", "type": "x", "data": {"object": {}}}',
+        b"[" * 100_000,
+        b'{"id": ' + b"9" * 5_000 + b"}",
+    )
+
+    @pytest.mark.once
     def test_without_a_signature_is_refused(self, pending_order: Order):
         assert deliver(event_about(pending_order), header="").status_code == 400
         assert_nothing_came_of_it(pending_order)
 
-    @pytest.mark.parametrize(
-        "header", ["t=1", "v1=abc", "t=abc,v1=abc", "t=,v1=", "🐁", "t=1,v1=é", "x" * 10_000]
-    )
-    def test_with_a_broken_signature_is_refused(self, pending_order: Order, header: str):
-        assert deliver(event_about(pending_order), header=header).status_code == 400
-        assert_nothing_came_of_it(pending_order)
+    @pytest.mark.once
+    def test_with_a_broken_signature_is_refused(self, pending_order: Order):
+        broken = ["t=1", "v1=abc", "t=abc,v1=abc", "t=,v1=", "🐁", "t=1,v1=é", "x" * 10_000]
+        for header in broken:
+            assert deliver(event_about(pending_order), header=header).status_code == 400, header
+            assert_nothing_came_of_it(pending_order)
 
+    @pytest.mark.once
     def test_signed_with_another_secret_is_refused(self, pending_order: Order):
         body = json.dumps(event_about(pending_order)).encode()
         assert deliver(body, header=signature(body, "whsec_forged")).status_code == 400
         assert_nothing_came_of_it(pending_order)
 
+    @pytest.mark.once
     def test_changed_on_the_way_is_refused(self, pending_order: Order):
         body = json.dumps(event_about(pending_order)).encode()
         changed = body.replace(b"2999", b"0001")
@@ -108,6 +134,7 @@ class TestWhatStripeDidNotSend:
         assert deliver(changed, header=signature(body)).status_code == 400
         assert_nothing_came_of_it(pending_order)
 
+    @pytest.mark.once
     @pytest.mark.parametrize("secret", ["whsec_old", "whsec_new"])
     @pytest.mark.parametrize(
         ("age", "when"), [(301, "301 seconds ago"), (-302, "30. seconds ahead"), (-86_400, "ahead")]
@@ -123,6 +150,7 @@ class TestWhatStripeDidNotSend:
         words = log.line("checkout.webhooks")["message"]
         assert re.search(f"signed by Stripe .*{when}: is this clock right", words)
 
+    @pytest.mark.once
     def test_signed_long_ago_is_refused_whatever_time_the_header_adds(self, pending_order: Order):
         body = json.dumps(event_about(pending_order)).encode()
         now, before = int(time.time()), int(time.time()) - 301
@@ -131,43 +159,22 @@ class TestWhatStripeDidNotSend:
             assert deliver(body, header=header).status_code == 400
         assert_nothing_came_of_it(pending_order)
 
+    @pytest.mark.once
     def test_not_signed_at_all_says_nothing_of_the_clock(self, pending_order: Order, log: Log):
         body = json.dumps(event_about(pending_order)).encode()
         deliver(body, header=signature(body, "whsec_forged", timestamp=1))
         assert "did not sign" in log.line("checkout.webhooks")["message"]
 
-    @pytest.mark.parametrize(
-        "body",
-        [
-            b"",
-            b"\xff\xfe",
-            b"{",
-            b"[]",
-            b"null",
-            b"3",
-            b"NaN",
-            b'"evt"',
-            b"{}",
-            b'{"id": "evt_1", "type": "x"}',
-            b'{"id": "evt_1", "type": "x", "data": null}',
-            b'{"id": "evt_1", "type": "x", "data": {"object": null}}',
-            b'{"id": "evt_1", "type": "x", "data": {"object": {"a": NaN}}}',
-            b'{"id": null, "type": "x", "data": {"object": {}}}',
-            b'{"id": "evt_1", "type": ["x"], "data": {"object": {}}}',
-            b'{"id": "evt\\u0000", "type": "x", "data": {"object": {}}}',
-            b'{"id": "evt\\ud800", "type": "x", "data": {"object": {}}}',
-            b'{"id": "' + b"e" * 70_000 + b'", "type": "x", "data": {"object": {}}}',
-            b"[" * 100_000,
-            b'{"id": ' + b"9" * 5_000 + b"}",
-        ],
-    )
-    def test_signed_but_no_event_is_refused(self, pending_order: Order, body: bytes):
-        assert deliver(body).status_code == 400
-        assert_nothing_came_of_it(pending_order)
+    def test_signed_but_no_event_is_refused(self, pending_order: Order):
+        for body in self.NO_EVENTS:
+            assert deliver(body).status_code == 400, body[:60]
+            assert_nothing_came_of_it(pending_order)
 
+    @pytest.mark.once
     def test_by_get_is_refused(self):
         assert Client().get("/stripe/webhook/").status_code == 405
 
+    @pytest.mark.once
     def test_is_refused_as_long_as_no_secret_is_set(self, pending_order: Order, settings):
         settings.STRIPE_WEBHOOK_SECRET = ""
         assert deliver(event_about(pending_order)).status_code == 503

@@ -44,6 +44,7 @@ def cron() -> None:
     call_command("reconcile_orders", stdout=StringIO())
 
 
+@pytest.mark.once
 class TestThePage:
     def test_asks_nobody_and_shows_the_age_of_what_was_found(self, stripe: StandIn, desk: Client):
         assert states(desk)["round-trip"] == "unknown"
@@ -149,6 +150,7 @@ class TestAWish:
         assert [mail.to for mail in mails] == [["merchant@shop.example"]]
         assert states(desk)["test-mail"] == "fine"
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("worker", "is_there", "who"),
         [

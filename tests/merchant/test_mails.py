@@ -63,6 +63,7 @@ def text_of(kind: Kind) -> str:
 
 
 class TestTheShopper:
+    @pytest.mark.once
     def test_reads_what_was_bought_what_it_cost_and_where_it_goes(self, paid: Order):
         Order.objects.update(
             total_cents=3_368,
@@ -298,6 +299,7 @@ class Elements(HTMLParser):
         self.tables -= tag == "table"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("kind", Kind)
 class TestEveryKind:
     @pytest.fixture
@@ -360,6 +362,7 @@ class TestEveryKind:
             assert any("/admin/" in str(link) for link in links)
 
 
+@pytest.mark.once
 class TestOddNames:
     @pytest.fixture
     def odd(self, paid: Order, settings: Settings) -> Order:
@@ -411,6 +414,7 @@ class TestReadingThemAtTheDesk:
     def desk(self, db: None) -> Client:
         return desk_of("view_message", "change_message", "view_order")
 
+    @pytest.mark.once
     @pytest.mark.parametrize("kind", Kind)
     def test_each_kind_is_a_page_that_can_do_nothing(self, desk: Client, kind: Kind):
         answer = desk.get(f"/admin/checkout/message/kinds/{kind}/")
@@ -423,6 +427,7 @@ class TestReadingThemAtTheDesk:
         assert text.headers["Content-Type"].startswith("text/plain")
         assert "unsafe-inline" not in text.headers["Content-Security-Policy"]
 
+    @pytest.mark.once
     def test_the_list_names_them_all(self, desk: Client):
         text = desk.get("/admin/checkout/message/kinds/").text
         assert all(f"/kinds/{kind}/" in text for kind in Kind)
@@ -467,6 +472,7 @@ class TestReadingThemAtTheDesk:
         Message.objects.update(claimed_at=timezone.now(), error="who knows")
         assert "Of 2 messages nobody knows" in desk.get("/admin/checkout/message/").text
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         "page", ["kinds/", "kinds/order_confirmed/", "{}/mail/", "{}/change/", "{}/again/", ""]
     )

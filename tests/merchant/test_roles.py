@@ -106,6 +106,7 @@ def arguments(pattern: Any, name: str, things: dict[str, Any]) -> dict[str, Any]
     return {argument: known[argument] for argument in pattern.pattern.converters}
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("role", "method"), OPEN)
 def test_each_page_opens_to_whom_the_table_names(role: str, method: str, things: dict[str, Any]):
     browser, before = member(role), list(Order.objects.values())
@@ -117,6 +118,7 @@ def test_each_page_opens_to_whom_the_table_names(role: str, method: str, things:
         assert Parcel.objects.count() == 1
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("pressed", ["ship", "slips"])
 def test_a_bookkeeper_prints_slips_and_ships_nothing(order: Order, pressed: str):
     form = {"order": str(order.pk), pressed: "yes"}
@@ -125,6 +127,7 @@ def test_a_bookkeeper_prints_slips_and_ships_nothing(order: Order, pressed: str)
     assert (answer.status_code, order.shipped_at) == (403 if pressed == "ship" else 303, None)
 
 
+@pytest.mark.once
 def test_a_packer_reads_no_more_of_the_money_than_packing_needs(order: Order):
     """That a part went back is a warning to who packs."""
     Order.objects.filter(pk=order.pk).update(

@@ -45,6 +45,7 @@ def words_of(answer: Any) -> str:
 
 
 class TestThePage:
+    @pytest.mark.once
     @pytest.mark.parametrize("permissions", [[], ["view_shop"], ["change_product"]])
     def test_is_for_who_may_change_the_shop(self, permissions: list[str]):
         clerk = desk_of(*permissions)
@@ -67,6 +68,7 @@ class TestThePage:
         assert desk.post(SHOP, form()).status_code == 303
         assert {**Shop.objects.values().get()} == before | {"version": 1}
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("name", "value", "field"),
         [
@@ -90,6 +92,7 @@ class TestThePage:
         assert desk.post(SHOP, sent).status_code == 303
         assert getattr(Shop.this(), column) == getattr(row, column)
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("said", "words"),
         [
@@ -119,11 +122,13 @@ class TestThePage:
         assert 'value="Typed for long"' in answer.text
         assert Shop.this().version == 0
 
+    @pytest.mark.once
     def test_asks_for_the_file_again_if_something_else_was_wrong(self, desk: Client):
         answer = desk.post(SHOP, form(phone="call me", new_logo=upload(plain(RED, (90, 90)))))
         assert "Please choose the file once more" in answer.text
         assert not LogoFile.objects.exists()
 
+    @pytest.mark.once
     def test_shows_a_shop_open_whose_day_has_come(self, desk: Client):
         shop_says(state="closed", until="2020-01-01")
         assert re.search(r'value="open"[^>]* checked', desk.get(SHOP).text)
@@ -158,6 +163,7 @@ class TestTheLogo:
         [icon] = {*FILE.findall(desk.get("/").text)}
         return str(icon)
 
+    @pytest.mark.once
     def test_is_beside_the_name_in_the_browser_and_wherever_somebody_links_to(
         self, desk: Client, ada: Shopper
     ):
@@ -178,6 +184,7 @@ class TestTheLogo:
         assert ada.get(icon, **{"If-None-Match": answer["ETag"]}).status_code == 200
         assert ada.get(share, **{"If-None-Match": answer["ETag"]}).status_code == 304
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("ink", "ground"), [((0, 0, 0, 255), (255, 255, 255)), ((255, 255, 255, 255), (0, 0, 0))]
     )
@@ -189,6 +196,7 @@ class TestTheLogo:
         with Image.open(BytesIO(ada.get(self.sends(desk, image)).content)) as icon:
             assert icon.getpixel((0, 0)) == ground
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("body", "words"),
         [
@@ -206,6 +214,7 @@ class TestTheLogo:
         icons = [self.sends(desk, plain(colour, (90, 90))) for colour in (RED, BLUE, 0)]
         assert [ada.get(icon).status_code for icon in icons] == [404, 200, 200]
 
+    @pytest.mark.once
     def test_can_be_removed(self, desk: Client, ada: Shopper):
         self.sends(desk, plain(RED, (90, 90)))
         assert desk.post(SHOP, form(no_logo="on")).status_code == 303
@@ -217,6 +226,7 @@ class TestTheLogo:
         assert ada.get(f"/pictures/{name}").status_code == 404
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("accent", "words"),
     [
@@ -230,6 +240,7 @@ def test_the_colour_says_where_it_is_hard_to_read(accent: str, words: str):
     assert "shade of it there." in about_colour(accent)
 
 
+@pytest.mark.once
 def test_a_new_colour_is_told_about(desk: Client):
     desk.post(SHOP, form(accent="#FFDD00"))
     assert Shop.this().accent == "#ffdd00"

@@ -135,6 +135,7 @@ class TestWhatIsToBeDone:
         Heartbeat.beat(Heartbeat.Name.BOOKS, note="books and Stripe differ in 1")
         assert "books and Stripe differ in 1." in cards(merchant)["Books"]
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("permissions", "shown"),
         [
@@ -280,10 +281,12 @@ class TestWhatIsWrong:
         Order.objects.update(created_at=timezone.now() - hours * HOUR)
         assert ("Stripe is silent" in alarm(desk)) == is_said
 
+    @pytest.mark.once
     def test_is_that_no_secret_is_set(self, desk: Client, settings: Settings):
         settings.STRIPE_WEBHOOK_SECRET = ""
         assert "STRIPE_WEBHOOK_SECRET is not set" in alarm(desk)
 
+    @pytest.mark.once
     @pytest.mark.parametrize(("is_live", "is_said"), [(True, True), (False, False)])
     def test_is_debug_where_money_moves(
         self, desk: Client, settings: Settings, is_live: bool, is_said: bool
@@ -291,12 +294,14 @@ class TestWhatIsWrong:
         settings.DEBUG, settings.STRIPE_LIVE_MODE, settings.IS_PUBLIC = True, is_live, False
         assert ("DEBUG is on" in alarm(desk)) == is_said
 
+    @pytest.mark.once
     def test_is_that_mails_are_put_off(self, desk: Client, mails: list[Any]):
         _message("a/1", tries=1, error="the server is away")
         assert alarm(desk) == "Mails are put off, and tried again: the server is away."
         assert alarm(desk_of("view_order")) == ""
 
 
+@pytest.mark.once
 class TestAShopThatHasSoldNothing:
     def steps(self, desk: Client) -> dict[str, bool]:
         text = desk.get("/admin/").text.partition('class="steps"')[2].partition("</ul>")[0]

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -38,8 +39,7 @@ from tests.cast import Shopper, deliver, event_about
 from tests.log_capture import Log
 from tools.at_once import at_once
 from tools.http_shopper import HttpShopper
-from tools.postgresql import Cluster
-from tools.shop_process import ShopProcess, new_database
+from tools.shop_process import SERVER, ShopProcess, is_postgresql, new_database
 from tools.stripe_stand_in import StandIn
 from tools.waiting import wait_until
 
@@ -325,7 +325,7 @@ def test_an_outage_is_what_the_shop_can_do_nothing_about(
 @pytest.fixture
 def postgresql(tmp_path: Path) -> Iterator[tuple[str, psycopg.Connection[Any]]]:
     """The URL of a new database, and a connection to break it with."""
-    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+    if not is_postgresql(os.environ.get("DATABASE_URL", "")):
         pytest.skip("This needs PostgreSQL: python -m tools.postgresql pytest ...")
     with new_database(tmp_path) as url:
         ShopProcess(url).prepare()
@@ -340,8 +340,7 @@ def test_it_sells_again_once_it_may_write_again(postgresql: tuple[str, psycopg.C
         ada = HttpShopper(shop.url)
         assert ada.puts(1, 1).status == 303
         server.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
-        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-        server.execute(f"{end} AND pid <> pg_backend_pid()".encode(), [name])
+        end_connections(server, name)
         wait_until(lambda: ada.puts(1, 2).status == 503, "It takes changes.")
         assert status_of(shop, "/readyz") == (503, "the database takes no changes\n")
         server.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only'.encode())
@@ -360,6 +359,7 @@ def test_a_locked_table_holds_nobody_for_long(postgresql: tuple[str, psycopg.Con
         assert time.monotonic() - started < 20  # it was the lock's whole time
 
 
+@pytest.mark.once
 def test_a_file_that_is_deleted_is_missed_at_once_and_not_made_anew(tmp_path: Path):
     file = tmp_path / "shop.sqlite3"
     with ShopProcess(f"sqlite:///{file}").prepare() as shop:
@@ -381,9 +381,13 @@ def shop_with_a_database_to_break(
     folder: Path,
 ) -> Iterator[tuple[ShopProcess, Callable[[], object], Callable[[], object]]]:
     """Give a running shop, and what takes its database away and brings it back."""
-    if os.environ.get("DATABASE_URL", "").startswith("postgres"):
-        with Cluster() as cluster, ShopProcess(cluster.url).prepare() as shop:
-            yield shop, cluster.stop, cluster.start
+    if is_postgresql(os.environ.get("DATABASE_URL", "")):
+        with new_database(folder) as url, ShopProcess(url).prepare() as shop:
+            yield (
+                shop,
+                partial(allow_connections, url, False),
+                partial(allow_connections, url, True),
+            )
         return
     (folder / "data").mkdir()
     with ShopProcess(f"sqlite:///{folder / 'data' / 'shop.sqlite3'}").prepare() as shop:
@@ -392,6 +396,18 @@ def shop_with_a_database_to_break(
             lambda: (folder / "data").rename(folder / "away"),
             lambda: (folder / "away").rename(folder / "data"),
         )
+
+
+def allow_connections(url: str, allowed: bool) -> None:
+    name = urlsplit(url).path.removeprefix("/")
+    with psycopg.connect(SERVER, autocommit=True) as server:
+        server.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS {allowed}'.encode())
+        end_connections(server, name)
+
+
+def end_connections(server: psycopg.Connection[Any], name: str) -> None:
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+    server.execute(f"{end} AND pid <> pg_backend_pid()".encode(), [name])
 
 
 def when(shop: ShopProcess, *, is_well: bool) -> tuple[int, str]:

@@ -69,6 +69,7 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[s
 class TestACommand:
     def test_logs_nothing_about_the_mode(self, tmp_path: Path):
         url = f"sqlite:///{tmp_path / 'shop.sqlite3'}"
+        ShopProcess(url).prepare()
         for command in ("migrate", "seed_products", "reconcile_orders", "check"):
             assert manage(command, DATABASE_URL=url).stderr == ""
 
@@ -121,10 +122,10 @@ class TestAServer:
     def test_for_developers_logs_the_mode_once(self, tmp_path: Path):
         port, log = free_port(), tmp_path / "log"
         manage = [sys.executable, "manage.py"]
-        environment = BARE | {"DEBUG": "true", "DATABASE_URL": f"sqlite:///{tmp_path / 'shop'}"}
+        url = f"sqlite:///{tmp_path / 'shop.sqlite3'}"
+        ShopProcess(url).prepare()
+        environment = BARE | {"DEBUG": "true", "DATABASE_URL": url}
         with log.open("w") as output:
-            migrate = [*manage, "migrate", "--verbosity=0"]
-            subprocess.run(migrate, cwd=ROOT, env=environment, stderr=output, check=True)
             server = subprocess.Popen(
                 [*manage, "runserver", str(port)],
                 cwd=ROOT,

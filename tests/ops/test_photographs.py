@@ -4,6 +4,7 @@ import re
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -183,29 +184,29 @@ def cut(kind: str) -> bytes:
 
 
 NOT_A_PHOTOGRAPH, BROKEN = "is not a photograph", "is broken or not complete"
-BAD_FILES = {
-    "drawing.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", NOT_A_PHOTOGRAPH),
-    "program.eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NOT_A_PHOTOGRAPH),
-    "film.gif": (file_of(plain(), "GIF").getvalue(), NOT_A_PHOTOGRAPH),
-    "scan.tif": (file_of(plain(), "TIFF").getvalue(), NOT_A_PHOTOGRAPH),
-    "empty.jpg": (b"\n", NOT_A_PHOTOGRAPH),
-    "page.jpg": (b"<html><script>alert(1)</script>", NOT_A_PHOTOGRAPH),
-    "begun.png": (b"\x89PNG\r\n\x1a\n", NOT_A_PHOTOGRAPH),
-    "begun.webp": (b"RIFF\0\0\0\0WEBPVP8X", BROKEN),
-    "cut.jpg": (cut("JPEG"), BROKEN),
-    "cut.png": (cut("PNG"), BROKEN),
-    "cut.webp": (cut("WEBP"), BROKEN),
-    "large.png": (header_of_png(4_001, 4_000), "has more than 16 megapixels"),
-    "bomb.png": (header_of_png(9_000, 9_000), "has more than 16 megapixels"),
+BAD_FILES: dict[str, tuple[Callable[[], bytes], str]] = {
+    "drawing.svg": (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", NOT_A_PHOTOGRAPH),
+    "program.eps": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", NOT_A_PHOTOGRAPH),
+    "film.gif": (lambda: file_of(plain(), "GIF").getvalue(), NOT_A_PHOTOGRAPH),
+    "scan.tif": (lambda: file_of(plain(), "TIFF").getvalue(), NOT_A_PHOTOGRAPH),
+    "empty.jpg": (lambda: b"\n", NOT_A_PHOTOGRAPH),
+    "page.jpg": (lambda: b"<html><script>alert(1)</script>", NOT_A_PHOTOGRAPH),
+    "begun.png": (lambda: b"\x89PNG\r\n\x1a\n", NOT_A_PHOTOGRAPH),
+    "begun.webp": (lambda: b"RIFF\0\0\0\0WEBPVP8X", BROKEN),
+    "cut.jpg": (lambda: cut("JPEG"), BROKEN),
+    "cut.png": (lambda: cut("PNG"), BROKEN),
+    "cut.webp": (lambda: cut("WEBP"), BROKEN),
+    "large.png": (lambda: header_of_png(4_001, 4_000), "has more than 16 megapixels"),
+    "bomb.png": (lambda: header_of_png(9_000, 9_000), "has more than 16 megapixels"),
 }
 
 
 class TestWhatIsNoPhotograph:
     @pytest.mark.parametrize("name", BAD_FILES)
     def test_is_refused_in_words(self, name: str):
-        body, words = BAD_FILES[name]
+        body_of, words = BAD_FILES[name]
         with pytest.raises(NoPhotograph, match=words):
-            developed(BytesIO(body))
+            developed(BytesIO(body_of()))
 
     @pytest.mark.parametrize(
         ("kind", "options", "most"),

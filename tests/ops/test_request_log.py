@@ -196,7 +196,6 @@ class TestWhatIsPersonal:
         planted = ["planted", "203.0.113.7", "198.51.100.9", "ada@example.com", *cookies]
         return browser, [*planted, str(ada.id), ada.id.hex, SAMPLES["uuid"], "/mouse"]
 
-    @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
     @pytest.mark.parametrize("address", ADDRESSES)
     def test_is_in_no_line_of_any_address(
         self,
@@ -204,13 +203,13 @@ class TestWhatIsPersonal:
         debug_level: None,
         talkative: tuple[Client, list[str]],
         address: str,
-        method: str,
     ):
         browser, secrets = talkative
         body = "email=ada@example.com&quantity=planted"
         content_type = "application/x-www-form-urlencoded"
-        browser.generic(method, f"{address}?q=planted", body, content_type)
-        assert len(log.lines(LOGGER)) == 1
+        for method in ("GET", "POST", "DELETE"):
+            browser.generic(method, f"{address}?q=planted", body, content_type)
+        assert len(log.lines(LOGGER)) == 3
         assert [secret for secret in secrets if secret in log.text] == []
 
     def test_is_in_no_line_about_a_payment(self, log: Log, ada: Shopper, pending_order: Order):

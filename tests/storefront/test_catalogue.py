@@ -110,12 +110,12 @@ class TestPages:
         assert [*chain(*seen)] == [f"Thing {n:02}" for n in range(50)]
         assert address == ""
 
-    @pytest.mark.parametrize("page", ["0", "4", "999", "x", "", "-1", "1.0", "²", "9" * 5_000])
     @pytest.mark.parametrize("path", ["/?", "/?q=thing&", "/c/kuche/?"])
-    def test_that_are_none_are_not_there(self, ada: Shopper, path: str, page: str):
-        answer = ada.get(f"{path}page={page}")
-        assert answer.status_code == 404
-        assert 'href="/">Back to the shop</a>' in answer.text
+    def test_that_are_none_are_not_there(self, ada: Shopper, path: str):
+        for page in ("0", "4", "999", "x", "", "-1", "1.0", "²", "9" * 5_000):
+            answer = ada.get(f"{path}page={page}")
+            assert answer.status_code == 404, page
+            assert 'href="/">Back to the shop</a>' in answer.text
 
     def test_before_the_second_have_one_address(self, ada: Shopper):
         assert 'canonical" href="http://testserver/"' in ada.get("/?page=1&utm=x").text
@@ -142,22 +142,13 @@ class TestPages:
         back = f"/?order={order}"
         assert ada.puts(mouse, 1, back=back)["Location"] == f"{back}#product-{mouse.pk}"
 
-    @pytest.mark.parametrize(
-        "back",
-        [
+    def test_elsewhere_are_not_led_to(self, ada: Shopper, mouse: Product):
+        for back in (
             *("//evil.example/", "https://evil.example/", "/\\evil.example", "/admin/?q=x"),
-            *(
-                "/c/nowhere/?page=2",
-                "/?next=//evil.example",
-                "/?utm=1",
-                "\0",
-                "/?%00",
-                "/%0d%0aX: y",
-            ),
-        ],
-    )
-    def test_elsewhere_are_not_led_to(self, ada: Shopper, mouse: Product, back: str):
-        assert ada.puts(mouse, 1, back=back)["Location"] == f"/#product-{mouse.pk}"
+            *("/c/nowhere/?page=2", "/?next=//evil.example", "/?utm=1"),
+            *("\0", "/?%00", "/%0d%0aX: y"),
+        ):
+            assert ada.puts(mouse, 1, back=back)["Location"] == f"/#product-{mouse.pk}", back
 
 
 class TestCategories:

@@ -332,6 +332,7 @@ class TestARateThatIsGone:
         assert answer.status_code == 422
 
 
+@pytest.mark.once
 class TestTheCookie:
     @pytest.mark.parametrize("value", ["", "x", "x:y:z", "\x00", "a" * 5_000])
     def test_that_the_shop_did_not_write_says_nothing(
@@ -395,12 +396,14 @@ class TestAProductsPage:
         text = str(ada.get(f"/products/{slug}/").text)
         return words(text.partition('id="product-delivery"')[2].partition("</p>")[0])
 
+    @pytest.mark.once
     def test_says_what_delivery_costs_and_how_long_it_takes(
         self, bo: Shopper, mouse: Product, parcel: ShippingRate
     ):
         said = "Delivery to Germany from $4.90, free from $60.00. 2–4 working days."
         assert said in self.said(bo)
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("days", "said"),
         [
@@ -416,6 +419,7 @@ class TestAProductsPage:
         rate(days_least=days[0], days_most=days[1])
         assert said in self.said(bo)
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("ways", "said"),
         [([1_290, 490], "from $4.90"), ([490, 0], "from $4.90"), ([0], "Free delivery to Germany")],
@@ -427,6 +431,7 @@ class TestAProductsPage:
             rate(cents=cents)
         assert said in self.said(bo)
 
+    @pytest.mark.once
     def test_tells_search_engines_what_one_costs(
         self, bo: Shopper, mouse: Product, laptop: Product, parcel: ShippingRate
     ):
@@ -435,6 +440,7 @@ class TestAProductsPage:
             assert f'<meta itemprop="value" content="{amount}">' in text
             assert '<meta itemprop="addressCountry" content="DE">' in text
 
+    @pytest.mark.once
     def test_says_it_of_a_family_that_has_a_kind_to_send(self, bo: Shopper, parcel: ShippingRate):
         book = product("Book", needs_shipping=False)
         product("Book", variant_of=book, variant="file", needs_shipping=False)
@@ -451,6 +457,7 @@ class TestAProductsPage:
                 bo.get("/products/mouse/")
 
 
+@pytest.mark.once
 class TestTaxAndCodes:
     @pytest.mark.parametrize(
         ("tax", "said"),
@@ -504,6 +511,7 @@ class TestTheMerchant:
         assert "Delivery to Germany $5.90" in said
         assert "Parcel, up to 5 working days" in said
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("written", "kept"),
         [
@@ -521,6 +529,7 @@ class TestTheMerchant:
         assert self.saves(merchant, countries=written).status_code == 302
         assert ShippingRate.objects.get().countries == kept
 
+    @pytest.mark.once
     @pytest.mark.parametrize("written", [", ".join(countries().values()), "\n".join(countries())])
     def test_pastes_all_countries_at_once(self, merchant: Client, written: str):
         answer = self.saves(merchant, countries=f"{written.lower()}, ZZ")
@@ -529,6 +538,7 @@ class TestTheMerchant:
         text = merchant.get("/admin/storefront/shippingrate/").text
         assert "Afghanistan, Åland Islands, Albania, Algeria and 233 more" in text
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("fields", "said"),
         [
@@ -564,6 +574,7 @@ class TestTheMerchant:
         assert said in answer.text
         assert not ShippingRate.objects.exists()
 
+    @pytest.mark.once
     @pytest.mark.parametrize("field", ["amount_cents", "free_from_cents"])
     def test_reads_which_prices_stripe_takes(
         self, merchant: Client, settings: Settings, field: str
@@ -571,6 +582,7 @@ class TestTheMerchant:
         settings.CURRENCY = "kwd"
         assert "steps of 0.010" in self.saves(merchant, **{field: "4.905"}).text
 
+    @pytest.mark.once
     def test_sees_all_rates_in_words(
         self, merchant: Client, express: ShippingRate, world: ShippingRate
     ):

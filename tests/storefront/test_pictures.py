@@ -94,6 +94,7 @@ class TestTheForm:
         assert answer.status_code == 302
         assert pictures_of(Product.objects.get()) == [""]
 
+    @pytest.mark.once
     def test_asks_for_photographs_and_for_what_they_show(self, merchant: Client, mouse: Product):
         for page in (ADD, change(mouse)):
             text = merchant.get(page).text
@@ -121,6 +122,7 @@ class TestTheForm:
         merchant.post(change(mouse), form(mouse, upload(), upload()))
         assert pictures_of(mouse) == ["A mug"]
 
+    @pytest.mark.once
     def test_says_of_each_bad_file_what_is_wrong_and_stores_nothing(
         self, merchant: Client, mouse: Product
     ):
@@ -156,6 +158,7 @@ class TestTheForm:
         assert "choose the pictures once more" in answer.text
         assert not Picture.objects.exists()
 
+    @pytest.mark.once
     @pytest.mark.parametrize(
         ("files", "lines", "words"),
         [
@@ -193,6 +196,7 @@ class TestTheForm:
         merchant.post(change(mouse), form(mouse, upload(), upload(colour=BLUE)))
         assert seen == [outside, outside]
 
+    @pytest.mark.once
     def test_is_for_who_may_change_products(self, mouse: Product, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(uploads, "developed", lambda file: pytest.fail("looked at"))
         viewer = clerk("view_product")
@@ -209,6 +213,7 @@ class TestTheForm:
         assert pictures_of(mouse) == ["a red mug", ""]
 
 
+@pytest.mark.once
 class TestTheSizeOfTheForm:
     @pytest.fixture(autouse=True)
     def small(self, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
@@ -275,6 +280,7 @@ class TestAPicture:
     def address(self, mouse: Product) -> str:
         return f"/pictures/{picture_of(mouse).digest}-480.webp"
 
+    @pytest.mark.once
     def test_is_kept_by_everybody_for_ever(self, ada: Shopper, address: str):
         answer = ada.get(address, **{"Accept-Encoding": "gzip, br"})
         assert (answer["Content-Type"], answer["Cache-Control"]) == ("image/webp", FOR_EVER)
@@ -283,33 +289,30 @@ class TestAPicture:
         assert not {"Content-Encoding", "Set-Cookie", "Vary"} & {*answer.headers}
         assert not answer.cookies
 
+    @pytest.mark.once
     def test_is_not_sent_again(self, ada: Shopper, address: str):
         answer = ada.get(address, **{"If-None-Match": ada.get(address)["ETag"]})
         assert (answer.status_code, answer.content) == (304, b"")
         assert answer["Cache-Control"] == FOR_EVER
         assert ada.get(address, **{"If-None-Match": '"another"'}).status_code == 200
 
+    @pytest.mark.once
     def test_says_how_large_it_is(self, ada: Shopper, address: str):
         answer = ada.browser.head(address)
         assert (answer.status_code, answer.content) == (200, b"")
         assert int(answer["Content-Length"]) == len(ada.get(address).content)
 
-    @pytest.mark.parametrize(
-        "name",
-        [
-            "{digest}-481", "{digest}-0", "{digest}-0480", "{digest}-9999", "{digest}",
-            "{digest}-" + "9" * 40, "{none}-480", "{digest}-480-480", "{upper}-480",
-        ],
-    )  # fmt: skip
-    @pytest.mark.parametrize("headers", [{}, {"If-None-Match": "*"}])
-    def test_that_is_not_there_is_not_found(
-        self, ada: Shopper, address: str, name: str, headers: dict[str, str]
-    ):
+    def test_that_is_not_there_is_not_found(self, ada: Shopper, address: str):
         digest = address[10:42]
         parts = {"digest": digest, "none": "0" * 32, "upper": digest.upper() + "A"}
-        answer = ada.get(f"/pictures/{name.format(**parts)}.webp", **headers)
-        assert answer.status_code == 404
-        assert answer["Cache-Control"] == "no-store"
+        for name in (
+            *("{digest}-481", "{digest}-0", "{digest}-0480", "{digest}-9999", "{digest}"),
+            *("{digest}-" + "9" * 40, "{none}-480", "{digest}-480-480", "{upper}-480"),
+        ):
+            for headers in ({}, {"If-None-Match": "*"}):
+                answer = ada.get(f"/pictures/{name.format(**parts)}.webp", **headers)
+                assert answer.status_code == 404, name
+                assert answer["Cache-Control"] == "no-store"
 
     def test_costs_one_query(
         self, ada: Shopper, address: str, django_assert_num_queries: DjangoAssertNumQueries
@@ -349,6 +352,7 @@ def image(page: str, name: str) -> dict[str, str]:
 
 
 class TestAPageWithPictures:
+    @pytest.mark.once
     def test_lets_the_browser_choose_and_keeps_its_place(self, ada: Shopper, mouse: Product):
         digest = picture_of(mouse, alt='A "red" mug').digest
         tag = image(ada.get("/").text, "product-picture")
@@ -359,6 +363,7 @@ class TestAPageWithPictures:
         assert tag["alt"] == "A &quot;red&quot; mug"
         assert "vw" in tag["sizes"]
 
+    @pytest.mark.once
     def test_reads_the_first_one_at_once_and_the_others_later(self, ada: Shopper):
         for name in ("Mouse", "Mug", "Lamp"):
             picture_of(product(name))
@@ -425,6 +430,7 @@ class TestAPageWithPictures:
         own = picture_of(red, BLUE).shown
         assert Product.objects.get(pk=red.pk).pictures == (own,)
 
+    @pytest.mark.once
     def test_falls_back_on_the_drawing_and_on_the_initial(self, ada: Shopper):
         product("Mouse", picture="products/mouse.svg")
         product("Lamp")

@@ -109,6 +109,7 @@ class TestAProductPage:
         assert "Mouse: 1 in the cart" in answer.text
 
 
+@pytest.mark.once
 class TestTheBarOfAProductPage:
     """On a phone it offers what the page is about, until that is in the cart or can't be."""
 
@@ -147,6 +148,7 @@ class TestWhatElseThereIs:
         assert "You may also like" not in ada.get("/products/mouse/").text
 
 
+@pytest.mark.once
 class TestTheDescription:
     @pytest.mark.parametrize(
         ("text", "html"),
@@ -178,6 +180,7 @@ class TestTheDescription:
         assert '<p class="product-description" dir="auto">Small. Quiet.</p>' in ada.get("/").text
 
 
+@pytest.mark.once
 class TestAPageThatRenewsItself:
     @pytest.mark.parametrize("path", ["/", "/products/mouse/", "/cart/", "/orders/"])
     def test_is_whole_again(self, ada: Shopper, mouse: Product, path: str):
@@ -228,6 +231,7 @@ def locations(answer: Any) -> list[str]:
 
 
 class TestWhatOthersLearn:
+    @pytest.mark.once
     def test_from_the_page_of_a_product(self, ada: Shopper, settings: Settings):
         settings.SITE_URL = "https://testserver"
         settings.SECURE_SSL_REDIRECT = False
@@ -242,12 +246,14 @@ class TestWhatOthersLearn:
         assert '<meta itemprop="priceCurrency" content="USD">' in text
         assert 'href="https://schema.org/InStock"' in text
 
+    @pytest.mark.once
     def test_from_a_product_that_is_sold_out(self, ada: Shopper):
         product("Mouse", stock=0)
         text = ada.get("/products/mouse/").text
         assert 'href="https://schema.org/OutOfStock"' in text
         assert "Sold out." in text
 
+    @pytest.mark.once
     def test_a_photograph_is_shown_and_a_drawing_is_not(self, ada: Shopper):
         product("Mouse", picture="products/mouse.svg")
         product("Share", picture="share.png")
@@ -261,6 +267,7 @@ class TestWhatOthersLearn:
             in ada.get("/products/apple/").text
         )
 
+    @pytest.mark.once
     def test_the_price_in_yen_has_no_decimals(self, ada: Shopper, mouse: Product, settings):
         settings.CURRENCY = "jpy"
         assert 'itemprop="price" content="2999"' in ada.get("/products/mouse/").text
@@ -292,20 +299,24 @@ class TestWhatOthersLearn:
     def test_a_part_of_the_sitemap_that_is_none_is_not_there(self, ada: Shopper, path: str):
         assert ada.get(f"/sitemap-{path}").status_code == 404
 
+    @pytest.mark.once
     def test_the_sitemap_names_the_shops_own_address(self, ada: Shopper, settings: Settings):
         settings.SITE_URL = "https://testserver"
         assert "<loc>https://testserver/</loc>" in ada.get("/sitemap.xml").text
 
+    @pytest.mark.once
     def test_robots_find_the_sitemap_and_leave_carts_alone(self, ada: Shopper):
         answer = ada.get("/robots.txt")
         assert answer["Content-Type"].startswith("text/plain")
         assert "Sitemap: http://testserver/sitemap.xml" in answer.text
         assert "Disallow: /cart/" in answer.text
 
+    @pytest.mark.once
     def test_the_icon_is_where_browsers_look_for_it(self, ada: Shopper):
         assert ada.get("/favicon.ico")["Location"] == "/static/favicon.ico"
 
 
+@pytest.mark.once
 class TestTheMerchantsOwnLook:
     def test_a_colour_has_a_stylesheet(self, ada: Shopper, settings: Settings):
         settings.SHOP_ACCENT = "#aa3300"
@@ -328,6 +339,7 @@ class TestTheMerchantsOwnLook:
             assert '<a href="https://tea.example/imprint">Imprint</a>' in text
 
 
+@pytest.mark.once
 class TestAFileThatWasNotCollected:
     """It was put into static/ after the last collectstatic."""
 

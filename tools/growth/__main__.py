@@ -37,7 +37,7 @@ def main() -> int:
     shelf = commands.add_parser("shelf")
     shelf.add_argument("--rounds", type=int, default=120)
     shelf.add_argument("--largest", type=int, default=10_000)
-    commands.add_parser("desk")
+    commands.add_parser("desk").add_argument("--looks", type=int, default=7)
     commands.add_parser("upgrade")
     crowd = commands.add_parser("waiting")
     crowd.add_argument("--shoppers", type=int, default=2_000)
@@ -70,7 +70,7 @@ def run(command: str, arguments: dict[str, int]) -> str:
     if command == "desk":
         from tools.growth.desk import measure
 
-        return measure()
+        return measure(**arguments)
     from tools.growth.waiting import hold
 
     return hold(url, **arguments)

@@ -53,6 +53,12 @@ class TimedShop:
         self.shopper.cookies.clear()
 
 
+def opened(shop: ShopProcess, stack: ExitStack) -> TimedShop:
+    timed = TimedShop(stack.enter_context(shop))
+    stack.callback(timed.shopper.close)
+    return timed
+
+
 def compare(full: str, rounds: int = ROUNDS) -> str:
     """Compare the grown shop at `full` with an empty one on the same kind of database."""
     with TemporaryDirectory() as folder, ExitStack() as stack:
@@ -61,7 +67,7 @@ def compare(full: str, rounds: int = ROUNDS) -> str:
         shops = [ShopProcess(url, **real_mode_with(stripe.url)) for url in (empty, full)]
         shops[0].prepare()
         fill_shelf(shops[0])
-        timed_shops = [TimedShop(stack.enter_context(shop)) for shop in shops]
+        timed_shops = [opened(shop, stack) for shop in shops]
         warm_up = min(WARM_UP, rounds)
         for number in range(warm_up + rounds):
             if number == warm_up:

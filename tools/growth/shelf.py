@@ -15,7 +15,7 @@ from storefront.models import Category, Product
 from storefront.ops.templatetags import fragment_cache
 from storefront.shelf import PAGE_SIZE, ProductsInCategories, whole_shelf
 from tools.growth.fill import let_the_planner_know
-from tools.growth.routes import TimedShop
+from tools.growth.routes import TimedShop, opened
 from tools.http_shopper import CSRF_TOKEN
 from tools.shop_process import ShopProcess, new_database
 
@@ -40,7 +40,7 @@ def compare_sizes(rounds: int = ROUNDS, largest: int = LARGEST) -> str:
             shop.prepare()
             fill = f"from tools.growth.shelf import fill_shelf; fill_shelf({size})"
             shop.manage("shell", "-v0", "-c", fill)
-            timed[size] = TimedShop(stack.enter_context(shop))
+            timed[size] = opened(shop, stack)
         for number in range(warm_up + rounds):
             if number == warm_up:
                 for one in timed.values():

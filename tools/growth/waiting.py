@@ -145,7 +145,7 @@ async def play(scene: Scene, waiters: list[Waiter], seconds: int, meter: Meter) 
     for number, waiter in enumerate(waiters):
         scene.let_wait(waiter, waiter.pace * (number % 97) / 97)
     buying = asyncio.create_task(keep_buying(scene))
-    await asyncio.sleep(10)
+    await asyncio.sleep(min(10, seconds))
     scene.records.is_on = True
     with meter.running():
         await asyncio.sleep(seconds)
