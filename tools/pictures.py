@@ -54,7 +54,7 @@ ShippingRate.objects.create(name="Parcel", countries="DE AT", amount_cents=490)
 
 
 @contextmanager
-def shop_for_the_home(folder: Path, *, points: int, **environment: Any) -> Iterator[ShopProcess]:
+def shop_for_the_home(folder: Path, *, points: float, **environment: Any) -> Iterator[ShopProcess]:
     """Serve twelve products, with photographs that are so many times 1,200 points wide."""
     database = f"sqlite:///{folder}/shop.sqlite3"
     shop = ShopProcess(database, log=folder / "log", **SHOP, **environment)

@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tools.shop_process import ShopProcess
 
+LOGGED_IN: dict[str, list[Any]] = {}
 PASSWORD = "known to the merchant alone"
 MOUSE = "products/mouse.svg"
 HUNDRED_LETTERS = (
@@ -146,7 +147,7 @@ class Merchant:
         )
 
     def opens_the_desk(self, page: Page) -> None:
-        """Log in; what other tests have sold is shipped by now."""
+        """Log in, but once for each shop; what other tests have sold is shipped by now."""
         self._do(
             "from django.contrib.auth.models import User;"
             "from django.utils import timezone;"
@@ -155,11 +156,18 @@ class Merchant:
             f" or User.objects.create_superuser('merchant', password='{PASSWORD}');"
             "Order.objects.update(shipped_at=timezone.now())"
         )
+        page.context.add_cookies(LOGGED_IN.get(self.shop.url, []))
         page.goto(f"{self.shop.url}/admin/")
-        page.get_by_label("Username").fill("merchant")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
+        if self.shop.url not in LOGGED_IN:
+            page.get_by_label("Username").fill("merchant")
+            page.get_by_label("Password").fill(PASSWORD)
+            page.get_by_role("button", name="Log in").click()
         expect(page.get_by_role("link", name="View shop")).to_be_visible()
+        LOGGED_IN[self.shop.url] = [
+            {"name": cookie["name"], "value": cookie["value"], "url": self.shop.url}
+            for cookie in page.context.cookies(self.shop.url)
+            if cookie["name"] == "sessionid"
+        ]
 
     def asks_stripe(self) -> None:
         """Have looked how the shop stands, as the worker does."""

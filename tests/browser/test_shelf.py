@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -21,7 +22,7 @@ from storefront.models import Category, Product
 Category.objects.all().delete()
 Product.objects.filter(position__gte=500).delete()
 """
-SIZES = [{"width": 360, "height": 740}, {"width": 1280, "height": 900}]
+PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}}
 
 
 @pytest.fixture(autouse=True)
@@ -39,12 +40,8 @@ def cards(shopper: Shopper) -> Locator:
     return shopper.page.locator("#products > li")
 
 
-@pytest.mark.parametrize("size", SIZES)
 class TestWithScripts:
-    def test_results_come_as_one_types_and_the_focus_stays(
-        self, new_shopper: NewShopper, size: dict[str, int]
-    ):
-        ada = new_shopper(viewport=size)
+    def test_results_come_as_one_types_and_the_focus_stays(self, ada: Shopper):
         ada.visits("/products/mouse/")
         field(ada).press_sequentially("cafe 07", delay=20)
         title = "1 product for “cafe 07”"
@@ -61,10 +58,8 @@ class TestWithScripts:
         ada.moves_in_history(-1)
         expect(ada.page.get_by_role("heading", level=1)).to_have_text("Mouse")
 
-    def test_more_come_below_with_the_focus_on_the_first(
-        self, new_shopper: NewShopper, size: dict[str, int]
-    ):
-        ada = new_shopper(viewport=size)
+    def test_more_come_below_with_the_focus_on_the_first(self, new_shopper: NewShopper):
+        ada = new_shopper(**PHONE)
         ada.visits("/c/light/")
         expect(cards(ada)).to_have_count(24)
         ada.page.get_by_role("link", name="Show more").press("Enter")
@@ -75,11 +70,8 @@ class TestWithScripts:
         assert ada.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_without_scripts_all_of_it_is_reached_by_keyboard(
-    new_shopper: NewShopper, size: dict[str, int]
-):
-    ada = new_shopper(viewport=size, java_script_enabled=False)
+def test_without_scripts_all_of_it_is_reached_by_keyboard(new_shopper: NewShopper):
+    ada = new_shopper(**PHONE, java_script_enabled=False)
     ada.visits()
     field(ada).fill("CAFÉ")
     field(ada).press("Enter")

@@ -106,7 +106,7 @@ MADE = (
 )
 
 
-def fill(count: int, points: int) -> None:
+def fill(count: int, points: float) -> None:
     """Add `count` products, with photographs that are `points` times 1,200 wide."""
     categories = {
         name: Category.objects.get_or_create(name=name, position=position)[0]
@@ -157,7 +157,7 @@ def put_on_shelf(
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.homeware")
     parser.add_argument("count", type=int, nargs="?", default=len(WARES))
-    parser.add_argument("--points", type=int, default=2)
+    parser.add_argument("--points", type=float, default=2)
     arguments = parser.parse_args()
     fill(arguments.count, arguments.points)
 

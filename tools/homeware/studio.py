@@ -52,7 +52,7 @@ def drawing(photograph: Photograph) -> str:
 
 
 @contextmanager
-def studio(points: int) -> Iterator[Page]:
+def studio(points: float) -> Iterator[Page]:
     """Give the page that photographs are taken on."""
     with sync_playwright() as playwright:
         executable = next(chromium.candidates(playwright.chromium), None)
