@@ -1,5 +1,6 @@
 """What all tests share: the database, plain static files, and the browser tests at the end."""
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -51,12 +52,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def haste(item: pytest.Item, tests_in_file: int) -> tuple[bool, int]:
-    is_slow = any(place in (item.path, *item.path.parents) for place in SLOW_TESTS)
+    is_slow = is_in(item.path, *SLOW_TESTS)
     return not is_slow, -tests_in_file if is_browser_test(item) else 0
 
 
 def is_browser_test(item: pytest.Item) -> bool:
-    return BROWSER_TESTS in item.path.parents
+    return is_in(item.path, BROWSER_TESTS)
+
+
+@functools.cache
+def is_in(file: Path, *places: Path) -> bool:
+    return any(place in (file, *file.parents) for place in places)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
