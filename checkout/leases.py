@@ -49,7 +49,9 @@ def held(name: str) -> Iterator[bool]:
     finally:
         is_over.set()
         _held.remove(name)
-        Lease.release(HOLDER, name=name)
+        was_ours = Lease.release(HOLDER, name=name)
+    if not was_ours:
+        _lose(name)
 
 
 def _keep(name: str, is_over: threading.Event) -> None:
@@ -67,6 +69,10 @@ def _keep(name: str, is_over: threading.Event) -> None:
             is_lost = now > renewed_at + seconds
     connection.close()
     if is_lost and not is_over.is_set():
-        logger.error("Another process may be at the %s by now.", name)
-        if _ends_when_lost:
-            os._exit(LOST)
+        _lose(name)
+
+
+def _lose(name: str) -> None:
+    logger.error("Another process may be at the %s by now.", name)
+    if _ends_when_lost:
+        os._exit(LOST)

@@ -35,9 +35,9 @@ class Lease(models.Model):
         return cls.objects.filter(name=name, holder=holder).update(**cls._held_by(holder)) == 1
 
     @classmethod
-    def release(cls, holder: str, **which: str) -> None:
-        """Give back what the holder has, so that another need not wait."""
-        cls.objects.filter(holder=holder, **which).update(holder="", until=Now())
+    def release(cls, holder: str, **which: str) -> bool:
+        """Give back what the holder has, so that another need not wait; False if it has none."""
+        return cls.objects.filter(holder=holder, **which).update(holder="", until=Now()) > 0
 
     @classmethod
     def holder_of(cls, name: str) -> str:

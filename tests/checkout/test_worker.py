@@ -17,7 +17,7 @@ from checkout.management.commands import work
 from checkout.management.commands.reconcile_orders import LEASE, YOUNG, Command
 from checkout.models import Heartbeat, Lease, Message, Order
 from tests.cast import deliver, event_about
-from tests.log_capture import figure
+from tests.log_capture import Log, figure
 from tools.stripe_stand_in import StandIn
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +62,12 @@ class TestALease:
         with pytest.raises(ZeroDivisionError), leases.held(LEASE):
             raise ZeroDivisionError
         assert Lease.holder_of(LEASE) == ""
+
+    def test_that_another_one_took_meanwhile_is_lost_at_the_latest_when_given_back(self, log: Log):
+        with leases.held(LEASE):
+            Lease.objects.update(holder="bo")
+        assert "Another process may be at the orders by now." in log.text
+        assert Lease.holder_of(LEASE) == "bo"
 
     def test_of_one_work_leaves_the_other_alone(self):
         Lease.take(LEASE, "ada")

@@ -274,7 +274,15 @@ def children_of(shop: ShopProcess, besides: int) -> list[int]:
 
 def workers_in_group(shop: ShopProcess) -> list[int]:
     """Those beside an old and a new server."""
-    return [pid for pid, _ in working() if os.getpgid(pid) == shop.group]
+    return [pid for pid, _ in working() if group_of(pid) == shop.group]
+
+
+def group_of(pid: int) -> int:
+    """Return the process group, or 0 of a process that is gone by now."""
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
 
 
 def is_working(worker: int) -> bool:
