@@ -4,7 +4,7 @@ import re
 import time
 from contextlib import ExitStack
 from datetime import timedelta
-from threading import Timer
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +19,7 @@ from storefront.ops.bulkhead import Bulkhead
 from tests.cast import Shopper, leads_to_payment, product
 from tests.log_capture import Log
 from tools.stripe_stand_in import StandIn
+from tools.waiting import wait_until
 
 CREATE = "/v1/checkout/sessions"
 MINUTE = 60
@@ -90,7 +91,7 @@ class TestWhileSheIsBuying:
         ada.puts(mouse, 1)
         callers = ExitStack()
         callers.enter_context(line.place(f"checkout of {ada.id}"))
-        Timer(0.1, callers.close).start()
+        Thread(target=end_once_waited_for, args=(callers, line), daemon=True).start()
         assert leads_to_payment(ada.buys())
 
     def test_so_does_one_that_another_process_gets(
@@ -251,3 +252,8 @@ class TestWhenOurClockIsWrong:
 def test_an_answer_without_a_readable_date_says_nothing_of_the_clock(date: str, log: Log):
     clock.compare_with("Stripe", date)
     assert log.text == ""
+
+
+def end_once_waited_for(callers: ExitStack, line: Bulkhead) -> None:
+    wait_until(lambda: line._waiting, "Nobody waits.")
+    callers.close()
