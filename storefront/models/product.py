@@ -353,11 +353,6 @@ class Product(models.Model):
         self._refuse_a_variant_of_a_variant()
         if self.picture and not finders.find(self.picture):
             raise ValidationError({"picture": "There is no such file below static/."})
-        step = money.smallest_step()
-        if self.price_cents is not None and self.price_cents % step:
-            raise ValidationError(
-                {"price_cents": f"Stripe takes this currency in steps of {step} minor units."}
-            )
 
     def _refuse_a_variant_of_a_variant(self) -> None:
         """A family has one parent. Two forms at once that would make a chain wait for each other.

@@ -98,15 +98,8 @@ class ShippingRate(models.Model):
         return 0 if is_free else self.amount_cents
 
     def clean(self) -> None:
-        errors = {}
         if self.days_least and self.days_most and self.days_least > self.days_most:
-            errors["days_most"] = "It can’t be fewer days than at least."
-        step = money.smallest_step()
-        for name in ("amount_cents", "free_from_cents"):
-            if (getattr(self, name) or 0) % step:
-                errors[name] = f"Stripe takes this currency in steps of {step} minor units."
-        if errors:
-            raise ValidationError(errors)
+            raise ValidationError({"days_most": "It can’t be fewer days than at least."})
         if self.countries:
             try:
                 self.countries = countries_written(self.countries)
