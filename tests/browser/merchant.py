@@ -52,9 +52,10 @@ class Merchant:
         )
 
     def sells_a_lamp(self, stock: int | None = None) -> None:
+        """As if it were new, if there was one already."""
         self.has_a_lamp = True
-        lamp = f"name='Lamp', price_cents=4000, position=9, stock={stock}"
-        self._do(f"Product.objects.create({lamp})")
+        fields = f"dict(price_cents=4000, position=9, stock={stock}, is_on_sale=True)"
+        self._do(f"Product.objects.update_or_create(name='Lamp', defaults={fields})")
 
     def sells_two_kinds_of_a_lamp(self) -> None:
         """One in brass, one in steel for $5 more; whoever has bought the steel one reads on.

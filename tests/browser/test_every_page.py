@@ -79,6 +79,7 @@ def home_with_a_refused_purchase(visit: Visit) -> None:
 
 
 def home_with_something_sold_out(visit: Visit) -> None:
+    visit.merchant.clears_the_shelf()
     visit.merchant.sells_a_lamp(stock=0)
     visit.ada.visits()
     expect(visit.ada.page.get_by_text("Sold out")).to_be_visible()
@@ -92,7 +93,6 @@ def cart_with_more_than_is_left(visit: Visit) -> None:
 
 
 def product_page_that_is_sold_out(visit: Visit) -> None:
-    home_with_something_sold_out(visit)
     visit.ada.page.get_by_role("link", name="Lamp").click()
     expect(visit.ada.page.get_by_role("heading", name="Lamp")).to_be_visible()
     expect(visit.ada.page.get_by_text("Sold out")).to_be_visible()
@@ -113,7 +113,9 @@ def returned_and_waiting(visit: Visit) -> None:
 
 
 def returned_and_paid(visit: Visit) -> None:
-    visit.ada.buys()
+    visit.stripe.release()
+    visit.stripe.wait_until_quiet()
+    visit.ada.page.go_back()
     visit.ada.sees_order("PAID")
 
 
@@ -125,7 +127,6 @@ def waiting_for_the_bank(visit: Visit) -> None:
 
 
 def failed_at_the_bank(visit: Visit) -> None:
-    waiting_for_the_bank(visit)
     (session,) = visit.stripe.sessions
     visit.stripe.fail(session)
     visit.ada.sees_order("FAILED")
@@ -143,7 +144,6 @@ def no_orders(visit: Visit) -> None:
 
 
 def orders_with_a_reference_that_is_none(visit: Visit) -> None:
-    visit.ada.visits("/orders/")
     visit.ada.page.get_by_label("Reference").fill("K7M2")
     visit.ada.page.get_by_label("E-mail address").fill("ada@example.com")
     visit.ada.page.get_by_role("button", name="Mail me the link").click()
@@ -151,20 +151,19 @@ def orders_with_a_reference_that_is_none(visit: Visit) -> None:
 
 
 def orders_with_a_link_that_is_mailed(visit: Visit) -> None:
-    visit.ada.visits("/orders/")
     visit.ada.page.get_by_label("Reference").fill("K7M2-PQ4X")
-    visit.ada.page.get_by_label("E-mail address").fill("ada@example.com")
     visit.ada.page.get_by_role("button", name="Mail me the link").click()
     expect(visit.ada.page.get_by_text("It may take a minute")).to_be_focused()
 
 
 def some_orders(visit: Visit) -> None:
-    returned_and_paid(visit)
     visit.ada.visits("/orders/")
 
 
 def orders_with_a_refund(visit: Visit) -> None:
-    returned_and_paid(visit)
+    visit.ada.page.get_by_role("link", name="Continue to payment").click()
+    visit.ada.presses("Pay")
+    visit.ada.sees_order("PAID")
     (session,) = visit.stripe.sessions
     visit.stripe.refund(session)
     visit.stripe.wait_until_quiet()
@@ -173,12 +172,10 @@ def orders_with_a_refund(visit: Visit) -> None:
 
 
 def order_that_is_refunded(visit: Visit) -> None:
-    orders_with_a_refund(visit)
     visit.order_page()
 
 
 def order_that_waits(visit: Visit) -> None:
-    returned_and_waiting(visit)
     visit.order_page()
 
 
@@ -189,7 +186,6 @@ def product_page_with_kinds(visit: Visit) -> None:
 
 
 def order_that_is_paid(visit: Visit) -> None:
-    returned_and_paid(visit)
     visit.order_page()
 
 
@@ -204,13 +200,12 @@ def order_that_waits_to_be_sent(visit: Visit) -> None:
 
 
 def order_with_a_private_link(visit: Visit) -> None:
-    order_that_is_paid(visit)
+    visit.order_page()
     visit.ada.page.get_by_role("button", name="Make a private link").click()
     expect(visit.ada.page.get_by_label("Private link")).to_be_focused()
 
 
 def receipt_by_its_link(visit: Visit) -> None:
-    order_with_a_private_link(visit)
     visit.ada.context.clear_cookies()
     visit.ada.page.goto(visit.ada.page.get_by_label("Private link").input_value())
     expect(visit.ada.page.get_by_role("heading", name=re.compile("^Order "))).to_be_visible()
@@ -221,7 +216,7 @@ def no_such_page(visit: Visit) -> None:
 
 
 def expired_form(visit: Visit) -> None:
-    visit.ada.fills_the_cart()
+    visit.ada.visits()
     visit.ada.context.clear_cookies()
     visit.ada.buy.click()
     expect(visit.ada.page.get_by_role("heading", level=1)).to_contain_text("expired")
@@ -241,13 +236,13 @@ def product_page_with_a_cart(visit: Visit) -> None:
 
 
 def product_page_with_a_bad_quantity(visit: Visit) -> None:
-    visit.ada.visits("/products/mouse/")
+    product_page(visit)
     visit.ada.wants(-1, "Mouse")
     expect(visit.ada.alert).to_be_visible()
 
 
 def removed_with_undo(visit: Visit) -> None:
-    visit.ada.fills_the_cart()
+    visit.ada.visits()
     visit.ada.remove("Mouse").click()
     expect(visit.ada.page.get_by_role("button", name="Undo")).to_be_visible()
 
@@ -263,7 +258,6 @@ def cart_with_a_new_price(visit: Visit) -> None:
 
 
 def cart_page(visit: Visit) -> None:
-    visit.ada.fills_the_cart()
     visit.ada.visits("/cart/")
 
 
@@ -277,7 +271,8 @@ def admin_login(visit: Visit) -> None:
 
 def desk(visit: Visit) -> None:
     visit.merchant.opens_the_desk(visit.ada.page)
-    returned_and_paid(visit)
+    visit.ada.buys()
+    visit.ada.sees_order("PAID")
     visit.ada.visits("/admin/")
 
 
@@ -297,7 +292,6 @@ def desk_with_alarms(visit: Visit) -> None:
 
 
 def desk_under_the_hood(visit: Visit) -> None:
-    visit.merchant.opens_the_desk(visit.ada.page)
     visit.ada.page.get_by_role("link", name="Under the hood").click()
     expect(visit.ada.page.get_by_role("link", name="Users", exact=True)).to_be_visible()
 
@@ -310,7 +304,6 @@ def desk_of_events(visit: Visit) -> None:
 
 
 def desk_of_users(visit: Visit) -> None:
-    visit.merchant.opens_the_desk(visit.ada.page)
     visit.ada.visits("/admin/auth/user/")
     expect(visit.ada.page.get_by_role("link", name="merchant")).to_be_visible()
 
@@ -323,7 +316,6 @@ def desk_orders(visit: Visit) -> None:
 
 
 def desk_orders_that_are_not_there(visit: Visit) -> None:
-    visit.merchant.opens_the_desk(visit.ada.page)
     visit.ada.visits("/admin/checkout/order/?q=nobody")
     expect(visit.ada.page.get_by_text("Nothing called")).to_be_visible()
 
@@ -336,8 +328,6 @@ def desk_order(visit: Visit) -> None:
 
 
 def desk_order_that_needs_a_look(visit: Visit) -> None:
-    visit.merchant.opens_the_desk(visit.ada.page)
-    visit.merchant.has_a_lot_to_do()
     visit.ada.visits("/admin/checkout/order/?tab=look")
     visit.ada.page.locator("#result_list a").first.click()
     expect(visit.ada.page.get_by_role("button", name="I have settled it")).to_be_visible()
@@ -350,7 +340,6 @@ def desk_to_ship(visit: Visit) -> None:
 
 
 def desk_with_nothing_to_ship(visit: Visit) -> None:
-    visit.merchant.opens_the_desk(visit.ada.page)
     visit.ada.visits("/admin/to-ship/")
     expect(visit.ada.page.get_by_text("No order waits to be shipped.")).to_be_visible()
 
@@ -410,7 +399,7 @@ def desk_mails(visit: Visit) -> None:
 
 def desk_health(visit: Visit) -> None:
     """What is wrong, what may not be looked at, and what is not known, in one page."""
-    visit.merchant.opens_the_desk(visit.ada.page)
+    visit.merchant.has_done_it()
     visit.stripe.forbid(["rak_webhook_read"])
     visit.merchant.asks_stripe()
     visit.ada.visits("/admin/health/")
@@ -425,68 +414,89 @@ def packing_slip(visit: Visit) -> None:
     expect(visit.ada.page.get_by_role("heading", name=re.compile("^Order "))).to_be_visible()
 
 
-# How each page is reached, and the status that its browser complains about.
-PAGES: dict[Reach, int | None] = {
-    home: None,
-    home_with_a_cart: None,
+# Each is reached on its own.
+DESK: list[Reach] = [
+    desk,
+    desk_of_events,
+    desk_mails,
+    desk_orders,
+    desk_order,
+    packing_slip,
+    desk_refund,
+    desk_with_a_refused_refund,
+    desk_with_a_refund_to_confirm,
+    desk_to_ship,
+    desk_with_a_refused_link,
+    desk_with_a_shipped_order,
+    desk_parcel,
+]
+# Each walk leads one shopper from page to page; each page begins where the one before it ended.
+WALKS: list[list[Reach]] = [
+    [
+        no_such_page,
+        no_page_of_its_own,
+        home,
+        cart_page_without_anything,
+        product_page,
+        product_page_with_a_bad_quantity,
+        home_with_a_cart,
+        home_with_a_bad_quantity,
+        product_page_with_a_cart,
+        cart_page,
+        removed_with_undo,
+        home_while_stripe_is_down,
+    ],
+    [
+        product_page_with_kinds,
+        home_with_something_sold_out,
+        product_page_that_is_sold_out,
+        cart_with_more_than_is_left,
+        home_with_a_refused_purchase,
+        cart_with_a_new_price,
+        expired_form,
+    ],
+    [
+        returned_and_waiting,
+        order_that_waits,
+        returned_and_paid,
+        order_that_is_paid,
+        some_orders,
+        order_with_a_private_link,
+        receipt_by_its_link,
+    ],
+    [
+        no_orders,
+        orders_with_a_reference_that_is_none,
+        orders_with_a_link_that_is_mailed,
+        waiting_for_the_bank,
+        failed_at_the_bank,
+    ],
+    [canceled, orders_with_a_refund, order_that_is_refunded],
+    [order_that_waits_to_be_sent],
+    [
+        admin_login,
+        desk_before_the_first_order,
+        desk_under_the_hood,
+        desk_of_users,
+        desk_orders_that_are_not_there,
+        desk_with_nothing_to_ship,
+        desk_with_alarms,
+        desk_order_that_needs_a_look,
+        desk_health,
+    ],
+    *([reach] for reach in DESK),
+]
+# The status that the browser complains about.
+COMPLAINTS: dict[Reach, int] = {
     home_with_a_bad_quantity: 422,
-    home_with_a_refused_purchase: None,
-    home_with_something_sold_out: None,
-    cart_with_more_than_is_left: None,
-    product_page_that_is_sold_out: None,
-    home_while_stripe_is_down: None,
-    returned_and_waiting: None,
-    returned_and_paid: None,
-    waiting_for_the_bank: None,
-    failed_at_the_bank: None,
-    canceled: None,
-    no_orders: None,
     orders_with_a_reference_that_is_none: 422,
-    orders_with_a_link_that_is_mailed: None,
-    some_orders: None,
-    orders_with_a_refund: None,
-    order_that_waits: None,
-    order_that_is_paid: None,
-    order_that_is_refunded: None,
-    order_that_waits_to_be_sent: None,
-    order_with_a_private_link: None,
-    receipt_by_its_link: None,
     no_such_page: 404,
     expired_form: 403,
     no_page_of_its_own: 405,
-    product_page: None,
-    product_page_with_kinds: None,
-    product_page_with_a_cart: None,
     product_page_with_a_bad_quantity: 422,
-    removed_with_undo: None,
-    cart_with_a_new_price: None,
-    cart_page: None,
-    cart_page_without_anything: None,
-    admin_login: None,
-    desk: None,
-    desk_before_the_first_order: None,
-    desk_with_alarms: None,
-    desk_under_the_hood: None,
-    desk_of_events: None,
-    desk_of_users: None,
-    desk_orders: None,
-    desk_orders_that_are_not_there: None,
-    desk_order: None,
-    desk_order_that_needs_a_look: None,
-    desk_to_ship: None,
-    desk_with_nothing_to_ship: None,
     desk_with_a_refused_link: 422,
-    desk_with_a_shipped_order: None,
-    desk_parcel: None,
-    desk_refund: None,
     desk_with_a_refused_refund: 422,
-    desk_with_a_refund_to_confirm: None,
-    desk_mails: None,
-    desk_health: None,
-    packing_slip: None,
 }
-
-
 OUTLINED: set[Reach] = {
     home,
     home_with_a_cart,
@@ -567,23 +577,26 @@ def looks_well(page: Page) -> None:
 class TestEveryPage:
     """That none of them makes the browser report an error is checked by the fixture."""
 
-    @pytest.mark.parametrize("reach", PAGES, ids=name_of)
+    @pytest.mark.parametrize("walk", WALKS, ids=lambda walk: name_of(walk[0]))
     def test_looks_as_it_did_is_accessible_and_has_no_script_but_htmx(
-        self, visit: Visit, console: Console, scripts: list[str], reach: Reach
+        self, visit: Visit, console: Console, scripts: list[str], walk: list[Reach]
     ):
-        if status := PAGES[reach]:
-            console.expect_status(status)
-        reach(visit)
         page = visit.ada.page
-        page.evaluate(HOLD_STILL)
-        if reach in OUTLINED:
-            reads_as_it_did(name_of(reach), page.locator("main"))
-        looks_well(page)
-        assert [url for url in scripts if "/django_htmx/htmx" not in url] == []
-        assert page.locator("script:not([src])").count() == 0
-        if reach in PICTURED:
-            page.evaluate(WITHOUT_ITS_FRAME)
-            looks_as_it_did(name_of(reach), page)
+        for reach in walk:
+            if status := COMPLAINTS.get(reach):
+                console.expect_status(status)
+            page.set_viewport_size(STILL["viewport"])
+            page.emulate_media(color_scheme="light")
+            reach(visit)
+            page.evaluate(HOLD_STILL)
+            if reach in OUTLINED:
+                reads_as_it_did(name_of(reach), page.locator("main"))
+            looks_well(page)
+            assert [url for url in scripts if "/django_htmx/htmx" not in url] == []
+            assert page.locator("script:not([src])").count() == 0
+            if reach in PICTURED:
+                page.evaluate(WITHOUT_ITS_FRAME)
+                looks_as_it_did(name_of(reach), page)
 
 
 ERRORS = [*WORDS.items(), (HTTPStatus.FORBIDDEN, EXPIRED_FORM)]
