@@ -11,6 +11,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from ast import literal_eval
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -36,14 +37,20 @@ SERVER = os.environ.get("DATABASE_URL", "")
 
 # Django's shell, open for more than one text; each comes as a literal on a line of its own.
 SHELL = """
-import ast, sys
+import ast, io, sys, traceback
+from contextlib import redirect_stdout
 import django
 from django.db import connection
 django.setup()
 for line in sys.stdin:
-    exec(ast.literal_eval(line), {})
+    failure = ""
+    with redirect_stdout(io.StringIO()) as printed:
+        try:
+            exec(ast.literal_eval(line), {})
+        except Exception:
+            failure = traceback.format_exc()
     connection.close()
-    print("done", flush=True)
+    print((printed.getvalue(), failure), flush=True)
 """
 PICTURE = """
 from io import BytesIO
@@ -97,8 +104,7 @@ class ShopProcess:
 
     def __exit__(self, *_exception: object) -> None:
         self.kill()
-        if self._shell:
-            self._shell.communicate()  # which ends its input
+        self._end_shell()
 
     @property
     def webhook_url(self) -> str:
@@ -177,8 +183,16 @@ class ShopProcess:
             raise RuntimeError(f"manage.py {' '.join(arguments)} failed:\n{result.stdout}")
         return result.stdout
 
-    def runs(self, code: str) -> None:
-        """Run the code on the shop's database as `manage.py shell` would, which starts but once."""
+    def calls(self, command: str, *arguments: str) -> str:
+        """Run a command as `manage` does, but without a process of its own."""
+        call = f"call_command({command!r}, *{arguments!r})"
+        return self.runs(f"from django.core.management import call_command; {call}")
+
+    def runs(self, code: str) -> str:
+        """Run the code on the shop's database as `manage.py shell` would, which starts but once.
+
+        Returns what it printed.
+        """
         self._shell = self._shell or subprocess.Popen(
             [sys.executable, "-c", SHELL],
             cwd=self.folder,
@@ -190,8 +204,15 @@ class ShopProcess:
         assert self._shell.stdin
         assert self._shell.stdout
         print(repr(code), file=self._shell.stdin, flush=True)
-        if self._shell.stdout.readline() != "done\n":
-            raise RuntimeError(f"The shop's shell failed at:\n{code}")
+        printed, failure = literal_eval(self._shell.stdout.readline() or "('', 'It has ended.')")
+        if failure:
+            raise RuntimeError(f"The shop's shell failed at:\n{code}\n{failure}")
+        return str(printed)
+
+    def _end_shell(self) -> None:
+        shell, self._shell = self._shell, None
+        if shell:
+            shell.communicate()  # which ends its input
 
     def prepare(self) -> Self:
         """Make the tables and the seed products; a new database is a copy of a prepared one."""
@@ -201,12 +222,13 @@ class ShopProcess:
         return self
 
     def _make_tables(self) -> None:
-        self.manage("migrate", "--no-input")
-        self.manage("seed_products")
+        self.calls("migrate", "--no-input")
+        self.calls("seed_products")
+        self._end_shell()
 
     def adds_picture(self, colour: str) -> str:
         """Give the first product a picture, as another process does; return its digest."""
-        return self.manage("shell", "--no-imports", "--command", PICTURE.format(colour)).split()[-1]
+        return self.runs(PICTURE.format(colour)).strip()
 
     def is_ready(self) -> bool:
         try:

@@ -6,16 +6,33 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
 from tools.shop_process import ShopProcess, new_database
 
 SEEDED = [99_999, 2_999, 7_999]
+
+
+LOOKS = """
+from django.test import Client
+browser = Client(SERVER_NAME="127.0.0.1")
+for width in (480, 960, 1_600):
+    assert browser.get(f"/pictures/{digest}-{{width}}.webp").getvalue()[8:12] == b"WEBP"
+assert "{digest}" in browser.get("/").text
+"""
+
+
+@contextmanager
+def empty_shop(folder: Path) -> Iterator[ShopProcess]:
+    """Give a shop that is not running, and has no tables."""
+    with new_database(folder) as url, ExitStack() as end:
+        shop = ShopProcess(url)
+        end.push(shop)
+        yield shop
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shop(folder: Path) -> Iterator[ShopProcess]:
-    with new_database(folder) as url, ExitStack() as end:
-        shop = ShopProcess(url).prepare()
-        end.push(shop)
-        yield shop
+    with empty_shop(folder) as shop:
+        yield shop.prepare()
 
 
 @pytest.fixture(scope="module")
@@ -63,30 +78,22 @@ def test_what_was_saved_comes_back(shop: ShopProcess, backup: Path):
 
 def test_pictures_are_in_it(shop: ShopProcess, tmp_path: Path):
     digest, file = shop.adds_picture("red"), tmp_path / "with-a-picture"
-    shop.manage("backup", str(file))
-    with new_database(tmp_path) as url:
-        empty = ShopProcess(url)
-        empty.manage("restore", str(file))
-        with empty:
-            for width in (480, 960, 1_600):
-                with urlopen(f"{empty.url}/pictures/{digest}-{width}.webp") as answer:
-                    assert answer.read()[8:12] == b"WEBP"
-            with urlopen(empty.url) as page:
-                assert digest in page.read().decode()
+    shop.calls("backup", str(file))
+    with empty_shop(tmp_path) as empty:
+        empty.calls("restore", str(file))
+        empty.runs(LOOKS.format(digest=digest))
 
 
 def test_it_comes_back_into_an_empty_database(backup: Path, tmp_path: Path):
-    with new_database(tmp_path) as url, ExitStack() as end:
-        empty = ShopProcess(url)
-        end.push(empty)
-        empty.manage("restore", str(backup))
+    with empty_shop(tmp_path) as empty:
+        empty.calls("restore", str(backup))
         has_prices(empty, SEEDED)
-        assert "No migrations to apply" in empty.manage("migrate", "--no-input")
+        assert "No migrations to apply" in empty.calls("migrate", "--no-input")
 
 
 def test_a_shop_that_has_something_is_not_overwritten_by_mistake(shop: ShopProcess, backup: Path):
     with pytest.raises(RuntimeError, match=r"not empty.*add --replace"):
-        shop.manage("restore", str(backup))
+        shop.calls("restore", str(backup))
 
 
 def test_one_of_an_earlier_release_comes_back_and_does_not_say_when_it_was_saved(
@@ -99,7 +106,7 @@ def test_one_of_an_earlier_release_comes_back_and_does_not_say_when_it_was_saved
     with closing(sqlite3.connect(file)) as copy:
         copy.execute("PRAGMA user_version = 0")
         copy.execute("DROP TABLE checkout_message")
-    printed = shop.manage("restore", "--replace", str(file))
+    printed = shop.calls("restore", "--replace", str(file))
     assert "saved at a moment unknown" in printed
     assert "reconcile_orders --since MOMENT\n" in printed
 
@@ -109,7 +116,7 @@ def test_what_is_no_backup_changes_nothing(shop: ShopProcess, tmp_path: Path, co
     file = tmp_path / "no-backup"
     file.write_bytes(content)
     with pytest.raises(RuntimeError, match=r"is not a backup|is damaged"):
-        shop.manage("restore", "--replace", str(file))
+        shop.calls("restore", "--replace", str(file))
     has_prices(shop, SEEDED)
 
 
@@ -118,20 +125,20 @@ def test_a_damaged_backup_changes_nothing(shop: ShopProcess, backup: Path, tmp_p
     content = backup.read_bytes()
     file.write_bytes(content[: len(content) // 2])
     with pytest.raises(RuntimeError, match=r"is damaged|pg_restore failed"):
-        shop.manage("restore", "--replace", str(file))
+        shop.calls("restore", "--replace", str(file))
     has_prices(shop, SEEDED)
 
 
 def test_a_backup_is_never_overwritten(shop: ShopProcess, backup: Path):
     before = backup.read_bytes()
     with pytest.raises(RuntimeError, match="is there already"):
-        shop.manage("backup", str(backup))
+        shop.calls("backup", str(backup))
     assert backup.read_bytes() == before
 
 
 def test_a_folder_that_is_not_there_is_named(shop: ShopProcess, tmp_path: Path):
     with pytest.raises(RuntimeError, match="can't be written: No such file"):
-        shop.manage("backup", str(tmp_path / "nowhere" / "backup"))
+        shop.calls("backup", str(tmp_path / "nowhere" / "backup"))
 
 
 def test_a_backup_is_for_its_owner_alone(backup: Path):
