@@ -69,6 +69,14 @@ class TestALease:
         assert "Another process may be at the orders by now." in log.text
         assert Lease.holder_of(LEASE) == "bo"
 
+    def test_ends_the_worker_that_lost_it(self, monkeypatch: pytest.MonkeyPatch):
+        endings: list[int] = []
+        monkeypatch.setattr(leases, "_ends_when_lost", True)
+        monkeypatch.setattr("os._exit", endings.append)
+        with leases.held(LEASE):
+            Lease.objects.update(holder="bo")
+        assert endings == [leases.LOST]
+
     def test_of_one_work_leaves_the_other_alone(self):
         Lease.take(LEASE, "ada")
         with leases.held(work.MESSAGES) as is_ours:

@@ -72,6 +72,9 @@ class Crew:
         lines = self.trace.read_text().splitlines() if self.trace.exists() else []
         return [(int(line.split()[0]), line.split()[1]) for line in lines]
 
+    def ended_by(self, worker: int) -> int:
+        return self.rounds().count((worker, "ends"))
+
     def wait_for_rounds(self, count: int) -> None:
         """Wait until so many more have come to their end."""
         for number in range(self._ended() + 1, self._ended() + 1 + count):
