@@ -461,8 +461,10 @@ class TestReadingThemAtTheDesk:
     ):
         Message.objects.filter(kind=Kind.ORDER_CONFIRMED).update(to="ada at example")
         outbox.send_due(timezone.now())
-        text = desk.get(f"/admin/checkout/order/{paid.pk}/change/").text
-        assert "can't be reached by mail" in unescape(text)
+        for reader, reads in ((desk, True), (desk_of("view_order", name="packer"), False)):
+            text = unescape(reader.get(f"/admin/checkout/order/{paid.pk}/change/").text)
+            assert ("can't be reached by mail" in text) is reads
+            assert ("Send the last mail again" in text) is reads
 
     def test_says_what_waits_without_a_way_to_mail_and_what_is_unsure(
         self, desk: Client, paid: Order
