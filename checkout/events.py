@@ -11,8 +11,10 @@ from checkout import payments, reading, refunds
 from checkout.models import StripeEvent
 from checkout.reading import Json
 from storefront.ops import logs
+from storefront.ops.compiled_queries import CompiledInsert
 
 Outcome = StripeEvent.Outcome
+insert_event = CompiledInsert(StripeEvent)
 
 # A handler applies its kind of event and returns the row to record, which is not saved yet.
 HANDLERS = payments.HANDLERS | refunds.HANDLERS
@@ -34,7 +36,7 @@ def receive(event: Json) -> Outcome:
             record = HANDLERS.get(kind, _ignore)(event, thing)
             record.event_id, record.type = event_id, kind
             record.created = reading.moment(event.get("created"))
-            record.save(force_insert=True)
+            insert_event(record)
     except IntegrityError:
         # Another delivery of the same event was first, and its transaction did the work.
         if not StripeEvent.objects.filter(event_id=event_id).exists():

@@ -17,8 +17,10 @@ from django.utils import timezone
 from checkout.models import Message, Order, Refund
 from checkout.rebuilding import REASON
 from storefront.models import Product, Reservation
+from storefront.ops.compiled_queries import CompiledInsert
 
 Kind = Message.Kind
+insert_message = CompiledInsert(Message, ignore_conflicts=True)
 
 RESTORED = "a restored backup doesn't tell whether this was sent"
 REBUILT = "the order was brought back from Stripe: the shop that was lost may have sent this"
@@ -161,5 +163,5 @@ def _write(*messages: Message) -> None:
                 each.due_at, each.error = None, REBUILT
             else:
                 each.claimed_at, each.error = each.created_at, RESTORED
-    if messages:
-        Message.objects.bulk_create(messages, ignore_conflicts=True)
+    for each in messages:
+        insert_message(each)

@@ -8,6 +8,8 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Model, QuerySet, UUIDField
 from django.db.models.base import ModelState
+from django.db.models.constants import OnConflict
+from django.db.models.sql import InsertQuery
 
 # No value of the shop looks like these, so each is found again among the compiled parameters.
 PLACEHOLDERS: dict[type, Callable[[int], Any]] = {
@@ -76,6 +78,34 @@ class CompiledQuery[Row: Model]:
     def _with_params(self, parameters: Iterable[Any]) -> list[Any]:
         params = {adapted(value): Param(index) for index, value in enumerate(self._placeholders)}
         return [params.get(parameter, parameter) for parameter in parameters]
+
+
+class CompiledInsert[Row: Model]:
+    """The INSERT of a whole new row, whose values are prepared as Django's `save` does it.
+
+    The row gets no id and no signal is sent; its values are plain, no expressions. Raises
+    IntegrityError, unless it is to ignore conflicts: then it passes over a row that is there.
+    """
+
+    def __init__(self, model: type[Row], *, ignore_conflicts: bool = False) -> None:
+        self._model = model
+        self._fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+        self._on_conflict = OnConflict.IGNORE if ignore_conflicts else None
+        self._sql: dict[str, str] = {}
+
+    def __call__(self, row: Row) -> None:
+        sql = self._sql.get(connection.vendor) or self._compile(row)
+        values = [field.pre_save(row, add=True) for field in self._fields]
+        prepared = zip(self._fields, values, strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [f.get_db_prep_save(value, connection) for f, value in prepared])
+
+    def _compile(self, row: Row) -> str:
+        query = InsertQuery(self._model, on_conflict=self._on_conflict)
+        query.insert_values(self._fields, [row])
+        [(sql, _)] = query.get_compiler(connection=connection).as_sql()
+        self._sql[connection.vendor] = str(sql)
+        return str(sql)
 
 
 def _bind(parameters: list[Any], values: tuple[object, ...]) -> list[Any]:

@@ -86,7 +86,7 @@ class TestAPaidOrder:
     def test_is_not_confirmed_when_its_transaction_fails(
         self, pending_order: Order, monkeypatch: pytest.MonkeyPatch
     ):
-        monkeypatch.setattr(StripeEvent, "save", lambda self, **options: 1 / 0)
+        monkeypatch.setattr(events, "insert_event", lambda event: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             events.receive(event_about(pending_order))
         assert not Message.objects.exists()

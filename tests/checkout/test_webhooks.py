@@ -9,6 +9,7 @@ import stripe as sdk
 from django.db import IntegrityError
 from django.test import Client
 
+from checkout import events
 from checkout.models import Order, StripeEvent
 from storefront.models import Product
 from tests.cast import Shopper, deliver, event_about
@@ -68,7 +69,7 @@ class TestAVerifiedDelivery:
             raise error("the disk is full")
 
         with monkeypatch.context() as patch:
-            patch.setattr(StripeEvent, "save", broken)
+            patch.setattr(events, "insert_event", broken)
             client = Client(raise_request_exception=False)
             body = json.dumps(event_about(pending_order)).encode()
             response = client.post(

@@ -23,7 +23,7 @@ from checkout import (
     superseding,
 )
 from checkout.gateway import reads
-from checkout.models import Lease, Order, StripeEvent
+from checkout.models import Lease, Order
 from merchant import refunding
 from storefront import stock
 from storefront.models import Reservation
@@ -67,7 +67,7 @@ RECEIVING: Places = {
     "settling refunds": (refunds, "_settle_refunds"),
     "putting back into stock": (stock, "put_back"),
     "noting a dispute": (refunds, "_note_dispute"),
-    "recording an event": (StripeEvent, "save"),
+    "recording an event": (events, "insert_event"),
 }
 RECONCILING: Places = {
     "listing what was undelivered": (reads, "undelivered_events"),

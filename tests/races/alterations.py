@@ -80,13 +80,13 @@ def without_transactions(*modules: ModuleType) -> None:
 
 
 def event_ids_repeat() -> None:
-    save = StripeEvent.save
+    insert = events.insert_event
 
-    def save_under_another_id(self: StripeEvent, *args: Any, **kwargs: Any) -> None:
-        self.event_id += f"#{uuid4().hex}"
-        save(self, *args, **kwargs)
+    def insert_under_another_id(event: StripeEvent) -> None:
+        event.event_id += f"#{uuid4().hex}"
+        insert(event)
 
-    setattr(StripeEvent, "save", save_under_another_id)  # noqa: B010
+    vars(events)["insert_event"] = insert_under_another_id
 
 
 def sqlite_locks_at_the_first_write() -> None:
