@@ -1,7 +1,6 @@
 """Who has lost the cookie gets the order's link by mail, and nobody else learns a thing."""
 
 import re
-import statistics
 import time
 from datetime import timedelta
 
@@ -116,7 +115,8 @@ class TestTheAnswer:
                 ask(shopper, reference)
                 times.append(time.perf_counter() - began)
             Message.objects.all().delete()
-        fits, other = (statistics.median(times) for times in seconds.values())
+        # The quickest of many: others on the machine only ever add to what it takes.
+        fits, other = map(min, seconds.values())
         assert 0.6 < fits / other < 1.6
 
     @pytest.mark.parametrize(
