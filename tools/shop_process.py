@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 import shutil
 import signal
 import socket
@@ -13,7 +14,7 @@ import urllib.error
 import urllib.request
 from ast import literal_eval
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -24,11 +25,13 @@ import psycopg
 from psycopg import sql
 
 from tools.postgresql import free_port
+from tools.waiting import wait_until
 
 PROJECT = Path(__file__).parent.parent
 STARTING_SECONDS = 60
 # More than gunicorn's graceful_timeout.
 STOPPING_SECONDS = 30
+BOOTED = re.compile(rb"Booting worker with pid: (\d+)")
 # How systemd hands over a socket: as number 3, to a process that knows its own number.
 HAND_OVER = 'exec 3<&"$0"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
 
@@ -114,6 +117,25 @@ class ShopProcess:
     def group(self) -> int:
         """The process group of master and workers, which is the master's number; 0 for none."""
         return self._process.pid if self._process else 0
+
+    def web_workers(self) -> list[int]:
+        """The processes that answer, as the log names them."""
+        booted = {*map(int, BOOTED.findall(self.log.read_bytes()))}
+        return [pid for pid in sorted(booted) if self._is_ours(pid)]
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether it is in the shop's group: its number may be another process's now."""
+        try:
+            return os.getpgid(pid) == self.group
+        except ProcessLookupError:
+            return False
+
+    def renew_workers(self) -> None:
+        """Kill them all, and return when others of the same master are ready."""
+        for pid in (old := self.web_workers()):
+            _kill(pid)
+        wait_until(lambda: not {*old} & {*self.web_workers()}, "They do not end.")
+        wait_until(self.is_ready, "There are no others.")
 
     @contextmanager
     def holding_its_socket(self) -> Iterator[None]:
@@ -260,11 +282,14 @@ class ShopProcess:
             process.wait()
 
 
+def _kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 def _kill_group(group: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 def copy_prepared(url: str) -> bool:

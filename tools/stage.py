@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import batched
 from pathlib import Path
@@ -18,6 +18,8 @@ from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
 
 WORKERS = 2
+LOADED_ONCE = {"GUNICORN_CMD_ARGS": "--preload", "WORKER_THREADS": "8"}
+"""By the master, for all its workers, which would otherwise tell the number of threads."""
 WAVE = 30
 """So many may write at once on SQLite: each waits five seconds, and its lock takes no turns."""
 ROUNDS = 5
@@ -45,6 +47,7 @@ class Stage:
     stripe: StandIn
     database: str
     post: MailServer = field(default_factory=MailServer)
+    understudy: ShopProcess | None = None
 
     @property
     def is_on_sqlite(self) -> bool:
@@ -75,6 +78,12 @@ class Stage:
     def product(self, name: str) -> int:
         return self.number(f"SELECT id FROM storefront_product WHERE name = '{name}'")
 
+    def begin_anew(self) -> None:
+        """Have nothing ordered, and the seed products on the shelf."""
+        self.forget_orders()
+        self.sql("DELETE FROM storefront_product WHERE slug LIKE 'tea-%'")
+        self.sql("UPDATE storefront_product SET stock = NULL")
+
     def add_products(self, count: int) -> list[int]:
         """Put `count` more on the shelf and return their ids."""
         before = self.number("SELECT MAX(id) FROM storefront_product")
@@ -103,20 +112,20 @@ class Stage:
         return [result for wave in waves for result in at_once(wave)]
 
     @contextmanager
-    def altered(self, *alterations: str, **environment: str) -> Iterator["Stage"]:
-        """The same with a shop whose code is changed as `alterations` of that name say."""
-        environment |= {
-            "DJANGO_SETTINGS_MODULE": "tests.races.altered_settings",
-            "ALTERATIONS": " ".join(alterations),
-            "MAIL_URL": self.post.url,
-        }
-        log = self.shop.log.with_name("+".join(alterations) or "unaltered")
-        workers = min(WORKERS, self.shop.workers)
-        if workers > 1:  # load it once for all of them
-            environment["GUNICORN_CMD_ARGS"] = "--preload"
-        with shop_for(self.database, self.stripe, log, workers, **environment) as shop:
-            self.stripe.listen(shop.webhook_url)
-            yield replace(self, shop=shop)
+    def altered(self, *alterations: str) -> Iterator["Stage"]:
+        """The same with a shop whose code is changed as `alterations` of that name say.
+
+        It is the same one each time: its workers alone are new, and change what they run.
+        """
+        shop = self.understudy
+        assert shop
+        Path(shop.environment["ALTERATIONS_FILE"]).write_text(" ".join(alterations))
+        if shop.group:
+            shop.renew_workers()
+        else:
+            shop.start()
+        self.stripe.listen(shop.webhook_url)
+        yield replace(self, shop=shop)
 
 
 def _is(shopper: HttpShopper) -> str:
@@ -130,6 +139,19 @@ def shop_for(
     # They buy the shelf empty, which one address may not.
     environment = {"OPEN_ORDERS_PER_ADDRESS": "0"} | environment | real_mode_with(stripe.url)
     return ShopProcess(database, workers=workers, log=log, **environment)
+
+
+def understudy_for(
+    database: str, stripe: StandIn, post: MailServer, folder: Path, workers: int
+) -> ShopProcess:
+    """A shop for `altered`; its master has the code as it is, and loads it but once."""
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "tests.races.altered_settings",
+        "ALTERATIONS_FILE": str(folder / "alterations"),
+        "MAIL_URL": post.url,
+        **LOADED_ONCE,
+    }
+    return shop_for(database, stripe, folder / "altered.log", workers, **environment)
 
 
 def real_mode_with(stripe_url: str) -> dict[str, Any]:
@@ -151,10 +173,15 @@ def new_stage(folder: Path, workers: int = WORKERS) -> Iterator[Stage]:
 @contextmanager
 def stage_on(database: str, folder: Path, workers: int = WORKERS) -> Iterator[Stage]:
     """The same on a database that is there, and empty."""
-    with StandIn(secret=SECRET) as stripe, MailServer() as post:
-        shop = shop_for(database, stripe, folder / "log", workers, MAIL_URL=post.url).prepare()
+    with StandIn(secret=SECRET) as stripe, MailServer() as post, ExitStack() as end:
+        environment = {"MAIL_URL": post.url}
+        if workers > 1:
+            environment |= LOADED_ONCE
+        shop = shop_for(database, stripe, folder / "log", workers, **environment).prepare()
+        understudy = understudy_for(database, stripe, post, folder, min(WORKERS, workers))
+        end.push(understudy)
         with shop:
-            yield Stage(shop, stripe, database, post)
+            yield Stage(shop, stripe, database, post, understudy)
 
 
 def is_lost_within_some_rounds(race: Callable[[], bool]) -> bool:

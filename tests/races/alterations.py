@@ -229,6 +229,11 @@ def stock_is_read_then_written() -> None:
     setattr(stock, "reserve", reserve)  # noqa: B010
 
 
+def addresses_count() -> None:
+    """As in a shop that says nothing of them."""
+    settings.OPEN_ORDERS_PER_ADDRESS = 500
+
+
 def shares_are_counted_first() -> None:
     """Count what an address holds, wait, and then reserve."""
     place = ordering.place_order

@@ -1,6 +1,7 @@
 """The shop's settings, plus the alterations that the tests ask for by environment."""
 
 import os
+from pathlib import Path
 
 from django.apps import AppConfig
 
@@ -16,8 +17,14 @@ class Altered(AppConfig):
     def ready(self) -> None:
         from tests.races import alterations
 
-        for name in os.environ["ALTERATIONS"].split():
-            getattr(alterations, name)()
+        def alter(names: str) -> None:
+            for name in names.split():
+                getattr(alterations, name)()
+
+        if file := os.environ.get("ALTERATIONS_FILE"):  # says it anew to each worker
+            os.register_at_fork(after_in_child=lambda: alter(Path(file).read_text()))
+        else:
+            alter(os.environ["ALTERATIONS"])
 
 
 INSTALLED_APPS = [*APPS_OF_THE_SHOP, "tests.races.altered_settings.Altered"]

@@ -6,7 +6,6 @@ one seed; what the machine does in between, no seed can repeat.
 
 import os
 import random
-import re
 import signal
 import threading
 import time
@@ -38,8 +37,6 @@ MOST_SKIPPED_SECONDS = 20 * 60 * 60
 """Checkouts are offered for longer, so that time may pass at Stripe, whose clock is not ours."""
 CHECKOUT_MINUTES = "1400"
 MOST_SECONDS_PER_STRIKE = 60
-
-BOOTED = re.compile(rb"Booting worker with pid: (\d+)")
 
 Strike = Callable[[], bool]
 """Strikes something down. False if it was not there to be struck."""
@@ -104,7 +101,7 @@ class Chaos:
     # What is struck down
 
     def kill_a_worker(self) -> bool:
-        workers = self._workers()
+        workers = [pid for pid in self.stage.shop.web_workers() if pid not in self._killed]
         return bool(workers) and self._kill(self.random.choice(workers))
 
     def kill_them_all(self) -> bool:
@@ -116,10 +113,6 @@ class Chaos:
     def kill_the_reconciler(self) -> bool:
         return self.reconciler.kill()
 
-    def _workers(self) -> list[int]:
-        booted = BOOTED.findall(self.stage.shop.log.read_bytes())
-        return [pid for pid in sorted({*map(int, booted)} - self._killed) if self._is_ours(pid)]
-
     def _kill(self, pid: int) -> bool:
         self._killed.add(pid)
         try:
@@ -127,13 +120,6 @@ class Chaos:
         except ProcessLookupError:
             return False
         return True
-
-    def _is_ours(self, pid: int) -> bool:
-        """Whether the worker is in the shop's group: its number may be another process's now."""
-        try:
-            return os.getpgid(pid) == self.stage.shop.group
-        except ProcessLookupError:
-            return False
 
     def run(self, count: int, strikes: dict[Strike, int]) -> Snapshot:
         """Strike so often under load, let it become quiet, and return what is so then.

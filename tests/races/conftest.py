@@ -1,4 +1,4 @@
-"""A stage for each module, since processes of their own can't see a test's transaction."""
+"""One stage for all, since processes of their own can't see a test's transaction."""
 
 from collections.abc import Iterator
 
@@ -6,11 +6,32 @@ import pytest
 
 from tools.stage import Stage, new_stage
 
+LOG_IN = """
+from django.contrib.auth.models import User
+from django.test import Client
+desk = Client()
+desk.force_login(User.objects.create_superuser("merchant"))
+print(desk.cookies["sessionid"].value)
+"""
 
-@pytest.fixture(scope="module")
-def running_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+
+@pytest.fixture(scope="session")
+def only_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with new_stage(tmp_path_factory.mktemp("stage")) as stage:
         yield stage
+
+
+@pytest.fixture(scope="session")
+def session(only_stage: Stage) -> str:
+    """The cookie of a merchant at the desk."""
+    return only_stage.shop.runs(LOG_IN).strip()
+
+
+@pytest.fixture(scope="module")
+def running_stage(only_stage: Stage) -> Stage:
+    """No module finds what another has left."""
+    only_stage.begin_anew()
+    return only_stage
 
 
 @pytest.fixture

@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
-
 from tests.races.alterations import PAUSE
 from tools.http_shopper import HttpShopper
-from tools.stage import Stage, new_stage
+from tools.stage import Stage
 from tools.waiting import PATIENCE_SECONDS, wait_until
 
 SESSIONS = "/v1/checkout/sessions"
@@ -24,13 +22,6 @@ PAYMENTS = 4
 NOTHING_DONE = ("PENDING", 2, 0)
 PAID_ONCE = ("PAID", 0, 1)
 """Status, number in the cart, events recorded."""
-
-
-@pytest.fixture(scope="module")
-def running_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """One process, which starts anew after each death."""
-    with new_stage(tmp_path_factory.mktemp("stage"), workers=1) as stage:
-        yield stage
 
 
 def test_a_session_that_could_not_be_noted_is_paid_all_the_same(stage: Stage):
@@ -118,9 +109,10 @@ def states_around_a_death_in_a_webhook(
     """Return what is so after the death, and what after Stripe has sent again."""
     with stage.altered("webhooks_pause_before_the_commit", *alterations) as slow:
         ada = has_a_checkout(slow)
+        before = slow.shop.log.read_text().count(PAUSE)
         slow.stripe.duplicate(3)
         slow.stripe.pay(session_of(slow, ada))
-        wait_until(lambda: PAUSE in slow.shop.log_tail())
+        wait_until(lambda: slow.shop.log.read_text().count(PAUSE) > before)
         slow.shop.kill()
     cut_off = state(stage, ada)
     stripe_sends_again(stage)

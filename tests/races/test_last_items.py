@@ -1,27 +1,23 @@
 """More shoppers want it than there is: exactly what is there is sold, and no more is paid for."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
 import pytest
 
 from tools.at_once import at_once
-from tools.stage import Stage, is_lost_within_some_rounds, new_stage
+from tools.stage import Stage, is_lost_within_some_rounds
 
-PROCESSES = 3
 IN_STOCK, BUYERS = 40, 60
 SOLD_OUT = "Tea 0 is sold out. Remove it from the cart to go on."
 SLOW_SECONDS = 3
 PATIENCE_SECONDS = 30
 
 
-@pytest.fixture(scope="module")
-def running_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with new_stage(tmp_path_factory.mktemp("stage"), PROCESSES) as stage:
-        stage.add_products(2)
-        yield stage
+@pytest.fixture(scope="module", autouse=True)
+def teas(running_stage: Stage) -> None:
+    running_stage.add_products(2)
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class Sale:
     stock: int
 
 
-def test_three_processes_sell_forty_of_forty(stage: Stage):
+def test_two_processes_sell_forty_of_forty(stage: Stage):
     sale = sixty_buy(stage)
     refused = BUYERS - IN_STOCK
     assert sale == Sale({200: IN_STOCK, 400: refused}, refused, sessions=IN_STOCK, stock=0)
@@ -52,13 +48,13 @@ def test_without_the_conditional_update_more_is_sold_than_there_is(stage: Stage)
 
 
 def test_one_address_reserves_half_of_them_however_many_ask_at_once(stage: Stage):
-    with stage.altered(OPEN_ORDERS_PER_ADDRESS="500") as counting:
+    with stage.altered("addresses_count") as counting:
         sale = sixty_buy(counting)
     assert (sale.answers, sale.stock) == ({200: 20, 400: 40}, 20)
 
 
 def test_if_it_were_counted_first_one_address_would_reserve_more(stage: Stage):
-    with stage.altered("shares_are_counted_first", OPEN_ORDERS_PER_ADDRESS="500") as unguarded:
+    with stage.altered("addresses_count", "shares_are_counted_first") as unguarded:
         assert is_lost_within_some_rounds(lambda: sixty_buy(unguarded).stock >= IN_STOCK // 2)
 
 

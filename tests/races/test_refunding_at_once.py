@@ -5,17 +5,12 @@ from functools import partial
 
 import pytest
 
-from tests.races.test_shipping_at_once import LOG_IN, desk_at, is_of, paid_order
+from tests.races.test_shipping_at_once import desk_at, is_of, paid_order
 from tools.http_shopper import HttpShopper
 from tools.stage import Stage, is_lost_within_some_rounds
 
 BROWSERS, DELIVERIES = 4, 10
 HALF = {"amount": "14.99", "reason": "duplicate"}
-
-
-@pytest.fixture(scope="module")
-def session(running_stage: Stage) -> str:
-    return running_stage.shop.manage("shell", "--no-imports", "--command", LOG_IN).split()[-1]
 
 
 @pytest.fixture(scope="module")

@@ -2,27 +2,12 @@
 
 from functools import partial
 
-import pytest
-
 from merchant.order_page import digest
 from tools.http_shopper import HttpShopper
 from tools.stage import Stage, is_lost_within_some_rounds
 
 PRESSES = 20
 PAGES = "/admin/checkout/order/"
-LOG_IN = """
-from django.contrib.auth.models import User
-from django.test import Client
-who = User.objects.filter(username="merchant").first() or User.objects.create_superuser("merchant")
-desk = Client()
-desk.force_login(who)
-print(desk.cookies["sessionid"].value)
-"""
-
-
-@pytest.fixture(scope="module")
-def session(running_stage: Stage) -> str:
-    return running_stage.shop.manage("shell", "--no-imports", "--command", LOG_IN).split()[-1]
 
 
 def test_an_order_is_shipped_once_and_told_once(stage: Stage, session: str):

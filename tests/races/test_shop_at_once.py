@@ -6,17 +6,12 @@ from urllib.request import urlopen
 
 import pytest
 
-from tests.races.test_shipping_at_once import LOG_IN, desk_at
+from tests.races.test_shipping_at_once import desk_at
 from tools.stage import Stage, is_lost_within_some_rounds
 from tools.waiting import wait_until
 
 PRESSES = 12
 SHOP = "/admin/shop/"
-
-
-@pytest.fixture(scope="module")
-def session(running_stage: Stage) -> str:
-    return running_stage.shop.manage("shell", "--no-imports", "--command", LOG_IN).split()[-1]
 
 
 @pytest.fixture(autouse=True)

@@ -5,14 +5,14 @@ Stripe answers when the test says so, not before, so a busy machine makes no dif
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 
 import pytest
 
 from tools.http_shopper import Answer
 from tools.slow_stripe import others, shoppers
-from tools.stage import Stage, new_stage
+from tools.stage import Stage, understudy_for
 from tools.waiting import wait_until
 
 THREADS, PLACES = 8, 5
@@ -21,14 +21,18 @@ FOREVER = 600
 
 
 @pytest.fixture(scope="module")
-def one_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with new_stage(tmp_path_factory.mktemp("stage"), workers=1) as stage:
-        yield stage
+def one_worker(running_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Where the fewest threads are left."""
+    stage, folder = running_stage, tmp_path_factory.mktemp("one")
+    shop = understudy_for(stage.database, stage.stripe, stage.post, folder, workers=1)
+    with ExitStack() as end:
+        end.push(shop)
+        yield replace(stage, understudy=shop)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def patient(one_worker: Stage) -> Iterator[Stage]:
-    """One worker, where the fewest threads are left; it does not give up on Stripe."""
+    """It does not give up on Stripe."""
     with one_worker.altered("stripe_may_take_a_minute") as stage:
         yield stage
 
