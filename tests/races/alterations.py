@@ -388,7 +388,7 @@ def leases_are_short() -> None:
 def the_worker_hurries() -> None:
     leases_are_short()
     settings.ROUND = timedelta(seconds=MOMENT_SECONDS)
-    setattr(work, "TICK_SECONDS", WINDOW_SECONDS)  # noqa: B010
+    setattr(work, "TICK_SECONDS", MOMENT_SECONDS)  # noqa: B010
 
 
 def rounds_leave_a_trace() -> None:
