@@ -89,6 +89,6 @@ def test_the_desk_is_measured(small: ShopProcess):
     not is_postgresql(os.environ.get("DATABASE_URL", "")), reason="Their locks are PostgreSQL's."
 )
 def test_writers_of_the_last_release_go_on_while_it_is_migrated(small: ShopProcess):
-    report = measured(small, "upgrade")
+    report = measured(small, "upgrade", "--writers=1")
     steps = re.findall(r"^\| (\w+\.\w+) \| [\d.]+ \| \d+ \|$", report, re.MULTILINE)
     assert "checkout.0025_finding_orders" in steps

@@ -38,7 +38,7 @@ def main() -> int:
     shelf.add_argument("--rounds", type=int, default=120)
     shelf.add_argument("--largest", type=int, default=10_000)
     commands.add_parser("desk").add_argument("--looks", type=int, default=7)
-    commands.add_parser("upgrade")
+    commands.add_parser("upgrade").add_argument("--writers", type=int, default=4)
     crowd = commands.add_parser("waiting")
     crowd.add_argument("--shoppers", type=int, default=2_000)
     crowd.add_argument("--seconds", type=int, default=120)
@@ -66,7 +66,7 @@ def run(command: str, arguments: dict[str, int]) -> str:
     if command == "upgrade":
         from tools.growth.upgrade import upgrade
 
-        return upgrade()
+        return upgrade(**arguments)
     if command == "desk":
         from tools.growth.desk import measure
 

@@ -39,7 +39,7 @@ def compare_sizes(rounds: int = ROUNDS, largest: int = LARGEST) -> str:
             shop = ShopProcess(stack.enter_context(new_database(place)))
             shop.prepare()
             fill = f"from tools.growth.shelf import fill_shelf; fill_shelf({size})"
-            shop.manage("shell", "-v0", "-c", fill)
+            shop.runs(fill)
             timed[size] = opened(shop, stack)
         for number in range(warm_up + rounds):
             if number == warm_up:
@@ -48,7 +48,7 @@ def compare_sizes(rounds: int = ROUNDS, largest: int = LARGEST) -> str:
             for one in list(timed.values())[:: 1 if number % 2 else -1]:
                 look_around(one)
         search = "from tools.growth.shelf import time_searches; print(time_searches())"
-        return f"{table(timed)}\n\n{timed[largest].shop.manage('shell', '-v0', '-c', search)}"
+        return f"{table(timed)}\n\n{timed[largest].shop.runs(search)}"
 
 
 def fill_shelf(size: int) -> None:

@@ -26,7 +26,6 @@ MIGRATE = (
     "from django.core.management import call_command;"
     "call_command('migrate', '{}', '{}', interactive=False, verbosity=0)"
 )
-WRITERS = 4
 SOME = 10_000
 PAUSE_SECONDS = 0.005
 
@@ -81,7 +80,7 @@ class Writer(threading.Thread):
         return max(seconds, default=0.0)
 
 
-def upgrade() -> str:
+def upgrade(writers: int) -> str:
     """Take the database back to the last release, and time the way forward."""
     shop = ShopProcess(os.environ["DATABASE_URL"])
     for release in reversed(LAST_RELEASE):
@@ -90,24 +89,25 @@ def upgrade() -> str:
     targets = executor.loader.graph.leaf_nodes()
     steps = [migration for migration, _ in executor.migration_plan(targets)]
     lines = ["| migration | seconds | longest wait, ms |", "| --- | ---: | ---: |"]
-    with writing(executor.loader.project_state(LAST_RELEASE).apps) as writers:
+    last_release = executor.loader.project_state(LAST_RELEASE).apps
+    with writing(last_release, writers) as busy:
         for step in steps:
             began = time.monotonic()
             shop.runs(MIGRATE.format(step.app_label, step.name))
             seconds = time.monotonic() - began
             time.sleep(0.2)  # who waited is through
-            longest = max(writer.longest_wait() for writer in writers)
+            longest = max(writer.longest_wait() for writer in busy)
             name = f"{step.app_label}.{step.name}"
             lines.append(f"| {name} | {seconds:.1f} | {1_000 * longest:.0f} |")
     return "\n".join(lines)
 
 
 @contextmanager
-def writing(last_release: Apps) -> Iterator[list[Writer]]:
+def writing(last_release: Apps, count: int) -> Iterator[list[Writer]]:
     old = last_release.get_model("checkout", "Order").objects
     before = timezone.now() - timedelta(days=1)
     orders = list(old.filter(created_at__lt=before).values_list("pk", flat=True)[:SOME])
-    writers = [Writer(last_release, orders, number) for number in range(WRITERS)]
+    writers = [Writer(last_release, orders, number) for number in range(count)]
     for writer in writers:
         writer.start()
     try:
