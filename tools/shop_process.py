@@ -1,6 +1,7 @@
 """The shop as it runs in production: gunicorn, in a process of its own, that tests may kill."""
 
 import atexit
+import fcntl
 import os
 import re
 import shutil
@@ -15,7 +16,6 @@ import urllib.request
 from ast import literal_eval
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -37,6 +37,8 @@ HAND_OVER = 'exec 3<&"$0"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
 
 # Before a test leads to it through a pool.
 SERVER = os.environ.get("DATABASE_URL", "")
+# The same for all processes that share the tests.
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid4().hex
 
 # Django's shell, open for more than one text; each comes as a literal on a line of its own.
 SHELL = """
@@ -299,16 +301,28 @@ def copy_prepared(url: str) -> bool:
     file = Path(url.removeprefix("sqlite:///"))
     is_new = file.suffix == ".sqlite3" and file.parent.exists() and not file.exists()
     if is_new:
-        shutil.copyfile(prepared_file(), file)
+        with _alone():
+            shutil.copyfile(prepared_file(), file)
     return is_new
 
 
-@cache
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let no other process make, copy or remove what is prepared."""
+    with Path(__file__).open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def prepared_file() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="prepared-"))
-    atexit.register(shutil.rmtree, folder)
-    file = folder / "shop.sqlite3"
-    ShopProcess(f"sqlite:///{file}")._make_tables()
+    """Return the one of all tests; it goes with the process that made it."""
+    folder = Path(tempfile.gettempdir(), f"prepared-{RUN}")
+    file, unfinished = folder / "shop.sqlite3", folder / "unfinished.sqlite3"
+    if not file.exists():
+        folder.mkdir()
+        atexit.register(_alone()(shutil.rmtree), folder)
+        ShopProcess(f"sqlite:///{unfinished}")._make_tables()
+        unfinished.rename(file)
     return file
 
 
@@ -319,32 +333,35 @@ def _copy_prepared_on_postgresql(url: str) -> bool:
     with psycopg.connect(url) as database:
         if database.execute("SELECT 1 FROM pg_tables WHERE schemaname = 'public'").fetchone():
             return False
-    name, template = urlsplit(url).path.removeprefix("/"), prepared_database()
-    with psycopg.connect(SERVER, autocommit=True) as server:
+    name = urlsplit(url).path.removeprefix("/")
+    with _alone(), psycopg.connect(SERVER, autocommit=True) as server:
+        template = prepared_database(server)
         drop_database(server, name)
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         server.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
     return True
 
 
-@cache
-def prepared_database() -> str:
-    name = f"prepared_{uuid4().hex[:8]}"
-    with psycopg.connect(SERVER, autocommit=True) as server:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+def prepared_database(server: psycopg.Connection) -> str:
+    """Return the one of all tests, as `prepared_file` does."""
+    name = f"prepared_{RUN[:8]}"
+    finished = "SELECT 1 FROM pg_database WHERE datname = %s AND NOT datallowconn"
+    if server.execute(finished, [name]).fetchone():
+        return name
 
+    @_alone()
     def drop() -> None:
         with psycopg.connect(SERVER, autocommit=True) as server:
             drop_database(server, name)
 
+    server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     atexit.register(drop)
     ShopProcess(urlsplit(SERVER)._replace(path=f"/{name}").geturl())._make_tables()
     # What made them is gone, and the server may not have missed it yet.
     closed = sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(sql.Identifier(name))
     end = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s"
-    with psycopg.connect(SERVER, autocommit=True) as server:
-        server.execute(closed)
-        server.execute(end, [name])
+    server.execute(closed)
+    server.execute(end, [name])
     return name
 
 
