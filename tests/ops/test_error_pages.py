@@ -174,7 +174,8 @@ class TestARefusalOfWhatHtmxSends:
         other = Client(enforce_csrf_checks=True).post(f"/cart/{mouse.pk}/", REMOTE_ADDR="192.0.2.1")
         large = sends({"quantity": "2" * 300_000}, REMOTE_ADDR="192.0.2.2")
         many = sends(dict.fromkeys(map(str, range(1_001)), ""), REMOTE_ADDR="192.0.2.3")
-        quick = [sends({"quantity": "2"}) for _ in range(2)][-1]
+        # Of three, two are in the same minute.
+        quick = max((sends({"quantity": "2"}) for _ in range(3)), key=lambda a: a.status_code)
         answers = [other, large, many, quick]
         assert {answer.status_code for answer in answers} == {400, 403, 413, 429}
         assert all('<p id="refusal">' in answer.text for answer in answers)
