@@ -277,8 +277,7 @@ class Chaos:
                 break
         stripe.advance(DAY)
         stripe.wait_until_quiet(PATIENCE_SECONDS)
-        self.reconciler.run_once()
-        self.reconciler.run_once()
+        self.reconciler.run_twice()
 
     def _banks_decide(self) -> None:
         """Most of what is with a bank is settled; a few debits take longer than all of this."""

@@ -7,6 +7,13 @@ from pathlib import Path
 from tools.shop_process import PROJECT, ShopProcess
 
 PATIENCE_SECONDS = 300
+TWICE = """
+import django
+django.setup()
+from django.core.management import call_command
+for _ in range(2):
+    call_command("reconcile_orders", "--older-than=0")
+"""
 # One that was killed at its work keeps no other waiting for long.
 HURRIES = {
     "DJANGO_SETTINGS_MODULE": "tests.races.altered_settings",
@@ -24,11 +31,10 @@ class Reconciler:
         self.deaths = 0
         self._process: subprocess.Popen[bytes] | None = None
 
-    def run(self, *options: str) -> None:
-        command = [sys.executable, "manage.py", "reconcile_orders", "--older-than=0", *options]
+    def run(self, *command: str) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                command,
+                [sys.executable, *command],
                 cwd=PROJECT,
                 env=self._shop.environment | HURRIES,
                 start_new_session=True,
@@ -41,10 +47,10 @@ class Reconciler:
         if self._process and self._process.poll() is not None:
             self.deaths += 1
         if self._process is None or self._process.poll() is not None:
-            self.run("--every=1")
+            self.run("manage.py", "reconcile_orders", "--older-than=0", "--every=1")
 
-    def run_once(self) -> None:
-        self.run()
+    def run_twice(self) -> None:
+        self.run("-c", TWICE)
         assert self._process
         try:
             assert self._process.wait(PATIENCE_SECONDS) == 0, self.log.read_text()[-3000:]
