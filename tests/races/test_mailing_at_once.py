@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 
 from tools.shop_process import PROJECT
@@ -14,6 +15,17 @@ KILLS = 3
 PATIENCE_SECONDS = 120
 TOGETHER = "every_process_has_the_lease"
 """The claim has to hold without the lease, which may be lost."""
+FORKED = """
+import os, sys
+import django
+django.setup()
+from django.core.management import call_command
+for _ in range({}):
+    if not os.fork():
+        call_command("reconcile_orders")
+        os._exit(0)
+sys.exit(any([os.wait()[1] for _ in range({})]))
+"""
 
 
 def test_ten_deliveries_at_once_are_one_mail_whoever_sends_it(stage: Stage):
@@ -31,7 +43,7 @@ def test_killed_workers_lose_no_mail_and_send_none_twice(stage: Stage):
     """What was begun when one died is unsure, and all else arrives."""
     sell(stage, ORDERS)
     for pause in range(KILLS):
-        worker = worker_of(stage)
+        worker = started(stage, "manage.py", "reconcile_orders")
         time.sleep(1 + 0.2 * pause)
         worker.kill()
         worker.wait()
@@ -68,18 +80,20 @@ def sell(stage: Stage, count: int) -> None:
 
 
 def send(stage: Stage, workers: int, *alterations: str) -> None:
-    """Let so many workers send what is due, and wait for the last."""
-    for worker in [worker_of(stage, *alterations) for _ in range(workers)]:
-        assert worker.wait(PATIENCE_SECONDS) == 0
+    """Let so many workers send what is due, forked once all is loaded, and wait for the last."""
+    forked = "-c", FORKED.format(workers, workers)
+    assert started(stage, *forked, alterations=alterations).wait(PATIENCE_SECONDS) == 0
 
 
-def worker_of(stage: Stage, *alterations: str) -> subprocess.Popen[bytes]:
+def started(
+    stage: Stage, *command: str, alterations: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
     altered = {
         "DJANGO_SETTINGS_MODULE": "tests.races.altered_settings",
         "ALTERATIONS": " ".join((TOGETHER, *alterations)),
     }
     return subprocess.Popen(
-        [sys.executable, "manage.py", "reconcile_orders"],
+        [sys.executable, *command],
         cwd=PROJECT,
         env=stage.shop.environment | altered,
         stdin=subprocess.DEVNULL,
