@@ -12,6 +12,7 @@ from tools.waiting import wait_until
 
 PRESSES = 12
 SHOP = "/admin/shop/"
+NEW_NAME = "<bdi>Tea &amp; Co</bdi>"
 
 
 @pytest.fixture(autouse=True)
@@ -103,10 +104,11 @@ def test_by_what_a_process_remembers_it_sells_some_more(stage: Stage):
 def test_all_processes_follow(stage: Stage):
     def names() -> set[bool]:
         pages = stage.at_once([partial(page, stage)] * PRESSES)
-        return {"<bdi>Tea &amp; Co</bdi>" in text for text in pages}
+        return {NEW_NAME in text for text in pages}
 
     assert names() == {False}
     says(stage, "name = 'Tea & Co'")
+    wait_until(lambda: NEW_NAME in page(stage), "All still have the old name.")
     wait_until(lambda: names() == {True}, "Some still have the old name.")
 
 
