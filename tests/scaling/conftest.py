@@ -1,14 +1,15 @@
-"""Three processes behind nginx, on PostgreSQL and partly through PgBouncer."""
+"""Several processes behind nginx, on PostgreSQL and partly through PgBouncer."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
 
+from tests.races.chaos import in_proof
 from tests.scaling.programs import Missing, path_of, pgbouncer
 from tools.shop_process import new_database
 
-SIZE = 3
+SIZE = in_proof(3, 2)
 
 
 @pytest.fixture(scope="module")

@@ -83,7 +83,7 @@ def test_no_purchase_fails_and_no_payment_is_lost(
 def test_a_file_that_only_the_new_code_has_is_found_wherever_nginx_asks_first(
     stage: Frontage, release: Path
 ):
-    new, old, _ = stage.shop.members
+    new, old, *_ = stage.shop.members
     stage.shop.folder = new.folder = release
     old.folder = PROJECT
     stage.shop.manage("migrate", "--no-input")
