@@ -1,6 +1,10 @@
 """What all tests share: the database, plain static files, and the browser tests at the end."""
 
+import fcntl
 import functools
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -23,6 +27,7 @@ from checkout.models import Order
 from storefront.models import Product, Shop, shop
 from tests.cast import Shopper, product
 from tests.log_capture import Log, capture_log
+from tools.shop_process import PROJECT
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
 
@@ -98,6 +103,29 @@ def django_db_modify_db_settings(
         if connection.vendor == "sqlite":
             folder = tmp_path_factory.mktemp("database")
             connection.settings_dict["TEST"]["NAME"] = str(folder / "test.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def as_in_production(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Collect the static files, once for all processes; the environment to serve them with."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "tools.production",
+        "STATIC_ROOT": str(folder / "static"),
+    }
+    with (folder / "static.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not lock.tell():
+            subprocess.run(
+                [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity=0"],
+                cwd=PROJECT,
+                env={**os.environ, **environment},
+                check=True,
+            )
+            lock.write("collected")
+    return environment
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,9 +1,5 @@
 """Real browsers, and shops in processes of their own: one in demo mode, one before Stripe."""
 
-import fcntl
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +13,7 @@ from tests.browser.console import Console
 from tests.browser.merchant import Merchant
 from tests.browser.shopper import Shopper
 from tools import chromium
-from tools.shop_process import PROJECT, ShopProcess, new_database
+from tools.shop_process import ShopProcess, new_database
 from tools.stripe_stand_in import StandIn
 from tools.stripe_stand_in.webhooks import SECRET
 
@@ -53,29 +49,6 @@ def base_url() -> str:
 
 
 # The shops
-
-
-@pytest.fixture(scope="session")
-def as_in_production(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Collect the static files, once for all processes; the environment to serve them with."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    environment = {
-        "DJANGO_SETTINGS_MODULE": "tools.production",
-        "STATIC_ROOT": str(folder / "static"),
-    }
-    with (folder / "static.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not lock.tell():
-            subprocess.run(
-                [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity=0"],
-                cwd=PROJECT,
-                env={**os.environ, **environment},
-                check=True,
-            )
-            lock.write("collected")
-    return environment
 
 
 @pytest.fixture(scope="session")
