@@ -107,7 +107,10 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(scope="session")
 def as_in_production(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Collect the static files, once for all processes; the environment to serve them with."""
+    """Collect the static files, once for all processes; the environment to serve them with.
+
+    As a platform's build does it, which knows no secrets.
+    """
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
@@ -121,7 +124,7 @@ def as_in_production(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
             subprocess.run(
                 [sys.executable, "manage.py", "collectstatic", "--no-input", "--verbosity=0"],
                 cwd=PROJECT,
-                env={**os.environ, **environment},
+                env={"PATH": os.environ["PATH"], "READ_DOT_ENV": "false", **environment},
                 check=True,
             )
             lock.write("collected")

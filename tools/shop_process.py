@@ -319,7 +319,7 @@ def prepared_file() -> Path:
     folder = Path(tempfile.gettempdir(), f"prepared-{RUN}")
     file, unfinished = folder / "shop.sqlite3", folder / "unfinished.sqlite3"
     if not file.exists():
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         atexit.register(_alone()(shutil.rmtree), folder)
         ShopProcess(f"sqlite:///{unfinished}")._make_tables()
         unfinished.rename(file)
