@@ -558,6 +558,7 @@ def name_of(reach: Reach) -> str:
 
 
 def violations(page: Page) -> list[str]:
+    page.wait_for_load_state()
     page.evaluate(COLOURS_HAVE_CHANGED)
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)

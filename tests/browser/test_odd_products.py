@@ -48,6 +48,7 @@ def all_in_the_cart(ada: Shopper) -> None:
 
 def at_each_width(page: Page) -> Iterator[int]:
     """Show the page at each width, after which it fits there."""
+    page.wait_for_load_state()
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         yield width

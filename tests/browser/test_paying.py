@@ -115,6 +115,7 @@ class TestPayingByCard:
         state = ada.page.locator("[data-order] [data-status]")
         expect(state).to_have_attribute("data-status", "PENDING")
         expect(ada.page).to_have_title(re.compile("^Order "))
+        ada.page.wait_for_load_state()
         before = ada.page.evaluate(TOPS)
         stripe.deliver_normally()
         expect(goes_to).to_contain_text("1 Example Street12345 ExampleGermany")

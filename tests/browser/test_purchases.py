@@ -80,6 +80,7 @@ class TestOnEveryScreen:
 
 def fits(page: Page) -> None:
     """Nothing has to be pushed sideways to be read."""
+    page.wait_for_load_state()
     sizes = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert sizes[0] <= sizes[1]
 
@@ -124,6 +125,7 @@ class Keyboard:
 
     def goes_to(self, control: Locator) -> None:
         """Press Tab until the control has the focus, and see the focus all the way."""
+        self.page.wait_for_load_state()
         for _ in range(80):
             self.page.keyboard.press("Tab")
             self.sees_the_focus()
@@ -170,7 +172,8 @@ class TestByTheKeyboardAlone:
         expect(ada.total).to_have_text("$89.97")
         keyboard.presses(ada.remove("Mouse"))
         expect(ada.total).to_have_text("$0.00")
-        ada.page.keyboard.press("Enter")  # the focus waits on Undo
+        expect(ada.cart.get_by_role("button", name="Undo")).to_be_focused()
+        ada.page.keyboard.press("Enter")
         expect(ada.total).to_have_text("$89.97")
         fits(ada.page)
         keyboard.presses(ada.buy)

@@ -205,6 +205,7 @@ class TestNothingJumps:
 @contextmanager
 def nothing_moved(ada: Shopper) -> Iterator[None]:
     """What stands in view stays where it was, by Chromium's count too, but for what is pressed."""
+    ada.page.wait_for_load_state()
     ada.page.evaluate(WATCH_SHIFTS)
     before = ada.page.evaluate(PLACES)
     yield
