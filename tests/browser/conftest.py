@@ -127,7 +127,8 @@ def new_shopper(
     shop: ShopProcess, new_context: CreateContextCallback, console: Console
 ) -> Iterator[NewShopper]:
     def _new_shopper(**options: Any) -> Shopper:
-        context = new_context(**options)
+        # Not where motion is asked for: to show it triples what the next page takes.
+        context = new_context(**{"reduced_motion": "reduce", **options})
         console.listen(context)
         return Shopper(shop, context)
 

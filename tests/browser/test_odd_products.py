@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewShopper, running_shop
+from tests.browser.conftest import running_shop
 from tests.browser.merchant import ODD_PRODUCTS, Merchant
 from tests.browser.shopper import Shopper
 from tools.shop_process import ShopProcess
@@ -28,11 +28,6 @@ def odd_shop(
 @pytest.fixture
 def shop(odd_shop: ShopProcess) -> ShopProcess:
     return odd_shop
-
-
-@pytest.fixture
-def ada(new_shopper: NewShopper) -> Shopper:
-    return new_shopper(reduced_motion="reduce")
 
 
 @pytest.fixture

@@ -92,6 +92,7 @@ class TestPayingByCard:
     @pytest.mark.parametrize("width", [360, 1280])
     def test_nothing_jumps_when_the_update_comes(self, ada: Shopper, stripe: StandIn, width: int):
         ada.page.set_viewport_size({"width": width, "height": 800})
+        ada.page.emulate_media(reduced_motion="no-preference")
         stripe.hold()
         ada.buys()
         ada.sees_order("PENDING")
@@ -105,6 +106,7 @@ class TestPayingByCard:
     ):
         merchant.sends_parcels()
         ada.page.set_viewport_size({"width": width, "height": 800})
+        ada.page.emulate_media(reduced_motion="no-preference")
         stripe.hold()
         ada.fills_the_cart("$64.88")
         ada.goes_to_stripe()

@@ -16,11 +16,12 @@ from tools.stripe_stand_in import StandIn
 from tools.waiting import wait_until
 
 # A desktop window of 1280 × 1024 at 400 %, which is how WCAG measures reflow.
-ZOOMED = {"viewport": {"width": 320, "height": 256}, "device_scale_factor": 4}
-WIDE = {"viewport": {"width": 1280, "height": 720}}
+MOVING = {"reduced_motion": "no-preference"}
+ZOOMED = {"viewport": {"width": 320, "height": 256}, "device_scale_factor": 4, **MOVING}
+WIDE = {"viewport": {"width": 1280, "height": 720}, **MOVING}
 FORCED = {"color_scheme": "dark", "forced_colors": "active"}
 SCREENS: dict[str, dict[str, Any]] = {
-    "a small phone": {"viewport": {"width": 320, "height": 568}, "has_touch": True},
+    "a small phone": {"viewport": {"width": 320, "height": 568}, "has_touch": True, **MOVING},
     "dark, in colours of one's own": FORCED,
     "a small phone without scripts": {
         "viewport": {"width": 320, "height": 568},

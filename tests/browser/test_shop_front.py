@@ -176,6 +176,7 @@ class TestNothingJumps:
     def test_around_the_cart_when_it_changes(self, ada: Shopper, console: Console, width: int):
         console.expect_status(422)
         ada.page.set_viewport_size({"width": width, "height": 800})
+        ada.page.emulate_media(reduced_motion="no-preference")
         ada.visits()
         for control, change in (
             (ada.plus("Mouse"), None),
@@ -193,6 +194,7 @@ class TestNothingJumps:
 
     def test_on_an_order_when_its_link_is_made_and_revoked(self, ada: Shopper):
         ada.page.set_viewport_size({"width": 360, "height": 1600})
+        ada.page.emulate_media(reduced_motion="no-preference")
         ada.plus("Mouse").click()
         ada.buy.click()
         ada.page.get_by_role("link", name="View receipt").click()

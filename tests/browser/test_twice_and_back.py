@@ -133,7 +133,7 @@ def whole_browser(browser_type: BrowserType) -> Iterator[Browser]:
 class TestBackFromStripe:
     @pytest.fixture
     def ada(self, whole_browser: Browser, shop: ShopProcess, console: Console) -> Iterator[Shopper]:
-        with whole_browser.new_context() as context:
+        with whole_browser.new_context(reduced_motion="reduce") as context:
             console.listen(context)
             yield Shopper(shop, context)
             console.check()
