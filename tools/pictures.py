@@ -5,8 +5,6 @@ They have two points for each of the page's, so that they are sharp on every scr
 
 import io
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +42,12 @@ HOLD_STILL = """() => {
                 .replace(/[A-Z2-7]{4}-[A-Z2-7]{4}/, "ABCD-EFGH")
                 .replace(/\\d+ [A-Z][a-z]+ \\d{4}, \\d\\d:\\d\\d/, "1 January 2027, 12:00");
 }"""
+FILL = """
+from storefront.models import Product
+from tools.homeware.__main__ import WARES, fill
+Product.objects.all().delete()
+fill(len(WARES), {})
+"""
 PASSWORD = "known to the merchant alone"
 TO_SEE_THE_DESK = f"""
 from django.contrib.auth.models import User
@@ -57,10 +61,8 @@ ShippingRate.objects.create(name="Parcel", countries="DE AT", amount_cents=490)
 def shop_for_the_home(folder: Path, *, points: float, **environment: Any) -> Iterator[ShopProcess]:
     """Serve twelve products, with photographs that are so many times 1,200 points wide."""
     database = f"sqlite:///{folder}/shop.sqlite3"
-    shop = ShopProcess(database, log=folder / "log", **SHOP, **environment)
-    shop.manage("migrate", "--no-input")
-    fill = [sys.executable, "-m", "tools.homeware", f"--points={points}"]
-    subprocess.run(fill, cwd=PROJECT, env=shop.environment, check=True)
+    shop = ShopProcess(database, log=folder / "log", **SHOP, **environment).prepare()
+    shop.runs(FILL.format(points))
     with shop:
         yield shop
 
@@ -85,7 +87,7 @@ def take(browser: Browser, shop: ShopProcess) -> Iterator[tuple[str, Image.Image
         expect(page.locator(".receipt")).to_be_visible()
         yield "receipt", _in_a_window(page, 640, 960)
         shop.runs(TO_SEE_THE_DESK)
-        shop.manage("reconcile_orders")  # or the desk would miss its worker
+        shop.calls("reconcile_orders")  # or the desk would miss its worker
         page.goto(shop.url)
         _put_into_cart(page, 1, "Vase")
         _put_into_cart(page, 2, "Teapot")

@@ -79,7 +79,7 @@ def is_noticed(page: Page, name: str, mistake: str) -> None:
 def test_the_pictures_of_the_readme_are_of_this_shop(
     browser: Browser, page: Page, tmp_path: Path, as_in_production: dict[str, str]
 ):
-    with pictures.shop_for_the_home(tmp_path, points=0.5, **as_in_production) as shop:
+    with pictures.shop_for_the_home(tmp_path, points=0.25, **as_in_production) as shop:
         page.goto(shop.url)
         only_in_the_font_of_the_pictures(page)
         taken = pictures.take(browser, shop)
