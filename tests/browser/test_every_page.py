@@ -108,7 +108,7 @@ def home_while_stripe_is_down(visit: Visit) -> None:
 
 def returned_and_waiting(visit: Visit) -> None:
     visit.stripe.hold()
-    visit.ada.buys()
+    visit.ada.buys(visit.stripe)
     visit.ada.sees_order("PENDING")
 
 
@@ -271,7 +271,7 @@ def admin_login(visit: Visit) -> None:
 
 def desk(visit: Visit) -> None:
     visit.merchant.opens_the_desk(visit.ada.page)
-    visit.ada.buys()
+    visit.ada.buys(visit.stripe)
     visit.ada.sees_order("PAID")
     visit.ada.visits("/admin/")
 

@@ -33,16 +33,13 @@ def desk(
     stripe: StandIn,
     request: pytest.FixtureRequest,
 ) -> Page:
-    """The desk of a shop that has just sold a mouse."""
+    """The desk of a shop that has just sold two mice."""
     width, scripts = request.param
     viewport = {"width": width, "height": 740}
     ada = new_shopper(viewport=viewport, java_script_enabled=scripts)
     desk = ada.opens_another_tab().page
     merchant.opens_the_desk(desk)
-    ada.visits("/products/mouse/")
-    ada.plus("Mouse").click()
-    ada.goes_to_stripe()
-    ada.presses("Pay")
+    ada.buys(stripe)
     ada.sees_order("PAID")
     return desk
 
@@ -64,7 +61,9 @@ def test_an_order_is_shipped_in_three_clicks(desk: Page):
 
 
 @pytest.mark.parametrize("desk", [ON_A_PHONE.values], indirect=True)
-def test_an_order_is_found_in_two_clicks(desk: Page, merchant: Merchant):
+def test_an_order_is_found_in_two_clicks_and_several_are_shipped_from_the_list(
+    desk: Page, merchant: Merchant
+):
     merchant.has_mailed_ada()
     for spelling in ("#{}", "ada@"):
         desk.goto(f"{merchant.shop.url}{ORDERS}")
@@ -76,10 +75,6 @@ def test_an_order_is_found_in_two_clicks(desk: Page, merchant: Merchant):
         clicks.on("link", name)
         expect(desk.get_by_role("heading", name=f"Order {name}")).to_be_visible()
         assert clicks.count <= 2
-
-
-@pytest.mark.parametrize("desk", [ON_A_PHONE.values], indirect=True)
-def test_several_are_shipped_from_the_list(desk: Page, merchant: Merchant):
     desk.goto(f"{merchant.shop.url}{ORDERS}")
     desk.get_by_role("checkbox", name=re.compile("^Order ")).first.check()
     desk.get_by_role("button", name="Mark as shipped").click()

@@ -36,16 +36,25 @@ def without_referrer(route: Route) -> None:
 
 
 class TestPayingByCard:
-    def test_waiting_becomes_paid_without_a_reload(self, ada: Shopper, stripe: StandIn):
+    def test_waiting_becomes_paid_without_a_reload_announced_and_with_the_focus_where_it_was(
+        self, ada: Shopper, stripe: StandIn
+    ):
         ada.fills_the_cart()
         ada.goes_to_stripe()
         stripe.hold()
         ada.presses("Pay")
         ada.sees_order("PENDING")
         expect(ada.orders).to_contain_text("Waiting")
+        region = ada.announcement.element_handle()
+        expect(ada.announcement).to_have_text("")
         ada.page.evaluate("document.body.dataset.mark = 'the same page'")
+        link = ada.orders.get_by_role("link", name=re.compile("^Order "))
+        link.focus()
         stripe.release()
+        expect(ada.announcement).to_have_text(re.compile(r"Order [A-Z2-7-]{9} is paid"))
+        assert region.evaluate("node => node.isConnected")
         ada.sees_order("PAID")
+        expect(link).to_be_focused()
         expect(ada.page.locator("body")).to_have_attribute("data-mark", "the same page")
         expect(ada.total).to_have_text("$0.00")
         expect(ada.buy).to_be_disabled()
@@ -62,7 +71,7 @@ class TestPayingByCard:
     def test_nothing_is_asked_for_any_more_once_it_is_paid(self, ada: Shopper, stripe: StandIn):
         ada.page.clock.install()
         stripe.hold()
-        ada.buys()
+        ada.buys(stripe)
         polls = Polls(ada.page)
         for _ in range(3):
             with ada.page.expect_response(re.compile("/orders/")):
@@ -74,27 +83,12 @@ class TestPayingByCard:
         ada.page.clock.run_for(A_MINUTE)
         assert polls.count == 0
 
-    def test_an_update_is_announced_and_leaves_the_live_region_and_the_focus(
-        self, ada: Shopper, stripe: StandIn
-    ):
-        stripe.hold()
-        ada.buys()
-        region = ada.announcement.element_handle()
-        expect(ada.announcement).to_have_text("")
-        link = ada.orders.get_by_role("link", name=re.compile("^Order "))
-        link.focus()
-        stripe.release()
-        expect(ada.announcement).to_have_text(re.compile(r"Order [A-Z2-7-]{9} is paid"))
-        assert region.evaluate("node => node.isConnected")
-        ada.sees_order("PAID")
-        expect(link).to_be_focused()
-
     @pytest.mark.parametrize("width", [360, 1280])
     def test_nothing_jumps_when_the_update_comes(self, ada: Shopper, stripe: StandIn, width: int):
         ada.page.set_viewport_size({"width": width, "height": 800})
         ada.page.emulate_media(reduced_motion="no-preference")
         stripe.hold()
-        ada.buys()
+        ada.buys(stripe)
         ada.sees_order("PENDING")
         with nothing_moved(ada):
             stripe.deliver_normally()
@@ -128,37 +122,34 @@ class TestPayingByCard:
 
 
 class TestLeavingStripeWithoutPaying:
-    def test_the_cart_is_intact_and_nothing_was_charged(self, ada: Shopper, stripe: StandIn):
+    def test_the_cart_is_intact_and_the_payment_can_be_continued(
+        self, ada: Shopper, stripe: StandIn
+    ):
         ada.fills_the_cart()
         ada.goes_to_stripe()
         ada.leaves_stripe()
         expect(ada.page).to_have_url(re.compile(r"/\?canceled="))
         expect(ada.page.get_by_text("Nothing was charged")).to_be_visible()
         expect(ada.total).to_have_text("$59.98")
-
-    def test_the_payment_can_be_continued_from_there(self, ada: Shopper, stripe: StandIn):
-        ada.fills_the_cart()
-        ada.goes_to_stripe()
-        ada.leaves_stripe()
         ada.page.get_by_role("link", name="Continue to payment").click()
         ada.presses("Pay")
         ada.sees_order("PAID")
 
-    def test_a_declined_card_can_be_followed_by_a_good_one(self, ada: Shopper, stripe: StandIn):
+    def test_after_a_declined_card_the_cart_is_intact_and_a_good_one_can_follow(
+        self, ada: Shopper, stripe: StandIn
+    ):
         ada.fills_the_cart()
+        ada.goes_to_stripe()
+        ada.presses("Decline")
+        expect(ada.alert).to_have_text("Your card was declined.")
+        ada.leaves_stripe()
+        expect(ada.total).to_have_text("$59.98")
+        ada.sees_order("PENDING")
         ada.goes_to_stripe()
         ada.presses("Decline")
         expect(ada.alert).to_have_text("Your card was declined.")
         ada.presses("Pay")
         ada.sees_order("PAID")
-
-    def test_after_a_declined_card_the_cart_is_intact(self, ada: Shopper, stripe: StandIn):
-        ada.fills_the_cart()
-        ada.goes_to_stripe()
-        ada.presses("Decline")
-        ada.leaves_stripe()
-        expect(ada.total).to_have_text("$59.98")
-        ada.sees_order("PENDING")
 
 
 class TestPayingByABankDebit:

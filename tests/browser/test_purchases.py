@@ -282,7 +282,7 @@ class TestOnANetworkThatBreaks:
     ):
         console.expect("ERR_CONNECTION_RESET", "htmx:sendError", "htmx:afterRequest")
         stripe.hold()
-        ada.buys()
+        ada.buys(stripe)
         ada.sees_order("PENDING")
         with answer_lost(ada.page, EVERYTHING):
             stripe.release()

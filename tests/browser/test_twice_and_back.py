@@ -52,17 +52,13 @@ class TestTwoTabs:
         ada.page.reload()
         expect(ada.total).to_have_text("$1,109.97")
 
-    def test_both_buy_the_same_in_one_session(self, ada: Shopper, other: Shopper, stripe: StandIn):
-        ada.goes_to_stripe()
-        other.goes_to_stripe()
-        assert other.page.url == ada.page.url
-        assert states(stripe) == [(2999, "open")]
-
-    def test_both_pay_and_only_one_payment_is_made(
+    def test_both_buy_the_same_in_one_session_and_pay_for_it_once(
         self, ada: Shopper, other: Shopper, stripe: StandIn
     ):
         ada.goes_to_stripe()
         other.goes_to_stripe()
+        assert other.page.url == ada.page.url
+        assert states(stripe) == [(2999, "open")]
         ada.presses("Pay")
         ada.sees_order("PAID")
         other.presses("Pay")
@@ -94,7 +90,9 @@ class TestTwoTabs:
 
 
 class TestPressingBuyTwice:
-    def test_a_double_click_places_one_order(self, ada: Shopper, stripe: StandIn):
+    def test_a_double_click_places_one_order_and_buying_the_same_once_more_is_a_new_one(
+        self, ada: Shopper, stripe: StandIn
+    ):
         ada.fills_the_cart()
         stripe.fault("POST", SESSIONS, hang=HANGS_SECONDS, after=True)
         presses = count(1)
@@ -109,13 +107,7 @@ class TestPressingBuyTwice:
         assert states(stripe) == [(5998, "open")]
         ada.presses("Pay")
         ada.sees_order("PAID")
-
-    def test_buying_the_same_once_more_after_paying_is_a_new_order(
-        self, ada: Shopper, stripe: StandIn
-    ):
-        ada.buys()
-        ada.sees_order("PAID")
-        ada.buys()
+        ada.buys(stripe)
         expect(ada.page.locator("[data-order][data-status=PAID]")).to_have_count(2)
 
 
@@ -144,36 +136,35 @@ class TestBackFromStripe:
         ada.goes_to_stripe()
         ada.moves_in_history(-1)
 
-    def test_the_cache_would_be_used_if_the_shop_allowed_it(self, ada: Shopper):
-        """Playwright turns it off unless told otherwise, and then this class proves nothing."""
+    def test_buy_and_the_way_forward_lead_to_the_same_session_and_back_shows_that_it_is_paid(
+        self, ada: Shopper, stripe: StandIn
+    ):
+        # Playwright turns the cache off unless told otherwise, and then this class proves nothing.
         reasons = ada.page.evaluate(
             "performance.getEntriesByType('navigation')[0].notRestoredReasons?.reasons"
         )
         assert reasons
         assert all("no-store" in reason["reason"] for reason in reasons)
-
-    def test_buy_leads_to_the_same_session_again(self, ada: Shopper, stripe: StandIn):
         expect(ada.buy).to_be_enabled()
         ada.goes_to_stripe()
         assert states(stripe) == [(5998, "open")]
+        ada.moves_in_history(-1)
+        ada.moves_in_history(+1)
+        expect(ada.page).to_have_url(PAYMENT_PAGE)
         ada.presses("Pay")
         ada.sees_order("PAID")
+        ada.moves_in_history(-2)
+        expect(ada.page).to_have_url(f"{ada.shop.url}/")
+        ada.sees_order("PAID")
+        expect(ada.total).to_have_text("$0.00")
 
-    def test_a_changed_cart_gets_a_session_of_its_own_and_ends_the_other(
+    def test_a_changed_cart_has_a_session_of_its_own_and_each_change_ends_the_one_before(
         self, ada: Shopper, stripe: StandIn
     ):
         ada.plus("Mouse").click()
         expect(ada.total).to_have_text("$89.97")
         ada.goes_to_stripe()
         assert states(stripe) == [(5998, "expired"), (8997, "open")]
-        ada.presses("Pay")
-        ada.sees_order("PAID")
-        expect(ada.orders).to_contain_text("3 × Mouse")
-
-    def test_a_cart_changed_there_and_back_asks_for_money_once(self, ada: Shopper, stripe: StandIn):
-        ada.plus("Mouse").click()
-        expect(ada.total).to_have_text("$89.97")
-        ada.goes_to_stripe()
         ada.moves_in_history(-1)
         ada.minus("Mouse").click()
         expect(ada.total).to_have_text("$59.98")
@@ -181,36 +172,20 @@ class TestBackFromStripe:
         assert [status for _, status in states(stripe)].count("open") == 1
         ada.presses("Pay")
         ada.sees_order("PAID")
+        expect(ada.orders).to_contain_text("2 × Mouse")
 
-    def test_the_way_forward_still_leads_to_stripe(self, ada: Shopper):
-        ada.moves_in_history(+1)
-        expect(ada.page).to_have_url(PAYMENT_PAGE)
-        ada.presses("Pay")
-        ada.sees_order("PAID")
-
-    @pytest.mark.parametrize("trouble", [500, 401])
-    def test_back_past_a_refused_purchase_is_the_shop(
-        self, ada: Shopper, stripe: StandIn, trouble: int
-    ):
-        ada.plus("Mouse").click()
-        expect(ada.total).to_have_text("$89.97")
-        stripe.fault("POST", SESSIONS, status=trouble, times=9)
-        ada.buy.click()
-        expect(ada.alert).to_contain_text("You were not charged")
-        stripe.clear_faults()
-        ada.goes_to_stripe()
-        ada.moves_in_history(-1)
-        expect(ada.total).to_have_text("$89.97")
-        expect(ada.alert).to_have_count(0)
-
-    def test_back_after_paying_shows_what_is_true_now(self, ada: Shopper):
-        ada.goes_to_stripe()
-        ada.presses("Pay")
-        ada.sees_order("PAID")
-        ada.moves_in_history(-2)
-        expect(ada.page).to_have_url(f"{ada.shop.url}/")
-        ada.sees_order("PAID")
-        expect(ada.total).to_have_text("$0.00")
+    def test_back_past_a_refused_purchase_is_the_shop(self, ada: Shopper, stripe: StandIn):
+        for trouble, total in ((500, "$89.97"), (401, "$119.96")):
+            ada.plus("Mouse").click()
+            expect(ada.total).to_have_text(total)
+            stripe.fault("POST", SESSIONS, status=trouble, times=9)
+            ada.buy.click()
+            expect(ada.alert).to_contain_text("You were not charged")
+            stripe.clear_faults()
+            ada.goes_to_stripe()
+            ada.moves_in_history(-1)
+            expect(ada.total).to_have_text(total)
+            expect(ada.alert).to_have_count(0)
 
 
 class TestTheShelfChangesMeanwhile:
