@@ -211,10 +211,12 @@ window.shifts = [];
 window.observer = new PerformanceObserver(list => window.shifts.push(...list.getEntries()));
 window.observer.observe({type: "layout-shift"});
 """
-# Chromium notes them as it paints, and reports them later.
+# Chromium notes them as it paints, and reports them later. It excuses what was pressed for half a
+# second, and an answer may take longer: a stepper's own buttons move in any case.
 SHIFTS = """
 new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).then(() =>
-    [...window.shifts, ...window.observer.takeRecords()].filter(shift => !shift.hadRecentInput))
+    [...window.shifts, ...window.observer.takeRecords()].filter(shift => !shift.hadRecentInput
+        && shift.sources.some(({node}) => !node?.closest?.(".stepper"))))
 """
 
 
