@@ -116,7 +116,9 @@ def _work(is_over: threading.Event) -> None:
             problem = _take(find_tables, problem)
         for thread in threads:
             thread.start()
-        is_over.wait()
+        # Python looks at signals before and after a wait: one just before would wait as well.
+        while not is_over.wait(TICK_SECONDS):
+            pass
     finally:
         is_over.set()
         _end_all(threads)
