@@ -59,6 +59,7 @@ class Crew:
 
     def _stops(self, worker: int) -> bool:
         os.kill(worker, signal.SIGSTOP)
+        wait_until(lambda: stands_still(worker), "It does not stop.")
         if not self.stage.is_on_sqlite or can_be_written(self.stage.database):
             return True
         os.kill(worker, signal.SIGCONT)
@@ -94,6 +95,15 @@ class Crew:
             else:
                 at_it.discard(process)
         return together
+
+
+def stands_still(process: int) -> bool:
+    """Whether it was stopped: each thread is once it leaves the kernel, maybe with a lock."""
+    try:
+        threads = [file.read_text() for file in Path(f"/proc/{process}/task").glob("*/stat")]
+    except OSError:  # one has just ended
+        return False
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in threads)
 
 
 def can_be_written(database: str) -> bool:
