@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from math import inf
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import hypothesis
@@ -39,6 +40,23 @@ SLOW_TESTS = [TESTS / name for name in ("proof", "races", "scaling", "test_growt
 # A busy machine is slow now and then, which is no failure.
 hypothesis.settings.register_profile("shop", deadline=None)
 hypothesis.settings.load_profile("shop")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Any:
+    """Run all tests above one frame that is wide enough for Python to keep room for the others.
+
+    CPython keeps frames in pieces of 16 KiB, and maps and unmaps one whenever a call crosses the
+    end of the last, which a loop at that depth does thousands of times.
+    """
+    this = sys.modules[__name__]
+    others = config.pluginmanager.subset_hook_caller("pytest_cmdline_main", [this])
+    return others(config=config)
+
+
+# In words of 8 bytes: more than half of the megabyte that is mapped for it, whose rest stays free.
+WIDE = 70_000
+pytest_cmdline_main.__code__ = pytest_cmdline_main.__code__.replace(co_stacksize=WIDE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
