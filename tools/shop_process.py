@@ -16,6 +16,7 @@ import urllib.request
 from ast import literal_eval
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -57,6 +58,15 @@ for line in sys.stdin:
     connection.close()
     print((printed.getvalue(), failure), flush=True)
 """
+# To try a password takes a second, on purpose; that one leads in is seen where pictures are taken.
+LOG_IN = """
+from django.contrib.auth.models import User
+from django.test import Client
+desk = Client()
+desk.force_login(User.objects.create_superuser("merchant"))
+(cookie,) = desk.cookies.values()
+print(cookie.key, cookie.value)
+"""
 PICTURE = """
 from io import BytesIO
 from PIL import Image
@@ -92,7 +102,7 @@ class ShopProcess:
         self.url = f"http://127.0.0.1:{self.port}"
         self.workers = workers
         self.threads = threads
-        self.log = log or Path(tempfile.mkdtemp(prefix="shop-")) / "log"
+        self.log = log or logs() / f"{uuid4().hex}.log"
         options = {"WORKER": "off", "SITE_URL": self.url, "DATABASE_URL": database_url}
         self.environment = {
             name: value
@@ -254,6 +264,11 @@ class ShopProcess:
         """Give the first product a picture, as another process does; return its digest."""
         return self.runs(PICTURE.format(colour)).strip()
 
+    def lets_a_merchant_in(self) -> tuple[str, str]:
+        """Make a merchant who may do all; return the name and the value of their cookie."""
+        name, value = self.runs(LOG_IN).split()
+        return name, value
+
     def is_ready(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
@@ -292,6 +307,14 @@ def _kill(pid: int) -> None:
 def _kill_group(group: int) -> None:
     with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
+
+
+@cache
+def logs() -> Path:
+    """The folder for what shops log, which goes with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="shop-"))
+    atexit.register(shutil.rmtree, folder)
+    return folder
 
 
 def copy_prepared(url: str) -> bool:

@@ -6,16 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tools.shop_process import ShopProcess
 
-LOGGED_IN: dict[str, list[str]] = {}
-# To try a password takes a second, on purpose; that one leads in is seen where pictures are taken.
-LOG_IN = """
-from django.contrib.auth.models import User
-from django.test import Client
-desk = Client()
-desk.force_login(User.objects.create_superuser("merchant"))
-(cookie,) = desk.cookies.values()
-print(cookie.key, cookie.value)
-"""
+LOGGED_IN: dict[str, tuple[str, str]] = {}
 MOUSE = "products/mouse.svg"
 HUNDRED_LETTERS = (
     "A lamp for the desk, the shelf and the windowsill, with a shade of linen and oak " * 2
@@ -158,7 +149,7 @@ class Merchant:
     def opens_the_desk(self, page: Page) -> None:
         """Come in, by one session for each shop; what other tests have sold is shipped by now."""
         if self.shop.url not in LOGGED_IN:
-            LOGGED_IN[self.shop.url] = self._do(LOG_IN).split()
+            LOGGED_IN[self.shop.url] = self.shop.lets_a_merchant_in()
         self._do(
             "from django.utils import timezone; from checkout.models import Order;"
             "Order.objects.update(shipped_at=timezone.now())"

@@ -6,14 +6,6 @@ import pytest
 
 from tools.stage import Stage, new_stage
 
-LOG_IN = """
-from django.contrib.auth.models import User
-from django.test import Client
-desk = Client()
-desk.force_login(User.objects.create_superuser("merchant"))
-print(desk.cookies["sessionid"].value)
-"""
-
 
 @pytest.fixture(scope="session")
 def only_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
@@ -24,7 +16,7 @@ def only_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture(scope="session")
 def session(only_stage: Stage) -> str:
     """The cookie of a merchant at the desk."""
-    return only_stage.shop.runs(LOG_IN).strip()
+    return only_stage.shop.lets_a_merchant_in()[1]
 
 
 @pytest.fixture(scope="module")
