@@ -80,8 +80,7 @@ def test_killed_at_any_moment_under_repeated_deliveries_all_are_paid_once(stage:
             stage.stripe.pay(session_of(stage, buyer))
         stage.stripe.release()
         time.sleep(moment)
-        stage.shop.kill()
-        stage.shop.start()
+        stage.shop.renew_workers()
         stripe_sends_again(stage)
         assert [state(stage, buyer) for buyer in buyers] == [PAID_ONCE] * PAYMENTS
 
@@ -96,9 +95,8 @@ def dies_while_stripe_hangs(stage: Stage, **fault: Any) -> HttpShopper:
     stage.stripe.fault("POST", SESSIONS, hang=HANGS_SECONDS, **fault)
     with in_the_background(ada.buys):
         wait_until(lambda: stage.stripe.hanging)
-        stage.shop.kill()
+        stage.shop.renew_workers()
         stage.stripe.clear_faults()
-    stage.shop.start()
     assert stage.orders(ada) == [("PENDING", None)]
     return ada
 
