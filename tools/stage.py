@@ -1,5 +1,6 @@
 """The shop in real processes, Stripe's stand-in, and the database that shows what came of both."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -37,6 +38,27 @@ OF_ORDERS = (
     "storefront_cartline",
 )
 """Tables in the order in which their rows can go."""
+
+FORKED_SECONDS = 120
+"""The longest that a forked command may take: it ends then, whoever waits for it."""
+FORK = """
+import os, signal
+from django.core.management import call_command
+for _ in range({count}):
+    if not (process := os.fork()):
+        try:
+            signal.alarm({seconds})
+            log = os.open({log!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os.environ.update({environment})
+            call_command({command!r})
+            os._exit(0)
+        finally:
+            os._exit(1)
+    print(process)
+"""
+WAIT = "import os; print(*[os.waitpid(process, 0)[1] for process in {}])"
 
 
 @dataclass(frozen=True)
@@ -117,15 +139,42 @@ class Stage:
 
         It is the same one each time: its workers alone are new, and change what they run.
         """
-        shop = self.understudy
-        assert shop
-        Path(shop.environment["ALTERATIONS_FILE"]).write_text(" ".join(alterations))
+        shop = self._understudy_told(alterations)
         if shop.group:
             shop.renew_workers()
         else:
             shop.start()
         self.stripe.listen(shop.webhook_url)
         yield replace(self, shop=shop)
+
+    def forks(
+        self,
+        count: int,
+        command: str,
+        *alterations: str,
+        log: str = os.devnull,
+        **environment: str,
+    ) -> list[int]:
+        """Begin a command of manage.py in so many altered processes, and return which they are.
+
+        They are forked from one that has loaded the shop, which each would do for a second.
+        """
+        shop = self._understudy_told(alterations)
+        code = FORK.format(
+            count=count, command=command, log=log, environment=environment, seconds=FORKED_SECONDS
+        )
+        return [*map(int, shop.runs(code).split())]
+
+    def ends_of(self, forked: Sequence[int]) -> list[int]:
+        """Wait for their ends, and return how each ended: 0 is well."""
+        assert self.understudy
+        return [*map(int, self.understudy.runs(WAIT.format(forked)).split())]
+
+    def _understudy_told(self, alterations: Sequence[str]) -> ShopProcess:
+        assert self.understudy
+        file = self.understudy.environment["ALTERATIONS_FILE"]
+        Path(file).write_text(" ".join(alterations))
+        return self.understudy
 
 
 def _is(shopper: HttpShopper) -> str:

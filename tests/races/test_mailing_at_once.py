@@ -1,31 +1,17 @@
 """One event comes many times, and several workers have the messages: one mail to one order."""
 
-import subprocess
-import sys
-import time
+import os
+import signal
 from collections import Counter
-from collections.abc import Sequence
 from functools import partial
 
-from tools.shop_process import PROJECT
 from tools.stage import Stage, is_lost_within_some_rounds
+from tools.waiting import wait_until
 
 DELIVERIES, ORDERS, WORKERS = 10, 5, 2
 KILLS = 3
-PATIENCE_SECONDS = 120
 TOGETHER = "every_process_has_the_lease"
 """The claim has to hold without the lease, which may be lost."""
-FORKED = """
-import os, sys
-import django
-django.setup()
-from django.core.management import call_command
-for _ in range({}):
-    if not os.fork():
-        call_command("reconcile_orders")
-        os._exit(0)
-sys.exit(any([os.wait()[1] for _ in range({})]))
-"""
 
 
 def test_ten_deliveries_at_once_are_one_mail_whoever_sends_it(stage: Stage):
@@ -42,11 +28,11 @@ def test_without_the_claim_a_mail_comes_twice(stage: Stage):
 def test_killed_workers_lose_no_mail_and_send_none_twice(stage: Stage):
     """What was begun when one died is unsure, and all else arrives."""
     sell(stage, ORDERS)
-    for pause in range(KILLS):
-        worker = started(stage, "manage.py", "reconcile_orders")
-        time.sleep(1 + 0.2 * pause)
-        worker.kill()
-        worker.wait()
+    for sent_before in range(KILLS):
+        [worker] = stage.forks(1, "reconcile_orders", TOGETHER)
+        wait_until(lambda n=sent_before: len(stage.post.mails) > n)  # type: ignore[misc]
+        os.kill(worker, signal.SIGKILL)
+        stage.ends_of([worker])
     send(stage, 1)
     sent = Counter(str(mail["Message-ID"]) for mail in stage.post.mails)
     unsure = stage.number(
@@ -80,23 +66,6 @@ def sell(stage: Stage, count: int) -> None:
 
 
 def send(stage: Stage, workers: int, *alterations: str) -> None:
-    """Let so many workers send what is due, forked once all is loaded, and wait for the last."""
-    forked = "-c", FORKED.format(workers, workers)
-    assert started(stage, *forked, alterations=alterations).wait(PATIENCE_SECONDS) == 0
-
-
-def started(
-    stage: Stage, *command: str, alterations: Sequence[str] = ()
-) -> subprocess.Popen[bytes]:
-    altered = {
-        "DJANGO_SETTINGS_MODULE": "tests.races.altered_settings",
-        "ALTERATIONS": " ".join((TOGETHER, *alterations)),
-    }
-    return subprocess.Popen(
-        [sys.executable, *command],
-        cwd=PROJECT,
-        env=stage.shop.environment | altered,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    """Let so many workers send what is due, and wait for the last."""
+    forked = stage.forks(workers, "reconcile_orders", TOGETHER, *alterations)
+    assert stage.ends_of(forked) == [0] * workers
