@@ -414,6 +414,11 @@ def every_process_has_the_lease() -> None:
     setattr(Lease, "release", lambda holder, **which: True)  # noqa: B010
 
 
+def each_fork_is_a_holder() -> None:
+    """As a process is that has begun by itself."""
+    setattr(leases, "HOLDER", f"fork:{os.getpid()}:")  # noqa: B010
+
+
 def lost_leases_go_unnoticed() -> None:
     setattr(leases, "end_when_lost", lambda: None)  # noqa: B010
 

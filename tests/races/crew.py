@@ -42,7 +42,7 @@ class Crew:
 
     def _strikes(self, number: signal.Signals, struck: list[int]) -> bool:
         # The number may be of a process that is gone, and its lease still holds.
-        if (holder := self.holder()) in self.workers():
+        if (holder := self.holder()) and holder in self.workers():
             if number == signal.SIGKILL:
                 os.kill(holder, number)
             else:
@@ -118,8 +118,16 @@ def can_be_written(database: str) -> bool:
 
 
 def workers_of(shop: ShopProcess) -> list[int]:
-    """The processes that work beside a server; none of them is a zombie."""
-    return [pid for pid, parent in working() if parent == shop.group]
+    """The processes that work beside a server, or the one that replaces it; none is a zombie."""
+    return [pid for pid, _ in working() if group_of(pid) == shop.group]
+
+
+def group_of(pid: int) -> int:
+    """Return the process group, or 0 of a process that is gone by now."""
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
 
 
 def working() -> list[tuple[int, int]]:
@@ -133,6 +141,21 @@ def working() -> list[tuple[int, int]]:
     rows = map(PROCESS.fullmatch, said.stdout.splitlines())
     found = [(int(row[1]), int(row[2]), row[4]) for row in rows if row]
     return [(pid, parent) for pid, parent, line in found if line.endswith("--beside-a-server")]
+
+
+@contextmanager
+def forked_crew(stage: Stage, folder: Path, *alterations: str, size: int = 2) -> Iterator[Crew]:
+    """Several workers of the stage's shop, beside no server; they write into one `log`."""
+    trace, log = folder / "trace", folder / "log"
+    log.touch()
+    altered = (*WORKER_OF_TESTS, "each_fork_is_a_holder", *alterations)
+    workers = stage.forks(size, "work", *altered, log=str(log), TRACE=str(trace))
+    try:
+        yield Crew(stage, [], trace)
+    finally:
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        stage.ends_of(workers)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import pytest
 from storefront.ops.companion import NOT_WANTED
 from tests.races.alterations import OVER, PAUSE
 from tests.races.chaos import in_proof
-from tests.races.crew import Crew, crew, workers_of, working
+from tests.races.crew import Crew, crew, forked_crew, workers_of, working
 from tests.races.snapshots import take_snapshot
 from tools.http_shopper import HttpShopper
 from tools.invariants import AT_REST, complaints
@@ -31,9 +31,18 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
+def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crew]:
     with crew(tmp_path_factory.mktemp("one"), size=1) as server:
         yield server
+
+
+@pytest.fixture
+def server(running_server: Crew) -> Crew:
+    [shop] = running_server.shops
+    if not shop.is_ready():
+        shop.kill()
+        shop.start()
+    return running_server
 
 
 class TestOneHolder:
@@ -41,8 +50,8 @@ class TestOneHolder:
         servers.wait_for_rounds(ROUNDS)
         assert servers.begun_together() == 0
 
-    def test_would_not_be_alone_without_the_lease(self, tmp_path: Path):
-        with crew(tmp_path, "every_process_has_the_lease") as unguarded:
+    def test_would_not_be_alone_without_the_lease(self, stage: Stage, tmp_path: Path):
+        with forked_crew(stage, tmp_path, "every_process_has_the_lease") as unguarded:
             wait_until(unguarded.begun_together, "They never met.")
 
     def test_that_is_killed_or_stopped_leaves_its_work_to_others_and_nothing_is_done_twice(
@@ -88,24 +97,25 @@ class TestAStoppedHolderThatGoesOn:
 
     ALTERED = ("messages_take_a_moment", "lost_leases_go_unnoticed")
 
-    def told(self, folder: Path, *alterations: str) -> int:
-        with crew(folder, *alterations, *self.ALTERED) as servers:
-            log, post = servers.stage.shop.log, servers.stage.post
-            buys_and_pays(servers.stage)
+    def told(self, stage: Stage, folder: Path, *alterations: str) -> int:
+        stage.forget_orders()
+        buys_and_pays(stage)
+        with forked_crew(stage, folder, *alterations, *self.ALTERED) as workers:
+            log, post = folder / "log", stage.post
             wait_until(lambda: PAUSE in log.read_text(), "Nothing is due.")
-            stopped = servers.holder("messages")
-            servers.stop(stopped)
+            stopped = workers.holder("messages")
+            workers.stop(stopped)
             assert not post.mails
             wait_until(lambda: len(post.mails) == 1, "Nobody else takes over.")
             os.kill(stopped, signal.SIGCONT)
             wait_until(lambda: log.read_text().count(OVER) == 2, "It does not go on.")
             return len(post.mails)
 
-    def test_does_not_do_again_what_another_has_done(self, tmp_path: Path):
-        assert self.told(tmp_path) == 1
+    def test_does_not_do_again_what_another_has_done(self, stage: Stage, tmp_path: Path):
+        assert self.told(stage, tmp_path) == 1
 
-    def test_would_without_the_claim(self, tmp_path: Path):
-        assert self.told(tmp_path, "messages_are_not_claimed") > 1
+    def test_would_without_the_claim(self, stage: Stage, tmp_path: Path):
+        assert self.told(stage, tmp_path, "messages_are_not_claimed") > 1
 
 
 @pytest.mark.once
@@ -135,23 +145,27 @@ class TestAWorkerAndItsServer:
         os.kill(shop.group, signal.SIGUSR2)
         wait_until(lambda: shop.log.read_text().count("Starting gunicorn") > 1, "No new server.")
         server.wait_for_rounds(2)
-        assert workers_in_group(shop) == [first]
+        assert workers_of(shop) == [first]
         os.kill(shop.group, signal.SIGTERM)
-        wait_until(lambda: workers_in_group(shop) not in ([], [first]), "No new worker.")
+        assert worker_of(server, besides=first)
         server.wait_for_rounds(2)
         assert shop.is_ready()
 
-    @pytest.mark.parametrize(
-        ("number", "options"), [(signal.SIGTERM, ""), (signal.SIGKILL, "--preload")]
-    )
-    def test_ends_with_its_server(self, tmp_path: Path, number: signal.Signals, options: str):
-        with crew(tmp_path, size=1, GUNICORN_CMD_ARGS=options) as server:
+    def test_ends_when_its_server_ends(self, server: Crew):
+        worker = worker_of(server)
+        server.wait_for_rounds(2)
+        os.kill(server_of(worker), signal.SIGTERM)
+        wait_until(lambda: not is_working(worker), "It outlives its server.")
+        assert server.holder() == 0
+
+    def test_ends_when_its_server_is_killed(self, tmp_path: Path):
+        with crew(tmp_path, size=1, GUNICORN_CMD_ARGS="--preload") as server:
             worker = worker_of(server)
             # A web worker that was forked beside it must not keep it alive.
             for web_worker in children_of(server.shops[0], besides=worker):
                 os.kill(web_worker, signal.SIGKILL)
             server.wait_for_rounds(2)
-            os.kill(server.shops[0].group, number)
+            os.kill(server.shops[0].group, signal.SIGKILL)
             wait_until(lambda: not is_working(worker), "It outlives its server.")
             assert server.holder() == 0
 
@@ -189,17 +203,15 @@ class TestAWorkerAndItsServer:
             wait_until(lambda: not is_working(worker), "It outlives its server.")
 
 
-def test_what_is_to_be_told_does_not_wait_for_a_slow_stripe(server: Crew):
-    stripe, mails = server.stage.stripe, server.stage.post.mails
-    before = len(mails)
-    stripe.fault("GET", "/v1/events", hang=PATIENCE_SECONDS)
-    try:
-        wait_until(lambda: stripe.hanging, "The worker does not ask Stripe.")
-        buys_and_pays(server.stage)
-        wait_until(lambda: len(mails) > before, "Nobody tells it.")
-        assert stripe.hanging
-    finally:
-        stripe.clear_faults()
+def test_what_is_to_be_told_does_not_wait_for_a_slow_stripe(stage: Stage, tmp_path: Path):
+    stage.forget_orders()
+    stage.stripe.fault("GET", "/v1/events", hang=PATIENCE_SECONDS)
+    with forked_crew(stage, tmp_path, size=1):
+        wait_until(lambda: stage.stripe.hanging, "The worker does not ask Stripe.")
+        buys_and_pays(stage)
+        wait_until(lambda: stage.post.mails, "Nobody tells it.")
+        assert stage.stripe.hanging
+    stage.stripe.clear_faults()
 
 
 @pytest.mark.once
@@ -277,17 +289,8 @@ def children_of(shop: ShopProcess, besides: int) -> list[int]:
     return [pid for pid, parent in rows if parent == shop.group and pid != besides]
 
 
-def workers_in_group(shop: ShopProcess) -> list[int]:
-    """Those beside an old and a new server."""
-    return [pid for pid, _ in working() if group_of(pid) == shop.group]
-
-
-def group_of(pid: int) -> int:
-    """Return the process group, or 0 of a process that is gone by now."""
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return 0
+def server_of(worker: int) -> int:
+    return dict(working())[worker]
 
 
 def is_working(worker: int) -> bool:
