@@ -60,14 +60,14 @@ def reasons(stage: Stage, *sessions: str) -> set[str]:
 
 def test_tells_of_every_payment_refund_and_dispute(stage: Stage, tmp_path: Path):
     stage.sql("UPDATE storefront_product SET stock = 1000 WHERE name = 'Mouse'")
-    stripe, manage = stage.stripe, stage.shop.manage
+    stripe, calls = stage.stripe, stage.shop.calls
     early = [sell(stage) for _ in range(SALES)]
     waiting, abandoned = sell(stage, verb=""), sell(stage, 2, verb="")
     stripe.wait_until_quiet()
     # A moment is a whole second: none of these sales is of it.
     last = max(event["created"] for event in stripe.events_of("checkout.session.completed"))
     wait_until(lambda: time.time() >= last + 1)
-    manage("backup", str(tmp_path / "backup"))
+    calls("backup", str(tmp_path / "backup"))
 
     late = [sell(stage) for _ in range(SALES)]
     stripe.pay(waiting)
@@ -84,13 +84,13 @@ def test_tells_of_every_payment_refund_and_dispute(stage: Stage, tmp_path: Path)
     truth = books(stage)
 
     stage.shop.stop()
-    printed = manage("restore", "--replace", str(tmp_path / "backup"))
+    printed = calls("restore", "--replace", str(tmp_path / "backup"))
     assert books(stage) != truth
     *_, migrate, reconcile = [
         shlex.split(line)[2:] for line in printed.splitlines() if line.startswith("  python")
     ]
-    manage(*migrate)
-    report = manage(*reconcile)
+    calls(*migrate)
+    report = calls(*reconcile)
     assert f"{SALES + 2} orders brought back" in report
     assert books(stage) == truth
     brought_back = reasons(stage, *late[4:], bank, open_still)
@@ -99,7 +99,7 @@ def test_tells_of_every_payment_refund_and_dispute(stage: Stage, tmp_path: Path)
     payments = f"{SALES + 1} payments, {(SALES + 1) * 29.99:,.2f}"
     assert f"books and Stripe agree: {payments}; 4 refunds, 79.98; 4 disputes" in report
 
-    assert "brought back" not in manage(*reconcile)
+    assert "brought back" not in calls(*reconcile)
     assert books(stage) == truth
 
     stage.shop.start()
@@ -108,4 +108,4 @@ def test_tells_of_every_payment_refund_and_dispute(stage: Stage, tmp_path: Path)
     stripe.wait_until_quiet()
     states = f"SELECT status FROM checkout_order WHERE session_id IN ('{bank}', '{open_still}')"
     assert stage.sql(states) == [("PAID",), ("PAID",)]
-    assert "books and Stripe agree" in manage("reconcile_orders", "--compare")
+    assert "books and Stripe agree" in calls("reconcile_orders", "--compare")

@@ -49,7 +49,7 @@ def shop(folder: Path) -> Iterator[ShopProcess]:
 @pytest.fixture(scope="module")
 def backup(shop: ShopProcess, folder: Path) -> Path:
     file = folder / "backup"
-    assert f"Saved {file}" in shop.manage("backup", str(file))
+    assert f"Saved {file}" in shop.calls("backup", str(file))
     return file
 
 
@@ -69,25 +69,20 @@ def test_what_was_saved_comes_back(shop: ShopProcess, backup: Path):
     set_prices(shop, 1)
     has_prices(shop, [1, 1, 1])
     before = datetime.fromtimestamp(backup.stat().st_mtime - 60, tz=UTC)
-    printed = shop.manage("restore", "--replace", str(backup))
+    printed = shop.calls("restore", "--replace", str(backup))
     assert "python manage.py migrate\n" in printed
     [moment] = re.findall(r"python manage.py reconcile_orders --since (\S+)\n", printed)
     assert before < datetime.fromisoformat(moment) <= before + timedelta(seconds=61)
     has_prices(shop, SEEDED)
 
 
-def test_pictures_are_in_it(shop: ShopProcess, tmp_path: Path):
+def test_it_comes_back_into_an_empty_database_with_its_pictures(shop: ShopProcess, tmp_path: Path):
     digest, file = shop.adds_picture("red"), tmp_path / "with-a-picture"
     shop.calls("backup", str(file))
     with empty_shop(tmp_path) as empty:
         empty.calls("restore", str(file))
-        empty.runs(LOOKS.format(digest=digest))
-
-
-def test_it_comes_back_into_an_empty_database(backup: Path, tmp_path: Path):
-    with empty_shop(tmp_path) as empty:
-        empty.calls("restore", str(backup))
         has_prices(empty, SEEDED)
+        empty.runs(LOOKS.format(digest=digest))
         assert "No migrations to apply" in empty.calls("migrate", "--no-input")
 
 
