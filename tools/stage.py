@@ -190,15 +190,20 @@ def shop_for(
     return ShopProcess(database, workers=workers, log=log, **environment)
 
 
+def loading_for(workers: int) -> dict[str, str]:
+    """One worker loads the shop itself, as in production."""
+    return LOADED_ONCE if workers > 1 else {}
+
+
 def understudy_for(
     database: str, stripe: StandIn, post: MailServer, folder: Path, workers: int
 ) -> ShopProcess:
-    """A shop for `altered`; its master has the code as it is, and loads it but once."""
+    """A shop for `altered`; its master has the code as it is."""
     environment = {
         "DJANGO_SETTINGS_MODULE": "tests.races.altered_settings",
         "ALTERATIONS_FILE": str(folder / "alterations"),
         "MAIL_URL": post.url,
-        **LOADED_ONCE,
+        **loading_for(workers),
     }
     return shop_for(database, stripe, folder / "altered.log", workers, **environment)
 
@@ -223,9 +228,7 @@ def new_stage(folder: Path, workers: int = WORKERS) -> Iterator[Stage]:
 def stage_on(database: str, folder: Path, workers: int = WORKERS) -> Iterator[Stage]:
     """The same on a database that is there, and empty."""
     with StandIn(secret=SECRET) as stripe, MailServer() as post, ExitStack() as end:
-        environment = {"MAIL_URL": post.url}
-        if workers > 1:
-            environment |= LOADED_ONCE
+        environment = {"MAIL_URL": post.url, **loading_for(workers)}
         shop = shop_for(database, stripe, folder / "log", workers, **environment).prepare()
         understudy = understudy_for(database, stripe, post, folder, min(WORKERS, workers))
         end.push(understudy)

@@ -22,7 +22,14 @@ class Altered(AppConfig):
                 getattr(alterations, name)()
 
         if file := os.environ.get("ALTERATIONS_FILE"):  # says it anew to each worker
-            os.register_at_fork(after_in_child=lambda: alter(Path(file).read_text()))
+
+            def listen() -> None:
+                alter(Path(file).read_text())
+
+            if "WORKER_SLOT" in os.environ:  # it is forked, and loads the shop itself
+                listen()
+            else:
+                os.register_at_fork(after_in_child=listen)
         else:
             alter(os.environ["ALTERATIONS"])
 
