@@ -44,6 +44,9 @@ FORKED_SECONDS = 120
 FORK = """
 import os, signal
 from django.core.management import call_command
+from django.db import connection
+if connection.vendor == "postgresql":
+    connection.close_pool()  # its threads would stay behind
 for _ in range({count}):
     if not (process := os.fork()):
         try:

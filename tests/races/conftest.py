@@ -16,7 +16,8 @@ def only_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 @pytest.fixture(scope="session")
 def session(only_stage: Stage) -> str:
     """The cookie of a merchant at the desk."""
-    return only_stage.shop.lets_a_merchant_in()[1]
+    assert only_stage.understudy
+    return only_stage.understudy.lets_a_merchant_in()[1]
 
 
 @pytest.fixture(scope="module")
