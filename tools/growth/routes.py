@@ -66,7 +66,7 @@ def compare(full: str, rounds: int = ROUNDS) -> str:
         empty = stack.enter_context(new_database(Path(folder)))
         shops = [ShopProcess(url, **real_mode_with(stripe.url)) for url in (empty, full)]
         shops[0].prepare()
-        fill_shelf(shops[0])
+        shops[0].runs("from tools.growth.fill import shelf; shelf()")
         timed_shops = [opened(shop, stack) for shop in shops]
         warm_up = min(WARM_UP, rounds)
         for number in range(warm_up + rounds):
@@ -76,10 +76,6 @@ def compare(full: str, rounds: int = ROUNDS) -> str:
             for timed in timed_shops[:: 1 if number % 2 else -1]:
                 visit(timed)
         return table(*timed_shops)
-
-
-def fill_shelf(shop: ShopProcess) -> None:
-    shop.manage("shell", "-v0", "-c", "from tools.growth.fill import shelf; shelf()")
 
 
 def visit(timed: TimedShop) -> None:

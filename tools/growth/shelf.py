@@ -33,7 +33,7 @@ def compare_sizes(rounds: int = ROUNDS, largest: int = LARGEST) -> str:
     warm_up = min(WARM_UP, rounds)
     with TemporaryDirectory() as folder, ExitStack() as stack:
         timed = {}
-        for size in (SMALLEST, largest // 10, largest):
+        for size in sorted({SMALLEST, largest // 10, largest}):
             place = Path(folder, str(size))
             place.mkdir()
             shop = ShopProcess(stack.enter_context(new_database(place)))
