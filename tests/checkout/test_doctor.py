@@ -34,7 +34,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in (("PATIENCE", 1.0), ("SETTLED", 0.2), ("PAUSE", 0.02)):
+    for name, seconds in (("PATIENCE", 1.0), ("SETTLED", 0.2), ("PAUSE", 0.1)):
         monkeypatch.setattr(round_trip, name, seconds)
 
 
