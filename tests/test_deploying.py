@@ -10,7 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pytest
 
 from tools.http_shopper import HttpShopper
 from tools.postgresql import free_port
-from tools.shop_process import new_database
+from tools.shop_process import ShopProcess, new_database
 from tools.signed_events import WEBHOOK, signed
 from tools.stage import real_mode_with
 from tools.stripe_stand_in import StandIn
@@ -33,8 +33,12 @@ SITE = "https://shop.example"
 
 @dataclass(frozen=True)
 class Platform:
-    """One deployed shop: its code, its environment, and the port that the router asks."""
+    """One deployed shop: its code, its environment, and the port that the router asks.
 
+    `shell` is for what no platform does, and what is done there already.
+    """
+
+    shell: ShopProcess
     folder: Path
     environment: dict[str, str]
     port: int
@@ -46,7 +50,7 @@ class Platform:
 
     def command(self, line: str) -> list[str]:
         lines = dict(re.findall(r"(\w+): (.+)", (self.folder / "Procfile").read_text()))
-        return ["sh", "-c", lines[line]]
+        return ["sh", "-c", f"exec {lines[line]}"]  # or the shell alone is waited for
 
     def does(self, line: str) -> str:
         """Run a line of the Procfile that ends by itself; returns what it printed."""
@@ -141,10 +145,12 @@ def platform(built: Path) -> Iterator[Platform]:
             "WORKER": "process",
             **real_mode_with(stripe.url),
         }
-        platform = Platform(built, environment, free_port(), stripe)
+        shell = ShopProcess(folder=built, database_url=database, **environment)
+        platform = Platform(shell, built, environment, free_port(), stripe)
         assert "Applying checkout" in platform.does("release")
-        run([sys.executable, "manage.py", "seed_products"], built, environment)
-        with platform.running("web"):
+        with ExitStack() as end, platform.running("web"):
+            end.push(shell)
+            shell.calls("seed_products")
             wait_until(lambda: platform.answers("/readyz") == 200, "web does not become ready")
             yield platform
 
@@ -184,8 +190,7 @@ def test_the_worker_finds_what_stripe_could_not_deliver(
     platform: Platform, ada: HttpShopper, line: str, starts_it: str
 ):
     forget_rounds = "from checkout.models import Heartbeat; Heartbeat.objects.all().delete()"
-    shell = [sys.executable, "manage.py", "shell", "--no-imports", "--command", forget_rounds]
-    run(shell, platform.folder, platform.environment)
+    platform.shell.runs(forget_rounds)
     # The router is passed by, so the shop refuses the host, and Stripe counts that as undelivered.
     platform.stripe.listen(f"{platform.url}/stripe/webhook/")
     buys_and_pays(ada, platform)
@@ -208,7 +213,8 @@ def test_without_the_routers_https_a_page_redirects_to_it(platform: Platform):
 
 
 def test_a_second_release_finds_nothing_to_do(platform: Platform):
-    assert "No migrations to apply" in platform.does("release")
+    release = platform.command("release")[-1].partition("manage.py ")[2]
+    assert "No migrations to apply" in platform.shell.calls(*release.split())
 
 
 def test_orders_in_a_file_are_refused_unless_its_disk_stays(built: Path):
