@@ -103,6 +103,7 @@ keep_files_in_memory() {  # What tests write, 200 MB at most: a disk makes them 
     trap 'rm -rf "$folder"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
+    chmod 711 "$folder"  # PostgreSQL does not run as root
     printf '#!/bin/sh\n' >"$folder/program" && chmod +x "$folder/program"
     # Some systems let nothing run there.
     ! "$folder/program" 2>/dev/null || export TMPDIR="$folder"
