@@ -57,6 +57,9 @@ SHOPPERS, PAYERS = in_proof(6, 3), 2
 class Chaos:
     """One run, on a stage that is its own until the run is over."""
 
+    presses: tuple[int, ...] = (1, 1, 1, 2)
+    """How often a shopper may press Buy at the same moment."""
+
     def __init__(
         self, stage: Stage, seed: int, purchases_between: int = PURCHASES_BETWEEN_STRIKES
     ) -> None:
@@ -188,7 +191,7 @@ class Chaos:
                 self._note(shopper.puts(product, quantity))
             by_json = partial(shopper.buys_by_json, *wanted)
             buys = dice.choice((shopper.buys, shopper.buys, by_json))
-            for answer in at_once([buys] * dice.choice((1, 1, 1, 2))):
+            for answer in at_once([buys] * dice.choice(self.presses)):
                 self._note(answer, is_purchase=True)
             self.over.wait(dice.uniform(0, 0.3))
 

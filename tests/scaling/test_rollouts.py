@@ -94,7 +94,13 @@ def test_a_file_that_only_the_new_code_has_is_found_wherever_nginx_asks_first(
 
 
 class FromTheLastRelease(Rollout):
-    """Stripe's clock stays right, as what was paid before is told by it."""
+    """Stripe's clock stays right, as what was paid before is told by it.
+
+    A press at each release at once would ask Stripe for one thing in two ways, under one key: the
+    second is refused, and tells its shopper that Stripe can't be reached.
+    """
+
+    presses = (1,)
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
