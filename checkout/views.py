@@ -43,6 +43,8 @@ STRIPE_FAILED: dict[type[failures.StripeFailed], str] = {
     "charged. Please wait a few seconds, then press Buy again to go on.",
     failures.StripeBusy: f"Many people are buying at this moment. {NOT_CHARGED} Please press Buy "
     "again in a few seconds.",
+    failures.AskedDifferently: f"The shop has just been updated. {NOT_CHARGED} Please press Buy "
+    "again.",
     failures.StripeDown: f"Stripe cannot be reached at the moment. {NOT_CHARGED} Please try again "
     "in a minute.",
     failures.ClockIsOff: f"The shop cannot take payments, as its clock is wrong. {NOT_CHARGED} "

@@ -42,6 +42,15 @@ class StillAsking(StripeDown):
     retry_after = 3
 
 
+class AskedDifferently(StripeDown):
+    """Stripe was asked something else under this key; the next press asks under another.
+
+    The shop has changed in between, or two releases of it sell.
+    """
+
+    retry_after = 3
+
+
 class StripeRefused(StripeFailed):
     """Stripe does not accept the request or the key: the merchant has to fix something."""
 
@@ -94,7 +103,7 @@ def failure(error: stripe.StripeError) -> StripeFailed:
     is_passing = status in (0, 409, 429)
     kind: type[StripeFailed] = StripeDown if is_passing or status >= 500 else StripeRefused
     if isinstance(error, stripe.IdempotencyError):
-        kind = StripeDown  # the request has changed since, and is allowed under the next key
+        kind = AskedDifferently
     if error.code == "amount_too_small":
         kind = AmountTooSmall
     kind = {401: WrongKey, 403: NotAllowed, 429: AskedTooOften}.get(status, kind)

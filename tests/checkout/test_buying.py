@@ -334,7 +334,7 @@ class TestStripeInTrouble:
         stripe.clear_faults()
         settings.SITE_URL = "http://testserver:8080"
         response = ada_with_mice.is_refused(ada_with_mice.buys())
-        assert "Please try again" in response.text
+        assert "The shop has just been updated. You were not charged" in response.text
         assert leads_to_payment(ada_with_mice.buys())
 
     @pytest.mark.parametrize("status", [400, 401, 402, 500])
