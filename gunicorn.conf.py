@@ -1,5 +1,6 @@
 """How gunicorn serves the shop; it reads PORT and WEB_CONCURRENCY by itself."""
 
+import fcntl
 import gc
 import os
 import resource
@@ -145,9 +146,33 @@ def on_reload(server: Any) -> None:
 
 
 def on_starting(server: Any) -> None:
-    """Begin with an empty folder, as an earlier server counted for itself."""
-    folder = memory if Path(memory).is_dir() else None
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="shop-metrics-", dir=folder)
+    """Begin with an empty folder, as an earlier server counted for itself.
+
+    One that was killed has left its folder behind, which this one removes.
+    """
+    parent = Path(memory if Path(memory).is_dir() else tempfile.gettempdir())
+    for left in parent.glob("storefront-metrics-*"):
+        if (lock := _lock(left)) is not None:
+            shutil.rmtree(left, ignore_errors=True)
+            os.close(lock)
+    new = Path(tempfile.mkdtemp(prefix="new-storefront-metrics-", dir=parent))
+    _lock(new)
+    folder = new.rename(new.with_name(new.name.removeprefix("new-")))
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder until this process and those it forks are gone; None if it can't be locked."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # another user's, or removed just now
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def pre_fork(server: Any, worker: Any) -> None:

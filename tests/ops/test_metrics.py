@@ -1,6 +1,7 @@
 """/metrics: what all workers have answered, for a client that has the token."""
 
 import os
+import select
 import signal
 import socket
 import time
@@ -133,6 +134,19 @@ class TestTwoWorkers:
         assert visits_reported(shop) == {before + after}
         assert sorted(folder_of(shop).iterdir()) == files
 
+    def test_leave_nothing_for_good_when_all_are_killed(self, shop: ShopProcess):
+        visits_until_both_count(shop)
+        left = folder_of(shop)
+        with ShopProcess(shop.environment["DATABASE_URL"]):
+            assert left.exists()
+        workers = [os.pidfd_open(pid) for pid in workers_of(shop)]
+        shop.kill()
+        for worker in workers:
+            assert select.select([worker], [], [], 30)[0]
+            os.close(worker)
+        shop.start()
+        assert not left.exists()
+
     def test_forget_what_one_was_doing_when_it_was_killed(self, shop: ShopProcess):
         head = f"POST /stripe/webhook/ HTTP/1.1\r\nHost: 127.0.0.1:{shop.port}\r\n"
         with socket.create_connection(("127.0.0.1", shop.port)) as connection:
@@ -190,4 +204,4 @@ def files_of(pid: int) -> set[Path]:
         paths = Path(f"/proc/{pid}/maps").read_text().split()
     except (FileNotFoundError, ProcessLookupError):
         return set()
-    return {Path(path) for path in paths if "shop-metrics-" in path}
+    return {Path(path) for path in paths if "storefront-metrics-" in path}
