@@ -23,8 +23,8 @@ def pieces_sold(since: datetime, most_orders: int) -> tuple[dict[int, int], bool
 
     No more than the newest orders are added up: a merchant waits for the answer.
     """
-    paid = Order.objects.filter(paid_at__gte=since).exclude(status=Order.Status.REVIEW)
-    newest = list(paid.order_by("-paid_at").values_list("pk", flat=True)[: most_orders + 1])
+    sold = Order.objects.sold().filter(paid_at__gte=since)
+    newest = list(sold.order_by("-paid_at").values_list("pk", flat=True)[: most_orders + 1])
     # Of some products alone: SQLite would as soon look among all sales of these.
     items = OrderItem.objects.filter(order__in=newest[:most_orders])
     pieces = items.order_by().values_list("product").annotate(Sum("quantity"))

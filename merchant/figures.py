@@ -17,17 +17,22 @@ DAYS = 30
 MOST_ORDERS = 1_000
 BEST = 5
 
-# Of one span of time, for `by_span`. What is no condition of the span stands in CASE: without
-# statistics SQLite would rather look among all orders that are paid.
+# Of one span of time, for `by_span`; the orders of another currency, or that OrderQuerySet.sold
+# leaves out, don't count. What is no condition of the span stands in CASE: without statistics
+# SQLite would rather look among all orders that are paid.
 SOLD = """
     SELECT %s,
-        COUNT(CASE WHEN status IN ('PAID', 'REFUNDED') AND currency = %s THEN 1 END),
-        SUM(CASE WHEN status IN ('PAID', 'REFUNDED') AND currency = %s THEN total_cents END)
+        COUNT(CASE WHEN NOT (status = 'REVIEW') AND NOT (refunded_from = 'REVIEW')
+            AND currency = %s THEN 1 END),
+        SUM(CASE WHEN NOT (status = 'REVIEW') AND NOT (refunded_from = 'REVIEW')
+            AND currency = %s THEN total_cents END)
     FROM checkout_order
     WHERE paid_at >= %s AND paid_at < %s
 """
 REFUNDED = """
-    SELECT %s, SUM(CASE WHEN bought.currency = %s THEN refund.amount_cents END)
+    SELECT %s, SUM(CASE WHEN NOT (bought.status = 'REVIEW')
+        AND NOT (bought.refunded_from = 'REVIEW') AND bought.currency = %s
+        THEN refund.amount_cents END)
     FROM checkout_refund AS refund CROSS JOIN checkout_order AS bought
     WHERE refund.made_at >= %s AND refund.made_at < %s
         AND refund.failed_at IS NULL AND bought.id = refund.order_id
@@ -127,13 +132,13 @@ def bars(now: datetime, by_day: Sequence[Sales]) -> list[Day]:
 
 def best_sold(now: datetime) -> list[Any]:
     """Return what was sold most, of the newest orders of a month."""
-    paid = Order.objects.filter(paid_at__gte=midnight(now, DAYS - 1), paid_at__lte=now)
-    newest = paid.exclude(status=Order.Status.REVIEW).order_by("-paid_at")
+    sold = Order.objects.sold().filter(paid_at__gte=midnight(now, DAYS - 1), paid_at__lte=now)
+    newest = sold.order_by("-paid_at")
     # Not as a part of the query: a planner that guesses how many they are may read all items.
     orders = [*newest.values_list("pk", flat=True)[:MOST_ORDERS]]
     items = OrderItem.objects.filter(order__in=orders)
-    sold = items.values("product", "name").annotate(pieces=Sum("quantity"))
-    return list(sold.order_by("-pieces", "name")[:BEST])
+    products = items.values("product", "name").annotate(pieces=Sum("quantity"))
+    return list(products.order_by("-pieces", "name")[:BEST])
 
 
 def midnight(now: datetime, days_ago: int) -> datetime:

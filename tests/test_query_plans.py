@@ -183,7 +183,7 @@ def _is_scan(node: dict[str, Any]) -> bool:
 
 def partial_indexes() -> list[str]:
     """Name the indexes that hold few rows, and may be read from end to end."""
-    of_many = ["orders_by_payment"]
+    of_many = ["orders_by_time_paid"]
     indexes = [
         index
         for model in (Order, StripeEvent, Message, Product, RefundRequest)

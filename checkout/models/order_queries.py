@@ -210,8 +210,8 @@ INDEXES = (
     ),
     # With all that is added up: what was sold in a month is read from the index alone.
     models.Index(
-        fields=("paid_at", "status", "currency", "total_cents"),
+        fields=("paid_at", "status", "refunded_from", "currency", "total_cents"),
         condition=Q(paid_at__isnull=False),
-        name="orders_by_payment",
+        name="orders_by_time_paid",
     ),
 )

@@ -190,14 +190,38 @@ class TestWhatWasSold:
 
     @pytest.mark.parametrize(
         "fields",
-        [{"status": "REVIEW"}, {"currency": "eur"}, {"status": "PENDING", "paid_at": None}],
+        [
+            {"status": "REVIEW"},
+            {"status": "REFUNDED", "refunded_from": "REVIEW"},
+            {"currency": "eur"},
+            {"status": "PENDING", "paid_at": None},
+        ],
     )
-    def test_is_only_what_was_paid_in_the_shops_money(
+    def test_is_only_what_was_paid_in_the_shops_money_and_fits(
         self, merchant: Client, fields: dict[str, Any]
     ):
-        sold(timezone.now())
-        sold(timezone.now(), **fields)
-        assert figures(merchant)["Today"][0] == "1"
+        now = timezone.now()
+        sold(now)
+        other = sold(now, **fields)
+        if other.paid_at:
+            Refund.objects.create(order=other, refund_id="re_1", amount_cents=400, made_at=now)
+        assert figures(merchant)["Today"] == ["1", "$10.00", "$10.00", "$0.00", "$10.00"]
+
+    def test_of_a_product_is_only_what_fits(self, merchant: Client, mouse: Product):
+        for quantity, status, refunded_from in (
+            (1, "REFUNDED", "PAID"),
+            (20, "REVIEW", ""),
+            (300, "REFUNDED", "REVIEW"),
+        ):
+            order = sold(timezone.now(), status=status, refunded_from=refunded_from)
+            OrderItem.objects.create(
+                order=order, product=mouse, name="Mouse", unit_price_cents=1, quantity=quantity
+            )
+        assert re.search(
+            r">Mouse</bdi></a> <span class=\"number\">1<", merchant.get("/admin/").text
+        )
+        products = merchant.get("/admin/storefront/product/").text
+        assert re.findall(r'class="field-sold[^"]*">(.*?)</td>', products) == ["1"]
 
     def test_is_drawn_and_written(self, merchant: Client, mouse: Product):
         now = timezone.now()
