@@ -414,7 +414,7 @@ class TestWhatStripeIsTold:
         ada.buys()
         stripe.clear_faults()
         Product.objects.update(description="Now with words.")
-        assert "Please try again" in ada.is_refused(ada.buys()).text
+        assert "Please press Buy again" in ada.is_refused(ada.buys()).text
         assert leads_to_payment(ada.buys())
 
     def test_costs_one_query_more_where_pictures_are_shown(
