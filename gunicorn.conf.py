@@ -164,8 +164,8 @@ def on_starting(server: Any) -> None:
 def _lock(folder: Path) -> int | None:
     """Lock a folder until this process and those it forks are gone; None if it can't be locked."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:  # another user's, or removed just now
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:  # no folder, another user's, or removed just now
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
