@@ -71,7 +71,7 @@ def _events(order: Order) -> Iterator[Moment]:
         at = event.created or event.received_at
         words = EVENTS.get(event.type, event.type)
         if event.type == "checkout.session.completed" and at == order.paid_at:
-            words = "Paid through Stripe"
+            words = "Paid in the demo" if order.is_demo else "Paid through Stripe"
         came_to = CAME_TO.get(Outcome(event.outcome), "")
         yield Moment(at, f"{words}, {came_to}" if came_to else words, event.note, event)
 

@@ -65,7 +65,9 @@ class TestWhatItSays:
         link = f'href="https://dashboard.stripe.com/{part}payments/{order.payment_intent}"'
         assert link in owner.get(at(order)).text
         Order.objects.update(session_id="cs_demo_1")
-        assert "dashboard.stripe.com" not in owner.get(at(order)).text
+        text = owner.get(at(order)).text
+        assert "dashboard.stripe.com" not in text
+        assert "Paid in the demo" in text
 
     def test_is_what_to_do_about_each_reason(self, owner: Client, order: Order):
         for fragment, advice in ADVICE:
