@@ -61,8 +61,7 @@ class ExportForm(forms.Form):
         return {"first": "from", "last": "to"}.get(field_name, field_name)
 
     def clean(self) -> dict[str, Any]:
-        super().clean()
-        said = self.cleaned_data
+        said = super().clean() or self.cleaned_data
         if "first" in said and "last" in said and said["last"] < said["first"]:
             self.add_error("last", "That is before the first day.")
         return said

@@ -47,9 +47,7 @@ PARTS: dict[str, Any] = {"pages": Places(), "products": Products()}
 def whole(request: HttpRequest) -> HttpResponse:
     """All in one file, or, in a large shop, where the parts are."""
     parts = list(_addresses(request))
-    if len(parts) == len(PARTS):
-        return sitemap(request, PARTS)
-    return _index(request, parts)
+    return sitemap(request, PARTS) if len(parts) == len(PARTS) else _index(request, parts)
 
 
 def part(request: HttpRequest, section: str) -> HttpResponse:

@@ -101,8 +101,7 @@ class WithPictures(forms.ModelForm):
         """Where Django saves what belongs to the product, once that is saved itself."""
         super()._save_m2m()  # type: ignore[misc]
         lines = iter(self.cleaned_data["what_they_show"])
-        photographs = self.cleaned_data[FIELD]
-        add_pictures(self.instance, [(each, next(lines, "")) for each in photographs])
+        add_pictures(self.instance, [(each, next(lines, "")) for each in self.cleaned_data[FIELD]])
 
 
 class OptionalRows(forms.BaseInlineFormSet):

@@ -68,8 +68,7 @@ def secret() -> Finding:
 
 def last_event() -> Finding:
     title = "Last event of Stripe's"
-    heard = StripeEvent.objects.newest_heard()
-    if not heard:
+    if not (heard := StripeEvent.objects.newest_heard()):
         return unknown(title, "None was heard yet.")
     return fine(title, f"{heard.type}.", at=heard.received_at)
 

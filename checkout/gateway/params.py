@@ -45,8 +45,7 @@ def session_params(order: Order, items: Iterable[OrderItem]) -> dict[str, Any]:
 def _looks() -> dict[str, str]:
     """Return how Stripe's page looks like the shop's; it takes colours of six digits."""
     shop = Shop.current()
-    accent = shop.shown_accent
-    colour = {"button_color": six_digits(accent)} if accent else {}
+    colour = {"button_color": six_digits(accent)} if (accent := shop.shown_accent) else {}
     return {"display_name": shop.shown_name, **colour}
 
 

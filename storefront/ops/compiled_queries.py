@@ -95,10 +95,9 @@ class CompiledInsert[Row: Model]:
 
     def __call__(self, row: Row) -> None:
         sql = self._sql.get(connection.vendor) or self._compile(row)
-        values = [field.pre_save(row, add=True) for field in self._fields]
-        prepared = zip(self._fields, values, strict=True)
+        values = [f.get_db_prep_save(f.pre_save(row, add=True), connection) for f in self._fields]
         with connection.cursor() as cursor:
-            cursor.execute(sql, [f.get_db_prep_save(value, connection) for f, value in prepared])
+            cursor.execute(sql, values)
 
     def _compile(self, row: Row) -> str:
         query = InsertQuery(self._model, on_conflict=self._on_conflict)
