@@ -97,7 +97,7 @@ class FromTheLastRelease(Rollout):
     """Stripe's clock stays right, as what was paid before is told by it.
 
     A press at each release at once would ask Stripe for one thing in two ways, under one key: the
-    second is refused, and tells its shopper to press again.
+    second is refused, and its shopper has to press again.
     """
 
     presses = (1,)
